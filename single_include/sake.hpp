@@ -118,6 +118,7 @@
 //   sake/app/context_form.hpp
 //   sake/app/typed_slots.hpp
 //   sake/app/context_methods.hpp
+//   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
@@ -251,19 +252,26 @@
 //   sake/app/form_reader.hpp
 //   sake/app/context_form_impl.hpp
 //   sake/app/context_impl.hpp
+//   sake/app/listing.hpp
+//   sake/app/docs_page_html.hpp
+//   sake/app/docs_page_operation.hpp
+//   sake/app/docs_page_schema.hpp
+//   sake/app/docs_page_script.hpp
+//   sake/app/docs_page_style.hpp
+//   sake/app/docs_page_try.hpp
+//   sake/app/file_tree.hpp
+//   sake/app/file_answer.hpp
+//   sake/app/docs_page.hpp
 //   sake/app/embed_impl.hpp
 //   sake/app/event_impl.hpp
 //   sake/app/event_stream_impl.hpp
 //   sake/app/fallback.hpp
-//   sake/app/file_tree.hpp
-//   sake/app/file_answer.hpp
 //   sake/app/form_writer.hpp
 //   sake/app/hub_ring.hpp
 //   sake/app/hub_waiters.hpp
 //   sake/app/hub_core.hpp
 //   sake/app/hub_impl.hpp
 //   sake/app/hub_serve.hpp
-//   sake/app/listing.hpp
 //   sake/app/on_head.hpp
 //   sake/app/pattern_impl.hpp
 //   sake/app/route_impl.hpp
@@ -11610,6 +11618,22 @@ void Context::after(F f) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/docs_options.hpp ----
+
+// What may be set for the page of an API's documentation.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// For Engine::docs.
+struct DocsOptions {
+    std::string openapi = "/openapi.json";  // the path of the document, from the root of the engine
+    std::string title = {};                 // of the page; "" for the title in the document
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/embed.hpp ----
 
 // Files that are part of the program: a table of names and bytes that were linked into it, which
@@ -12846,6 +12870,10 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
+// The same for programs that show a page of their API; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
@@ -12934,6 +12962,14 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
+    }
+
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
   private:
@@ -27254,6 +27290,1492 @@ template Json& detail::kept_value<Json>(detail::Call& call, std::string_view key
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/listing.hpp ----
+
+// The page that shows what is in a directory: see StaticOptions::listing.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline void append_html(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+}
+
+struct ListedName {
+    std::string name;
+    bool is_directory = false;
+};
+
+/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
+/// only programs that serve files compile it.
+template <class Listed = ListedName>
+std::string listing_page(std::string_view path, Array<Listed> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
+        if (a.is_directory != b.is_directory) return a.is_directory;
+        return a.name < b.name;
+    });
+    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
+    append_html(page, path);
+    page += "</title></head>\n<body>\n<h1>Index of ";
+    append_html(page, path);
+    page += "</h1>\n<ul>\n";
+    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
+    for (const Listed& each : names) {
+        const std::string_view slash = each.is_directory ? "/" : "";
+        page += "<li><a href=\"./";  // so that no name is a scheme
+        append_html(page, http::percent_encode(each.name));
+        page.append(slash).append("\">");
+        append_html(page, each.name);
+        page.append(slash).append("</a></li>\n");
+    }
+    return page += "</ul>\n</body>\n</html>\n";
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_html.hpp ----
+
+// The page of an API's documentation as HTML: a frame, which its script fills. See docs_page_script.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Relative addresses, as the page has them: they hold behind a proxy that takes a prefix away.
+struct DocsLinks {
+    std::string files;    // the folder of the script and the style, with a slash at its end
+    std::string root;     // the root of the engine
+    std::string openapi;  // the document
+};
+
+/// The page is strict about what it loads: its own script and style, and answers of its own origin.
+inline constexpr std::string_view docs_page_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A template, like what calls it: only programs with such a page compile it.
+template <class Links = DocsLinks>
+std::string docs_page(const Links& links, std::string_view title) {
+    std::string page;
+    const auto add = [&page](std::string_view html, std::string_view text) {
+        page += html;
+        append_html(page, text);
+    };
+    const std::string_view shown = title.empty() ? "API documentation" : title;
+    add(R"html(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>)html",
+        shown);
+    add(R"html(</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href=")html",
+        links.files);
+    add(R"html(page.css">
+<script defer src=")html",
+        links.files);
+    add(R"html(page.js"></script>
+</head>
+<body data-root=")html",
+        links.root);
+    add(R"html(" data-openapi=")html", links.openapi);
+    add(R"html(" data-title=")html", title);
+    add(R"html(">
+<main>
+<h1>)html",
+        shown);
+    page += R"html(</h1>
+<noscript><p>This page needs JavaScript. The document that it shows can be read as it is: )html";
+    add(R"html(<a href=")html", links.openapi);
+    page += R"html(">the OpenAPI document</a>.</p></noscript>
+</main>
+</body>
+</html>
+)html";
+    return page;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_operation.hpp ----
+
+// The script of an API's page, third part: what an opened operation shows.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_operation = R"js(
+// ---- an opened operation
+
+// The schema of a parameter or a header, which may be that of its content.
+const schemaOf = (parameter) => parameter.schema ?? objectOf(Object.values(objectOf(parameter.content))[0]).schema ?? {};
+
+// The examples that a parameter or a body has, as pairs of a name and a value.
+const examplesOf = (media) => [["", media.example], ...entriesOf(media.examples).map(([name, each]) => {
+  const example = resolve(each);
+  return [textOf(example.summary) || name, example.value];
+})].filter(([, value]) => value !== undefined);
+
+const indented = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
+const fieldRow = (name, place, field) =>
+  row(textOf(name), schemaOf(field), {...field, place, example: examplesOf(field)[0]?.[1]});
+
+// The bodies of a request or an answer by media type, each with schema and example.
+const contentView = (content, leftOut) => entriesOf(content).map(([type, value]) => {
+  const media = resolve(value);
+  const schema = media.schema ?? media.itemSchema;
+  const given = examplesOf(media);
+  if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
+  return el("div", {class: "content"}, quiet(code(type)), schema !== undefined && schemaView(schema),
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`, () => pre("Example", indented(example)))));
+});
+
+function responseView([status, value]) {
+  const response = resolve(value);
+  const headers = entriesOf(response.headers).map(([name, each]) => fieldRow(name, "header", resolve(each)));
+  return el("div", {class: "response"},
+    el("h5", {}, code(status === "default" ? "any other" : status), " ", response.description),
+    list("fields", headers), contentView(response.content, "writeOnly"));
+}
+
+// The names of the security schemes that an operation asks for; a list for each choice.
+const securityOf = (operation) =>
+  listOf(operation.security ?? api.security).map((choice) => Object.keys(objectOf(choice)));
+
+const block = (title, ...children) => el("div", {class: "block"}, el("h4", {}, title), children);
+
+function operationView(entry) {
+  const {operation, parameters} = entry;
+  const body = resolve(operation.requestBody);
+  const responses = entriesOf(operation.responses);
+  const docs = objectOf(operation.externalDocs);
+  const security = securityOf(operation).map((names) => names.join(" and ") || "nothing").join(", or ");
+  return [
+    operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
+    prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
+    security && quiet(`Authorization: ${security}`),
+    parameters.length > 0 && block("Parameters",
+      list("fields", parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
+    isObject(body.content) && block(`Request body${body.required === true ? "" : " (optional)"}`,
+      prose(body.description), contentView(body.content, "readOnly")),
+    responses.length > 0 && block("Responses", responses.map(responseView)),
+    !entry.isWebhook && block("Try it", tryView(entry)),
+  ];
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_schema.hpp ----
+
+// The script of an API's page, second part: how schemas are shown, and examples made from them.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_schema = R"js(
+// ---- schemas
+
+// The name of a schema that stands in the section "Schemas"; "" for another one.
+function nameOf(schema) {
+  const reference = textOf(objectOf(schema).$ref);
+  const prefix = "#/components/schemas/";
+  return reference.startsWith(prefix) && target(reference) !== undefined ? unescaped(reference.slice(prefix.length)) : "";
+}
+
+// A schema with its references followed, and the parts of its allOf put together.
+function flatten(schema, depth = 0) {
+  const {allOf, ...whole} = resolve(schema);
+  for (const part of depth < 6 ? listOf(allOf) : []) {
+    const added = flatten(part, depth + 1);
+    const properties = {...objectOf(whole.properties), ...objectOf(added.properties)};
+    const required = [...listOf(whole.required), ...listOf(added.required)];
+    Object.assign(whole, {...added, ...whole, properties, required});
+  }
+  return whole;
+}
+
+const choicesOf = (flat) => [...listOf(flat.oneOf), ...listOf(flat.anyOf)];
+
+// The types of a flat schema as a list. What is not said follows from what else is.
+function typesOf(flat) {
+  const types = [flat.type || []].flat().map(textOf);
+  if (flat.nullable === true) types.push("null");
+  if (types.length) return types;
+  if (entriesOf(flat.properties).length || isObject(flat.additionalProperties)) return ["object"];
+  if (isObject(flat.items)) return ["array"];
+  const value = flat.const ?? listOf(flat.enum)[0] ?? null;
+  return value === null ? [] : [typeof value];
+}
+
+// The type in words, with links to the schemas that have a name.
+function typeOf(schema, depth = 0) {
+  const name = nameOf(schema);
+  if (name) return [el("a", {href: `#${encodeURIComponent(`schema/${name}`)}`}, name)];
+  if (schema === false) return ["nothing"];
+  if (depth > 4) return ["..."];
+  const flat = flatten(schema);
+  const words = typesOf(flat).map((type) => {
+    if (type === "array" && flat.items) return ["array of ", typeOf(flat.items, depth + 1)];
+    if (type === "object" && isObject(flat.additionalProperties) && !flat.properties)
+      return ["map of ", typeOf(flat.additionalProperties, depth + 1)];
+    return [type, typeof flat.format === "string" && type !== "null" && ` (${flat.format})`];
+  });
+  if (!words.length) words.push(...choicesOf(flat).map((choice) => typeOf(choice, depth + 1)));
+  return words.length ? words.map((word, index) => [index > 0 && " or ", word]) : ["any value"];
+}
+
+const RULES = {
+  minimum: "at least %", exclusiveMinimum: "more than %", maximum: "at most %", exclusiveMaximum: "less than %",
+  multipleOf: "a multiple of %", minLength: "at least % characters", maxLength: "at most % characters",
+  pattern: "pattern %", minItems: "at least % items", maxItems: "at most % items", uniqueItems: "no item twice",
+  minProperties: "at least % members", maxProperties: "at most % members", const: "always %", enum: "one of %",
+  contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
+};
+
+function rulesView(flat) {
+  const rules = Object.entries(RULES).filter(([key, words]) =>
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
+  return list("rules", rules.map(([key, words]) => {
+    const [before, after] = words.split("%");
+    const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
+      .map((each) => (key === "pattern" ? textOf(each) : JSON.stringify(each)));
+    return el("li", {}, before, after !== undefined && values.map((text, index) => [index > 0 && ", ", code(text)]), after);
+  }));
+}
+
+// A parameter, a header or a member of an object.
+function row(name, schema, facts, path = []) {
+  const flat = flatten(schema);
+  const example = facts.example ?? flat.example ?? listOf(flat.examples)[0];
+  return el("li", {class: "field"},
+    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)), facts.place && span("type", facts.place),
+      facts.required === true ? el("strong", {}, "required") : span("type", "optional"), markOf({...flat, ...facts})),
+    prose(facts.description || flat.description), rulesView(flat),
+    example !== undefined && quiet("Example: ", code(JSON.stringify(example))), nested(schema, path));
+}
+
+function hasMembers(schema, depth = 0) {
+  const flat = flatten(schema);
+  return entriesOf(flat.properties).length > 0 || (depth < 4 &&
+    [flat.items, flat.additionalProperties, ...choicesOf(flat)].some((inner) => isObject(inner) && hasMembers(inner, depth + 1)));
+}
+
+// The members of a schema inside another one. What is deep, or inside itself, is made when it is asked for.
+function nested(schema, path) {
+  if (!hasMembers(schema)) return "";
+  const name = nameOf(schema);
+  if (path.length < 3 && !(name && path.includes(name))) return members(schema, [...path, name]);
+  return expander(`Members${name && ` of ${name}`}`, () => members(schema, [name]));
+}
+
+function members(schema, path) {
+  const flat = flatten(schema);
+  const rows = entriesOf(flat.properties).map(([name, each]) =>
+    row(name, each, {required: listOf(flat.required).includes(name)}, path));
+  if (rows.length && isObject(flat.additionalProperties))
+    rows.push(row("*", flat.additionalProperties, {place: "any other name"}, path));
+  const choices = choicesOf(flat).filter((choice) => hasMembers(choice));
+  return [list("fields", rows),
+    [flat.items, !rows.length && flat.additionalProperties].filter(isObject).map((each) => nested(each, path)),
+    choices.map((choice) => [
+      choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"), nested(choice, path)])];
+}
+
+// A whole schema: its type, its rules and its members.
+const schemaView = (schema, path = []) => [
+  el("p", {class: "type"}, typeOf(path.length && schema !== false ? resolve(schema) : schema)),
+  rulesView(flatten(schema)), hasMembers(schema) && members(schema, [...path, nameOf(schema)])];
+
+// ---- examples
+
+const TEXTS = {
+  "date-time": "2026-01-31T12:00:00Z", date: "2026-01-31", time: "12:00:00Z", email: "name@example.com",
+  uri: "urn:example:1", uuid: "3fa85f64-5717-4562-b3fc-2c963f66afa6", ipv4: "192.0.2.1", ipv6: "2001:db8::1",
+};
+
+function exampleText({format, minLength, maxLength}) {
+  const size = Math.max(Math.min(Math.max(minLength || 0, 4), maxLength ?? 1000, 1000), 0);
+  return own(TEXTS, format) ?? "text".repeat(size).slice(0, size);
+}
+
+function exampleNumber({minimum, exclusiveMinimum, maximum, multipleOf}) {
+  const number = Math.min(Math.max(minimum ?? 1, exclusiveMinimum + 1 || 1, 1), maximum ?? Infinity);
+  return multipleOf > 0 ? Math.ceil(number / multipleOf) * multipleOf : number;
+}
+
+// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, also where the schema is not.
+function exampleOf(schema, leftOut) {
+  let left = 1000;
+  function make(part, inside) {
+    const name = nameOf(part);
+    if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
+    const flat = flatten(part);
+    const within = [...inside, name];
+    const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
+    if (given !== undefined) return given;
+    const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
+    const type = typesOf(flat)[0];
+    if (type === "object") return makeObject(flat, objectOf(choice), within);
+    if (type === "array") {
+      const count = Math.min(Math.max(flat.minItems || 1, 1), 10);
+      return Array.from({length: count}, () => make(flat.items, within)).filter((value) => value !== undefined);
+    }
+    if (type === "boolean") return true;
+    if (type === "string") return exampleText(flat);
+    if (type === "integer" || type === "number") return exampleNumber(flat);
+    return type === undefined && choicesOf(flat).length ? choice : null;
+  }
+  function makeObject(flat, chosen, inside) {
+    const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
+      .map(([name, each]) => [name, make(each, inside)]);
+    if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);
+    return Object.fromEntries([...entriesOf(chosen), ...made].filter(([, value]) => value !== undefined));
+  }
+  return make(schema, []);
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_script.hpp ----
+
+// The script of an API's page, first part: elements, values of the document, and its list of operations.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_script = R"js("use strict";
+
+// ---- elements: what a document says becomes text, never markup
+
+const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(Boolean)
+  .map((child) => (child instanceof Node ? child : textOf(child))));
+
+function el(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== false && value !== undefined) made.setAttribute(key, value);
+  }
+  put(made, children);
+  return made;
+}
+
+const code = (text, className) => el("code", {class: className}, text);
+const span = (className, ...children) => el("span", {class: className}, children);
+const quiet = (...children) => el("p", {class: "quiet"}, children);
+const list = (className, items) => items.length > 0 && el("ul", {class: className}, items);
+const pre = (label, text) => el("pre", {tabindex: "0", "aria-label": label}, text);
+
+let lastId = 0;
+const freshId = () => `part-${++lastId}`;
+
+// A button that shows and hides what `build` makes when it is opened first.
+function disclosure(className, label, build) {
+  const panel = el("div", {id: freshId(), class: "panel", hidden: ""});
+  const button = el("button", {type: "button", class: className, "aria-expanded": "false",
+    "aria-controls": panel.id, click: () => toggle(panel.hidden)}, label);
+  function toggle(open) {
+    if (open && !panel.hasChildNodes()) put(panel, build());
+    panel.hidden = !open;
+    button.setAttribute("aria-expanded", open);
+  }
+  return {button, panel, toggle};
+}
+
+function expander(label, build) {
+  const {button, panel} = disclosure("expander", label, build);
+  return el("div", {}, button, panel);
+}
+
+// Paragraphs, with `code` in them.
+const prose = (text) => textOf(text).split(/\n\s*\n/).filter((part) => part.trim()).map((paragraph) =>
+  el("p", {class: "prose"}, paragraph.split(/`([^`\n]+)`/).map((part, index) =>
+    index % 2 ? code(part) : part)));
+
+// Only an address of the web is a link.
+const outsideLink = (url, text) => /^https?:/i.test(textOf(url))
+  ? el("a", {href: url, rel: "noopener noreferrer"}, text || url) : text;
+
+// ---- values, whatever stands in the document
+
+let api = {};
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const objectOf = (value) => (isObject(value) ? value : {});
+const entriesOf = (value) => Object.entries(objectOf(value));
+const listOf = (value) => (Array.isArray(value) ? value : []);
+const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value ?? "").replace(/^""$/, ""));
+const own = (value, key) => (Object.hasOwn(Object(value), key) ? value[key] : undefined);
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+const unescaped = (key) => decoded(key).replaceAll("~1", "/").replaceAll("~0", "~");
+
+// What "#/components/schemas/Pet" stands for; undefined if it is not in the document.
+const target = (reference) => (/^#\//.test(reference)
+  ? reference.split("/").slice(1).reduce((value, key) => own(value, unescaped(key)), api) : undefined);
+
+// The value with its references followed. What stands beside a reference comes first.
+function resolve(value) {
+  let found = objectOf(value);
+  for (let steps = 0; typeof found.$ref === "string" && steps < 20; ++steps) {
+    const {$ref, ...beside} = found;
+    const there = target($ref);
+    if (there === undefined) return {description: `${$ref} is not in this document.`, ...beside};
+    found = {...objectOf(there), ...beside};
+  }
+  return found;
+}
+
+// ---- the list of operations
+
+const METHODS = ["get", "post", "put", "patch", "delete", "head", "options", "trace", "query"];
+
+const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, value]) => {
+  const item = resolve(value);
+  return METHODS.filter((method) => isObject(item[method])).map((method) => {
+    const operation = item[method];
+    const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
+      .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
+    const tags = listOf(operation.tags).map(textOf).filter(Boolean);
+    return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
+      group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
+      id: textOf(operation.operationId) || `${method}${path}`};
+  });
+});
+
+const openers = new Map();  // from what stands behind "#" in the address to the function that opens it
+
+function openFromAddress() {
+  const open = openers.get(decoded(location.hash.slice(1)));
+  if (open) open();
+}
+
+// A line of a list that opens, also by its id in the address.
+function listItem(id, label, build) {
+  const {button, panel, toggle} = disclosure("line", label, build);
+  button.addEventListener("click", () => history.replaceState(null, "", `#${encodeURIComponent(id)}`));
+  const item = el("li", {class: "item"}, el("h3", {}, button), panel);
+  openers.set(id, () => {
+    toggle(true);
+    item.closest("section").hidden = item.hidden = false;
+    item.scrollIntoView();
+    button.focus({preventScroll: true});
+  });
+  return item;
+}
+
+const markOf = (value) => value.deprecated === true && span("mark", "deprecated");
+
+function operationItem(entry) {
+  const {method, path, operation, id} = entry;
+  const label = [span("method", method), code(path, "path"), span("summary", operation.summary), markOf(operation)];
+  const item = listItem(id, label, () => operationView(entry));
+  const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
+  return {item, words};
+}
+
+// Operations by group, in the order of the document's tags, and a field that filters them.
+function operationList() {
+  const operations = [...operationsOf(api.paths, false), ...operationsOf(api.webhooks, true)];
+  const tags = new Map(listOf(api.tags).map(objectOf).map((tag) => [textOf(tag.name), tag.description]));
+  const groups = [...new Set([...tags.keys(), ...operations.map((entry) => entry.group)])].map((name) => {
+    const items = operations.filter((entry) => entry.group === name).map(operationItem);
+    const section = el("section", {}, el("h2", {}, name), prose(tags.get(name)),
+      list("list", items.map(({item}) => item)));
+    return {section, items};
+  }).filter(({items}) => items.length);
+  const count = el("p", {class: "quiet", role: "status"});
+  const filter = el("input", {id: freshId(), type: "search", input: show, autocomplete: "off"});
+  function show() {
+    const words = filter.value.toLowerCase().split(/\s+/);
+    for (const {section, items} of groups) {
+      for (const each of items) each.item.hidden = !words.every((word) => each.words.includes(word));
+      section.hidden = items.every(({item}) => item.hidden);
+    }
+    const shown = groups.flatMap(({items}) => items).filter(({item}) => !item.hidden).length;
+    count.textContent = `${shown} of ${operations.length} operations`;
+  }
+  show();
+  return [el("div", {class: "filter"}, el("label", {for: filter.id}, "Filter"), filter, count),
+    groups.map(({section}) => section)];
+}
+
+function schemaList() {
+  const schemas = entriesOf(objectOf(api.components).schemas);
+  return schemas.length > 0 && el("section", {}, el("h2", {}, "Schemas"),
+    list("list", schemas.map(([name, schema]) => listItem(`schema/${name}`, code(name, "path"),
+      () => [prose(flatten(schema).description), schemaView(schema, [name])]))));
+}
+
+// ---- the page
+
+function heading() {
+  const {title, openapi} = document.body.dataset;
+  const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
+  document.title = title || textOf(info.title) || document.title;
+  return el("header", {}, el("h1", {}, document.title, " ", span("version", info.version)),
+    prose(info.summary), prose(info.description),
+    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
+      outsideLink(contact.url, contact.name), contact.email));
+}
+
+async function readDocument(address) {
+  const problem = (words) => () => {
+    throw new Error(`The document at ${address} ${words}.`);
+  };
+  const answer = await fetch(address).catch(problem("cannot be fetched: there is no answer"));
+  if (!answer.ok) problem(`cannot be fetched: the answer is ${answer.status}`)();
+  const read = await answer.json().catch(problem("is not JSON"));
+  if (!/^3\./.test(own(read, "openapi"))) problem('is not of OpenAPI 3: its member "openapi" is not 3.x')();
+  return read;
+}
+
+async function start() {
+  const main = document.querySelector("main");
+  try {
+    api = await readDocument(new URL(document.body.dataset.openapi, location.href).href);
+    const shown = el("div", {}, heading(), credentialsView(), operationList(), schemaList());
+    main.replaceChildren(shown);
+    openFromAddress();
+    addEventListener("hashchange", openFromAddress);
+  } catch (error) {
+    put(main, el("p", {class: "problem", role: "alert"}, error.message));
+  }
+}
+
+addEventListener("DOMContentLoaded", start);
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_style.hpp ----
+
+// The style of an API's page: system fonts, one accent colour, light and dark, from 360 pixels on.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_style = R"css(:root {
+  color-scheme: light dark;
+  --back: #fff; --raised: #f5f6f8; --line: #dfe3e8; --edge: #7d8793;
+  --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --bad: #b3261e;
+  --mono: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #14171b; --raised: #1e2228; --line: #333a43; --edge: #7c8794;
+    --text: #e5e8ec; --quiet: #a3adb9; --accent: #8ab6ff; --bad: #ff9d94;
+  }
+}
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+body { margin: 0; background: var(--back); color: var(--text); font: 1rem/1.55 system-ui, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 6rem; overflow-wrap: anywhere; }
+h1 { margin: 0 0 0.75rem; font-size: 1.9rem; line-height: 1.2; }
+h2 { margin: 3rem 0 0.5rem; font-size: 1.3rem; }
+h3, h5 { margin: 0; font-size: 1rem; }
+h4 { margin: 0 0 0.5rem; font-size: 1.1rem; }
+p { margin: 0 0 0.6rem; }
+ul { margin: 0; padding: 0; list-style: none; }
+a { color: var(--accent); text-underline-offset: 0.15em; }
+code, pre, .code { font-family: var(--mono); font-size: 0.875em; }
+pre { margin: 0.5rem 0; padding: 0.75rem 1rem; max-height: 30rem; overflow: auto; white-space: pre-wrap;
+  background: var(--raised); border: 1px solid var(--line); border-radius: 6px; }
+button, input, select, textarea { font: inherit; color: inherit; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+
+.prose { max-width: 46rem; white-space: pre-line; }
+.quiet, .type, .rules, .version { color: var(--quiet); font-size: 0.9rem; font-weight: 400; }
+.problem { color: var(--bad); font-weight: 600; }
+.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem; font-weight: 400; }
+.links, .rules, .head, .filter { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
+.filter { margin-top: 1.75rem; }
+.filter input { flex: 1 1 14rem; max-width: 28rem; }
+.filter p { margin: 0; }
+
+.list { margin-top: 0.75rem; border-top: 1px solid var(--line); }
+.item { border-bottom: 1px solid var(--line); scroll-margin-top: 1rem; }
+.item > .panel { padding: 1rem 0.5rem 2.5rem; }
+.line { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.9rem; position: relative; width: 100%;
+  padding: 0.7rem 2rem 0.7rem 0.5rem; border: 0; background: none; text-align: left; cursor: pointer; }
+.line:hover, .line[aria-expanded="true"] { background: var(--raised); }
+.line::after { content: "\203A"; position: absolute; right: 0.75rem; }
+.line[aria-expanded="true"]::after, .expander[aria-expanded="true"]::before { content: "\2304"; }
+.method { flex: 0 0 4.2rem; color: var(--accent); font: 600 0.82rem var(--mono); }
+.path, .name { font-weight: 600; }
+.summary { color: var(--quiet); font-weight: 400; }
+
+.block { margin-top: 1.75rem; }
+.fields { margin: 0.5rem 0; border-left: 2px solid var(--line); padding-left: 1rem; }
+.head strong { font-size: 0.9rem; }
+.field { padding: 0.4rem 0; }
+.field p, .content p { margin: 0.15rem 0; }
+.response, .content { margin: 0.4rem 0 1rem; }
+.choice { font-size: 0.9rem; font-weight: 600; }
+.expander { display: inline-flex; gap: 0.5rem; min-height: 1.75rem; padding: 0; border: 0; background: none;
+  color: var(--accent); font-size: 0.9rem; cursor: pointer; }
+.expander::before { content: "\203A"; }
+
+form { max-width: 46rem; }
+.control { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.2rem; margin: 0.75rem 0; }
+.control label { font-size: 0.9rem; font-weight: 600; }
+input:not([type="file"]), select, textarea { width: 100%; min-height: 2.5rem; padding: 0.4rem 0.65rem;
+  background: var(--back); border: 1px solid var(--edge); border-radius: 6px; }
+textarea { resize: vertical; }
+input { max-width: 100%; }
+.button { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 6px;
+  background: none; cursor: pointer; }
+.primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
+.answer { margin: 1.25rem 0; }
+@media (max-width: 34rem) {
+  main { padding: 1.5rem 1rem 4rem; }
+  .summary { flex-basis: 100%; }
+}
+)css";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_try.hpp ----
+
+// The script of an API's page, last part: credentials, requests that are sent from the page, and their
+// answers.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_try = R"js(
+// ---- fields
+
+function labelled(label, control, about) {
+  control.id = freshId();
+  return el("div", {class: "control"}, el("label", {for: control.id}, label), control, about && quiet(about));
+}
+
+const input = (type, value) => el("input", {type, value, autocomplete: "off", spellcheck: "false"});
+const editor = (rows, value) => el("textarea", {rows, class: "code", spellcheck: "false"}, value);
+const selection = (choices, value) => el("select", {}, choices.map((choice) =>
+  el("option", choice === value ? {selected: ""} : {}, choice)));
+
+// A control for a value of the schema; of a list there is one value a line.
+function controlFor(schema, isRequired, value) {
+  const flat = flatten(schema);
+  const type = typesOf(flat)[0];
+  if (type === "array") return editor(2, listOf(value).map(textOf).join("\n"));
+  const choices = type === "boolean" ? ["true", "false"] : listOf(flat.enum).map(textOf);
+  return choices.length ? selection(isRequired ? choices : ["", ...choices], textOf(value)) : input("text", textOf(value));
+}
+
+const valuesOf = (control) => (control.type === "file" ? [...control.files]
+  : control.type === "textarea" ? control.value.split("\n") : [control.value]).filter(Boolean);
+
+// ---- credentials: kept in this page alone, until it is left
+
+const credentials = new Map();  // from the name of a scheme to the function that adds them to a request
+
+function credentialControls([name, value]) {
+  const scheme = resolve(value);
+  const [user, secret] = [input("text"), input("password")];
+  const isBasic = scheme.type === "http" && /^basic$/i.test(scheme.scheme);
+  credentials.set(name, (request) => {
+    const utf8 = new TextEncoder().encode(`${user.value}:${secret.value}`);
+    const words = isBasic ? `Basic ${btoa(String.fromCharCode(...utf8))}` : `Bearer ${secret.value}`;
+    if (!secret.value && !user.value) return;
+    if (scheme.type !== "apiKey") request.headers.push(["Authorization", words]);
+    else addParameter(request, scheme, [secret.value]);
+  });
+  const kind = isBasic ? "password" : scheme.type === "apiKey" ? "key" : "bearer token";
+  return [isBasic && labelled(`${name}: user`, user), labelled(`${name}: ${kind}`, secret, scheme.description)];
+}
+
+function credentialsView() {
+  const schemes = entriesOf(objectOf(api.components).securitySchemes);
+  return schemes.length > 0 && expander("Authorization", () => el("form", {submit: (event) => event.preventDefault()},
+    quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
+    schemes.map(credentialControls)));
+}
+
+// ---- a request
+
+// Paths begin at the engine that serves this page, and there at the path of the document's server.
+function addressOf({path, query}) {
+  const root = new URL(document.body.dataset.root, location.href).href.replace(/\/+$/, "");
+  const server = textOf(objectOf(listOf(api.servers)[0]).url).replace(/\/+$/, "");
+  return root + (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/") + (query.size ? `?${query}` : "");
+}
+
+// A parameter without a value is left out. Cookies are the browser's.
+function addParameter(request, parameter, values) {
+  const name = textOf(parameter.name);
+  if (parameter.in === "path")
+    request.path = request.path.replaceAll(`{${name}}`, () => values.map(encodeURIComponent).join(","));
+  else if (parameter.in === "query" && parameter.explode !== false)
+    values.forEach((value) => request.query.append(name, value));
+  else if (parameter.in === "query" && values.length) request.query.append(name, values.join(","));
+  else if (parameter.in === "header" && values.length) request.headers.push([name, values.join(",")]);
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function curlOf({curl, ...request}) {
+  const verb = request.method === "GET" ? "" : request.method === "HEAD" ? "--head " : `-X ${request.method} `;
+  return [`curl ${verb}${quoted(addressOf(request))}`,
+    ...request.headers.map((pair) => `-H ${quoted(pair.join(": "))}`), ...curl].join(" \\\n  ");
+}
+
+// ---- the body of a request
+
+const isText = (type) => !type || /^text\/|json|xml|yaml|javascript|urlencoded/.test(type);
+
+// What is shown to edit a body of this type, and `add`, which puts the body into a request.
+function bodyEditor([type, value]) {
+  const media = resolve(value);
+  const flat = flatten(media.schema);
+  if (/^multipart\/form-data|urlencoded/.test(type) && isObject(flat.properties)) return formEditor(type, flat);
+  const [given] = examplesOf(media);
+  const text = isText(type) ? indented(given ? given[1] : exampleOf(media.schema ?? {}, "readOnly") ?? "") : "";
+  const control = isText(type) ? editor(Math.min(text.split("\n").length + 1, 24), text) : input("file");
+  return {type, view: [labelled(`Body: ${type}`, control)], add(request) {
+    const body = isText(type) ? control.value : control.files[0];
+    if (!body) return;
+    Object.assign(request, {body}).headers.push(["Content-Type", type]);
+    request.curl.push(isText(type) ? `--data-raw ${quoted(body)}` : `--data-binary ${quoted(`@${body.name}`)}`);
+  }};
+}
+
+function formEditor(type, flat) {
+  const isMultipart = type.startsWith("multipart");
+  const fields = Object.entries(flat.properties).map(([name, schema]) => {
+    const isRequired = listOf(flat.required).includes(name);
+    const whole = flatten(schema);
+    const {format, contentMediaType, contentEncoding} = isObject(whole.items) ? flatten(whole.items) : whole;
+    const isFile = format === "binary" || (contentMediaType && !contentEncoding);
+    const control = isFile ? el("input", {type: "file", multiple: isObject(whole.items)})
+      : controlFor(schema, isRequired, isRequired ? exampleOf(schema) : "");
+    return {name, control, view: labelled(`${name}${isRequired ? " (required)" : ""}`, control)};
+  });
+  return {type, view: fields.map(({view}) => view), add(request) {
+    request.body = isMultipart ? new FormData() : new URLSearchParams();
+    for (const [name, each] of fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]))) {
+      request.body.append(name, each);
+      const option = !isMultipart ? "--data-urlencode" : each instanceof File ? "-F" : "--form-string";
+      request.curl.push(`${option} ${quoted(`${name}=${each instanceof File ? `@${each.name}` : each}`)}`);
+    }
+  }};
+}
+
+// ---- an answer
+
+const LIMIT = 256 * 1024;  // of characters that are shown
+
+// JSON with its members one a line. Where the browser can, numbers keep all their digits.
+function prettyJson(text) {
+  try {
+    return indented(JSON.parse(text, (key, value, context) =>
+      (typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value)));
+  } catch {
+    return text;
+  }
+}
+
+// Shows an answer while it comes, since a stream of events may have no end.
+async function showAnswer(answer, time, view) {
+  const type = answer.headers.get("Content-Type");
+  const body = pre("Body", !isText(type) && `(${type} is not shown)`);
+  const status = el("p", {role: "status"}, el("strong", {}, `${answer.status} ${answer.statusText}`), ` in ${time} ms`);
+  put(view, status, pre("Header fields", [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
+  const decoder = new TextDecoder();
+  const reader = (answer.body || new Blob().stream()).getReader();
+  let [text, size] = ["", 0];
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    size += piece.value.length;
+    if (!isText(type) || text.length > LIMIT) continue;
+    text += decoder.decode(piece.value, {stream: true});
+    body.textContent = text;
+  }
+  if (/json/.test(type) && text.length <= LIMIT) body.textContent = prettyJson(text);
+  put(status, `, ${size} bytes`, text.length > LIMIT && "; the rest is not shown");
+  body.hidden = size === 0;
+}
+
+async function send(request, signal, view) {
+  const since = performance.now();
+  try {
+    const answer = await fetch(addressOf(request), {...request, signal});
+    await showAnswer(answer, Math.round(performance.now() - since), view);
+  } catch (error) {
+    put(view, el("p", {class: "problem", role: "alert"}, signal.aborted ? "Stopped." : `The request failed: ${error.message}`));
+  }
+}
+
+// ---- the form of an operation
+
+function parameterField(parameter) {
+  const isRequired = parameter.required === true;
+  const [given] = examplesOf(parameter);
+  const value = given ? given[1] : isRequired ? exampleOf(schemaOf(parameter)) : "";
+  const control = controlFor(schemaOf(parameter), isRequired, value);
+  const label = `${textOf(parameter.name)} (${textOf(parameter.in)}${isRequired ? ", required" : ""})`;
+  return {parameter, control, view: labelled(label, control, control.rows && "One value a line.")};
+}
+
+// The request as a command for a shell. It follows what is typed.
+function commandView(request) {
+  const command = pre("Command");
+  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
+  function update() {
+    command.textContent = curlOf(request());
+    copier.textContent = "Copy";
+  }
+  async function copy() {
+    getSelection().selectAllChildren(command);  // for the reader to copy, where the page may not
+    const isCopied = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
+    copier.textContent = isCopied ? "Copied" : "Selected";
+  }
+  update();
+  for (const event of ["input", "change"]) document.addEventListener(event, update);
+  return [command, copier];
+}
+
+function tryView({method, path, operation, parameters}) {
+  const fields = parameters.filter((each) => each.in !== "cookie").map(parameterField);
+  const content = /^(GET|HEAD)$/.test(method) ? {} : resolve(operation.requestBody).content;
+  const editors = entriesOf(content).map(bodyEditor);
+  const kind = selection(editors.map(({type}) => type));
+  const body = el("div", {});
+  const more = editor(2);
+  const button = el("button", {class: "button primary"}, "Send");
+  const answer = el("div", {class: "answer"});
+  let running = null;
+
+  const showEditor = () => editors.length && body.replaceChildren(...editors[kind.selectedIndex].view);
+  function request() {
+    const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
+    for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
+    for (const name of new Set(securityOf(operation).flat())) credentials.get(name)?.(made);
+    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
+    editors[kind.selectedIndex]?.add(made);
+    return made;
+  }
+  async function submit(event) {
+    event.preventDefault();
+    if (running) return running.abort();
+    running = new AbortController();
+    button.textContent = "Stop";
+    answer.replaceChildren();
+    await send(request(), running.signal, answer);
+    running = null;
+    button.textContent = "Send";
+  }
+
+  showEditor();
+  kind.addEventListener("change", showEditor);
+  return el("form", {submit}, fields.map(({view}) => view), editors.length > 1 && labelled("Content-Type", kind), body,
+    labelled("More header fields", more, "One a line, such as X-Trace: 1"), button, answer,
+    expander("The request as a curl command", () => commandView(request)));
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/file_tree.hpp ----
+
+// Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A file, with what an answer says of it.
+struct FoundFile {
+    using Kind = OpenedFile::Kind;
+
+    Kind kind = Kind::nothing;
+    FileDescriptor descriptor;
+    std::string_view bytes;  // of an embedded file
+    std::uint64_t size = 0;
+    std::string tag;  // of an ETag, without quotes
+    std::optional<std::int64_t> modified;
+    std::uint32_t modified_ns = 0;
+
+    [[nodiscard]] bool is_file() const noexcept { return kind == Kind::file; }
+    /// Whether it was made before the other one was changed.
+    [[nodiscard]] bool is_older_than(const FoundFile& other) const noexcept {
+        if (modified != other.modified) return modified < other.modified;
+        return modified_ns < other.modified_ns;
+    }
+};
+
+/// Numbers into one, so that none of them can be read from it.
+constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t number) noexcept {
+    std::uint64_t z = (sum ^ number) + 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31U);
+}
+
+inline void append_hex(std::string& out, std::uint64_t number) {
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+    out.append(digits, end);
+}
+
+inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
+    std::string tag;
+    append_hex(tag, mixed);
+    tag += '-';
+    append_hex(tag, size);
+    return tag;
+}
+
+/// Of bytes in memory.
+inline std::string tag_of_bytes(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return tag_of(mix(0, hash), bytes.size());
+}
+
+/// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
+/// failed.
+inline FoundFile found_file(OpenedFile opened, std::string_view path) {
+    if (opened.error == EIO) throw_system_error(opened.error, std::string(path));
+    if (opened.error != 0) {
+        throw HttpError(503, "the server has no resources to spare for this request")
+            .header("Retry-After", "1");
+    }
+    FoundFile found;
+    found.kind = opened.kind;
+    found.descriptor = std::move(opened.descriptor);
+    found.size = opened.size;
+    found.modified = opened.modified;
+    found.modified_ns = opened.modified_ns;
+    if (!found.is_file()) return found;
+    const auto seconds = static_cast<std::uint64_t>(opened.modified);
+    found.tag = tag_of(mix(mix(mix(0, opened.inode), seconds), opened.modified_ns), found.size);
+    return found;
+}
+
+// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
+// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
+// f returns false.
+
+class DirectoryTree {
+  public:
+    /// Throws std::system_error that names the path.
+    explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
+
+    [[nodiscard]] FoundFile find(std::string_view path) const {
+        return found_file(directory_.open(path), path);
+    }
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
+        FoundFile found = find(path);
+        if (found.kind != FoundFile::Kind::directory) return;
+        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
+        if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
+    }
+
+  private:
+    Directory directory_;
+};
+
+class EmbeddedTree {
+  public:
+    explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
+        for (const EmbeddedFile& each : files_.files()) {
+            tags_.push_back(tag_of_bytes(each.bytes));
+        }
+    }
+
+    [[nodiscard]] FoundFile find(std::string_view path) const {
+        FoundFile found;
+        const std::size_t place = place_of(path);
+        if (place < files_.files().size() && files_.files()[place].name == path) {
+            found.kind = FoundFile::Kind::file;
+            found.bytes = files_.files()[place].bytes;
+            found.size = found.bytes.size();
+            found.tag = tags_[place];
+        } else if (path.empty() || is_in(folder(path), place_of(folder(path)))) {
+            found.kind = FoundFile::Kind::directory;
+        }
+        return found;
+    }
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
+        const std::string inside = path.empty() ? "" : folder(path);
+        std::string_view before;
+        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
+            const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
+            const std::size_t slash = rest.find('/');
+            const std::string_view name = rest.substr(0, slash);
+            if (name == before) continue;
+            before = name;
+            if (!f(name, slash != std::string_view::npos)) return;
+        }
+    }
+
+  private:
+    static std::string folder(std::string_view path) { return std::string(path) + "/"; }
+    /// Of the first that is not before it.
+    [[nodiscard]] std::size_t place_of(std::string_view name) const noexcept {
+        const auto& files = files_.files();
+        const auto found =
+            std::lower_bound(files.begin(), files.end(), name,
+                             [](const EmbeddedFile& a, std::string_view b) { return a.name < b; });
+        return static_cast<std::size_t>(found - files.begin());
+    }
+    [[nodiscard]] bool is_in(std::string_view folder, std::size_t place) const noexcept {
+        if (place >= files_.files().size()) return false;
+        return std::string_view(files_.files()[place].name).substr(0, folder.size()) == folder;
+    }
+
+    EmbeddedFiles files_;
+    Array<std::string> tags_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/file_answer.hpp ----
+
+// An answer whose body is a file: conditions, ranges, and the fields that say what it is. Context::file and
+// Context::attachment are here. What makes it is reached only from templates: see task.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The value of a field that is a list: if the field is there more than once, all of them.
+inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
+    std::optional<std::string_view> first;
+    std::string all;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        const std::string_view value = field.value.of(request.base);
+        if (!first) {
+            first = value;
+            continue;
+        }
+        if (all.empty()) all = *first;
+        all.append(", ").append(value);
+    }
+    return all.empty() ? first : request.keep(std::move(all));
+}
+/// The value of a field that may be there once. Twice, it says nothing.
+inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
+    std::optional<std::string_view> found;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        if (found) return std::nullopt;
+        found = field.value.of(request.base);
+    }
+    return found;
+}
+
+inline Conditions conditions_of(Request& request) {
+    Conditions conditions;
+    conditions.if_match = list_field(request, "If-Match");
+    conditions.if_none_match = list_field(request, "If-None-Match");
+    conditions.if_modified_since = single_field(request, "If-Modified-Since");
+    conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
+    return conditions;
+}
+
+/// The field Range, where it counts.
+inline std::optional<std::string_view> range_of(const Request& request) {
+    if (request.known_method != Method::get) return std::nullopt;
+    return single_field(request, "Range");
+}
+
+/// Media type by the extension of a name; a name without one has none.
+inline std::string_view type_of_file(std::string_view path) noexcept {
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    return http::mime_type(name.find('.') == std::string_view::npos ? std::string_view() : name);
+}
+
+[[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
+
+/// Makes one answer.
+class FileAnswer {
+  public:
+    /// The type is what the answer says unless Content-Type is set already.
+    FileAnswer(Call& call, FoundFile file, std::string_view type)
+        : call_(call),
+          response_(call.response),
+          file_(std::move(file)),
+          type_(response_.headers.get("Content-Type").value_or(type)) {
+        if (file_.modified) modified_ = std::min<std::int64_t>(*file_.modified, now_);
+    }
+
+    /// What a client may compare. The clock is that of the system, as the file's is.
+    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
+        return {tag, modified_, now_};
+    }
+
+    /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
+    /// method, and any other status than 200, is sent the whole file.
+    void make() {
+        const Method method = call_.request.known_method;
+        if (response_.status != 200 || (method != Method::get && method != Method::head)) return send_whole();
+        if (!response_.headers.contains("ETag")) response_.headers.set("ETag", "\"" + file_.tag + "\"");
+        const std::string tag(response_.headers.get("ETag").value());
+        const Conditions conditions = conditions_of(call_.request);
+        const Validators present = validators(tag);
+        const Conditions::Verdict verdict = conditions.verdict(method, present);
+        if (verdict == Conditions::Verdict::failed) {
+            throw HttpError(412, "the file is not what the request's condition says");
+        }
+        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
+        if (modified_) {
+            char date[29];
+            http::format_http_date(*modified_, date);
+            response_.headers.set("Last-Modified", {date, sizeof date});
+        }
+        response_.headers.set("Accept-Ranges", "bytes");
+        const auto field = range_of(call_.request);
+        if (!field || !conditions.allows_range(present)) return send_whole();
+        const RangeRequest asked = RangeRequest::parse(*field, file_.size);
+        if (asked.kind() == RangeRequest::Kind::whole) return send_whole();
+        if (asked.kind() == RangeRequest::Kind::none) {
+            throw HttpError(416, "the file has no bytes in this range")
+                .header("Content-Range", unsatisfied_range(file_.size));
+        }
+        send_ranges(asked);
+    }
+
+  private:
+    // As much as the server copies behind a head.
+    static constexpr std::uint64_t worth_reading = 16 * 1024;
+    static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
+
+    void say_not_modified() {
+        response_.status = 304;
+        response_.headers.remove("Content-Type");
+        response_.headers.remove("Content-Encoding");
+        response_.headers.remove("Content-Disposition");
+        response_.body.clear();
+        response_.set_static_type({});
+    }
+
+    void send_whole() { send_one(0, file_.size); }
+
+    void send_ranges(const RangeRequest& asked) {
+        response_.status = 206;
+        if (asked.ranges().size() == 1) {
+            const ByteRange& range = asked.ranges()[0];
+            response_.headers.set("Content-Range", content_range(range, file_.size));
+            return send_one(range.first, range.size());
+        }
+        const std::string boundary = make_boundary();
+        const MultipartRanges texts{boundary, type_, file_.size};
+        OwningPtr<FileBody> body(new FileBody);
+        body->type = texts.content_type();
+        for (const ByteRange& range : asked.ranges()) {
+            add_text(*body, texts.before(range, body->pieces.empty()));
+            add_range(*body, range.first, range.size());
+        }
+        own_file(*body);
+        add_text(*body, texts.end());
+        response_.headers.remove("Content-Type");
+        response_.set_file(std::move(body));
+    }
+
+    void send_one(std::uint64_t first, std::uint64_t size) {
+        const bool is_head = call_.request.known_method == Method::head;
+        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
+        OwningPtr<FileBody> body(new FileBody);
+        body->type = type_;
+        if (is_head) {
+            body->length = size;
+        } else {
+            if (file_.descriptor && size >= worth_reading_ahead) {
+                sys::read_in_order(file_.descriptor.get(), first);
+            }
+            add_range(*body, first, size);
+            own_file(*body);
+        }
+        response_.set_file(std::move(body));
+    }
+
+    /// A small file leaves in one piece with its head.
+    void send_read(std::uint64_t first, std::size_t size) {
+        std::string& text = response_.body;
+        if (file_.descriptor) {
+            text.resize(size);
+            for (std::size_t done = 0; done < size;) {
+                const SysResult read =
+                    sys::read_at(file_.descriptor.get(), text.data() + done, size - done, first + done);
+                if (!read.ok()) throw_system_error(read.error, "a file could not be read");
+                if (read.value == 0) throw std::runtime_error("a file became shorter while it was read");
+                done += static_cast<std::size_t>(read.value);
+            }
+        } else {
+            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
+        }
+        response_.set_type(type_);
+    }
+
+    static void add_text(FileBody& body, std::string text) {
+        body.length += text.size();
+        body.pieces.push_back({std::move(text), {}, {}});
+    }
+    void add_range(FileBody& body, std::uint64_t first, std::uint64_t size) const {
+        BodyPiece piece;
+        if (file_.descriptor) {
+            piece.range.offset = first;
+            piece.range.length = size;
+            piece.range.borrowed = file_.descriptor.get();
+        } else {
+            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
+        }
+        body.pieces.push_back(std::move(piece));
+        body.length += size;
+    }
+    /// The last range closes the file, when all are sent.
+    void own_file(FileBody& body) noexcept { body.pieces.back().range.file = std::move(file_.descriptor); }
+
+    /// Nobody can know it beforehand, so that no file holds it.
+    static std::string make_boundary() {
+        std::array<std::uint64_t, 2> random;
+        const SysResult made = sys::random_bytes(random.data(), sizeof random);
+        if (!made.ok()) throw_system_error(made.error, "getentropy");
+        std::string boundary = "sake-";
+        for (const std::uint64_t each : random) append_hex(boundary, each);
+        return boundary;
+    }
+
+    Call& call_;
+    Response& response_;
+    FoundFile file_;
+    std::string type_;
+    std::int64_t now_ = std::int64_t{std::time(nullptr)};
+    std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
+};
+
+/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
+[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
+    call.place.errors->report(call, LogLevel::warning,
+                              "'" + path + "' is not there, is not a regular file, or may not be read",
+                              ": no file to send");
+    throw_nothing_here();
+}
+
+/// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
+inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
+    if (!found.is_file()) throw_no_file(call, path);
+    FileAnswer answer(call, std::move(found), type);
+    answer.make();
+}
+
+/// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
+inline void name_file(Call& call, std::string path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    if (path.empty()) throw_nothing_here();
+    OwningPtr<FileBody> named(new FileBody);
+    named->path = std::move(path);
+    named->type = type;
+    call.response.set_file(std::move(named));
+}
+
+inline void open_named_file(Call& call) {
+    const FileBody& named = *call.response.file();
+    const std::string path = named.path;
+    const std::string type = named.type;
+    answer_with_path(call, path, type);
+}
+
+inline void send_path(Call& call, std::string path, std::string_view type) {
+    if (call.place.in_worker_pool) return name_file(call, std::move(path), type);
+    answer_with_path(call, path, type);
+}
+
+}  // namespace detail
+
+template <class Unused>
+Context& Context::send_file(std::string path) {
+    static_cast<void>(call_->settable("ctx.file"));
+    const std::string_view type = detail::type_of_file(path);
+    detail::send_path(*call_, std::move(path), type);
+    return *this;
+}
+
+template <class Unused>
+Context& Context::send_attachment(std::string path, std::string_view download_name) {
+    const std::string name(download_name.empty() ? std::string_view(path).substr(path.rfind('/') + 1)
+                                                 : download_name);
+    detail::Response& response = call_->settable("ctx.attachment");
+    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
+    const std::string_view type = detail::type_of_file(name);
+    detail::send_path(*call_, std::move(path), type);
+    return *this;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Context& Context::send_file<void>(std::string path);
+template Context& Context::send_attachment<void>(std::string path, std::string_view download_name);
+#endif
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page.hpp ----
+
+// Engine::docs: how the page of an API's documentation, its script and its style are served.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler of one of the texts. Clients keep it, and ask each time whether it is still the same.
+template <class Answer = FileAnswer>
+class DocsText {
+  public:
+    static Handler handler(std::string text, std::string_view type) {
+        return Handler(ServerHandler{new DocsText(std::move(text), type), &serve, nullptr, &destroy});
+    }
+
+  private:
+    DocsText(std::string text, std::string_view type)
+        : text_(std::move(text)), tag_(tag_of_bytes(text_)), type_(type) {}
+
+    static void destroy(void* self) noexcept { delete static_cast<DocsText*>(self); }
+    static void serve(void* self, Call& call) {
+        const auto& text = *static_cast<const DocsText*>(self);
+        http::Headers& headers = call.response.headers;
+        if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+        headers.set("Content-Security-Policy", docs_page_policy);
+        headers.set("X-Content-Type-Options", "nosniff");
+        FoundFile found;
+        found.kind = FoundFile::Kind::file;
+        found.bytes = text.text_;
+        found.size = text.text_.size();
+        found.tag = text.tag_;
+        Answer(call, std::move(found), text.type_).make();
+    }
+
+    std::string text_;
+    std::string tag_;
+    std::string_view type_;
+};
+
+/// The links of the page at a path. A browser takes them from the last slash of that path on.
+template <class Links = DocsLinks>
+Links docs_links(std::string_view path, std::string_view openapi) {
+    const std::size_t folder = path.rfind('/') + 1;
+    Links links;
+    links.files = "./";
+    if (folder < path.size()) links.files.append(path.substr(folder)).append("/");
+    links.root = "./";
+    for (auto slashes = std::count(path.begin(), path.end(), '/'); slashes > 1; --slashes)
+        links.root += "../";
+    links.openapi = links.root + std::string(openapi.substr(1));
+    return links;
+}
+
+/// Throws std::invalid_argument for what could not work.
+inline void check_docs(const std::string& path, const DocsOptions& options) {
+    if (is_param(std::string_view(path).substr(path.rfind('/') + 1))) {
+        throw std::invalid_argument("docs: the path '" + path +
+                                    "' ends with a parameter: end it with a name");
+    }
+    if (!options.openapi.starts_with('/')) {
+        throw std::invalid_argument("docs: openapi must be a path of the engine, not '" + options.openapi +
+                                    "': write it as '/openapi.json'");
+    }
+}
+
+template <class Unused>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options) {
+    std::string base(pattern.text);
+    if (!base.empty() && base.back() == '/') base.pop_back();
+    const std::string path = scope.prefix + base;
+    check_docs(path, options);
+    const auto place = [&](const std::string& text) {
+        return PatternInfo{text, pattern.params, pattern.file, pattern.line};
+    };
+    const auto page_at = [&](const std::string& address) {
+        return DocsText<>::handler(docs_page(docs_links(address, options.openapi), options.title),
+                                   "text/html; charset=utf-8");
+    };
+    const auto add = [&](const std::string& text, Handler handler) -> Route& {
+        RouteEntry& entry = table.add(scope, "GET", place(text), std::move(handler));
+        entry.handler_reads_body = false;
+        return entry.route;
+    };
+    Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
+    if (!path.empty()) table.add_yielding(scope, "GET", place(base + "/"), page_at(path + "/"));
+    std::string script;
+    for (const std::string_view part :
+         {docs_page_script, docs_page_schema, docs_page_operation, docs_page_try})
+        script += part;
+    add(base + "/page.js", DocsText<>::handler(std::move(script), "text/javascript; charset=utf-8"));
+    add(base + "/page.css", DocsText<>::handler(std::string(docs_page_style), "text/css; charset=utf-8"));
+    return page;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_docs<void>(RouteTable& table, Scope& scope, const PatternInfo& pattern,
+                               DocsOptions options);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/embed_impl.hpp ----
 
 // How a table of embedded files is checked.
@@ -27611,445 +29133,6 @@ class Fallback {
 };
 
 }  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/file_tree.hpp ----
-
-// Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// A file, with what an answer says of it.
-struct FoundFile {
-    using Kind = OpenedFile::Kind;
-
-    Kind kind = Kind::nothing;
-    FileDescriptor descriptor;
-    std::string_view bytes;  // of an embedded file
-    std::uint64_t size = 0;
-    std::string tag;  // of an ETag, without quotes
-    std::optional<std::int64_t> modified;
-    std::uint32_t modified_ns = 0;
-
-    [[nodiscard]] bool is_file() const noexcept { return kind == Kind::file; }
-    /// Whether it was made before the other one was changed.
-    [[nodiscard]] bool is_older_than(const FoundFile& other) const noexcept {
-        if (modified != other.modified) return modified < other.modified;
-        return modified_ns < other.modified_ns;
-    }
-};
-
-/// Numbers into one, so that none of them can be read from it.
-constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t number) noexcept {
-    std::uint64_t z = (sum ^ number) + 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31U);
-}
-
-inline void append_hex(std::string& out, std::uint64_t number) {
-    char digits[16];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
-    out.append(digits, end);
-}
-
-inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
-    std::string tag;
-    append_hex(tag, mixed);
-    tag += '-';
-    append_hex(tag, size);
-    return tag;
-}
-
-/// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
-/// failed.
-inline FoundFile found_file(OpenedFile opened, std::string_view path) {
-    if (opened.error == EIO) throw_system_error(opened.error, std::string(path));
-    if (opened.error != 0) {
-        throw HttpError(503, "the server has no resources to spare for this request")
-            .header("Retry-After", "1");
-    }
-    FoundFile found;
-    found.kind = opened.kind;
-    found.descriptor = std::move(opened.descriptor);
-    found.size = opened.size;
-    found.modified = opened.modified;
-    found.modified_ns = opened.modified_ns;
-    if (!found.is_file()) return found;
-    const auto seconds = static_cast<std::uint64_t>(opened.modified);
-    found.tag = tag_of(mix(mix(mix(0, opened.inode), seconds), opened.modified_ns), found.size);
-    return found;
-}
-
-// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
-// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
-// f returns false.
-
-class DirectoryTree {
-  public:
-    /// Throws std::system_error that names the path.
-    explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
-
-    [[nodiscard]] FoundFile find(std::string_view path) const {
-        return found_file(directory_.open(path), path);
-    }
-    template <class F>
-    void for_each_name(std::string_view path, F f) const {
-        FoundFile found = find(path);
-        if (found.kind != FoundFile::Kind::directory) return;
-        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
-        if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
-    }
-
-  private:
-    Directory directory_;
-};
-
-class EmbeddedTree {
-  public:
-    explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
-        for (const EmbeddedFile& each : files_.files()) {
-            std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-            for (const char c : each.bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-            tags_.push_back(tag_of(mix(0, hash), each.bytes.size()));
-        }
-    }
-
-    [[nodiscard]] FoundFile find(std::string_view path) const {
-        FoundFile found;
-        const std::size_t place = place_of(path);
-        if (place < files_.files().size() && files_.files()[place].name == path) {
-            found.kind = FoundFile::Kind::file;
-            found.bytes = files_.files()[place].bytes;
-            found.size = found.bytes.size();
-            found.tag = tags_[place];
-        } else if (path.empty() || is_in(folder(path), place_of(folder(path)))) {
-            found.kind = FoundFile::Kind::directory;
-        }
-        return found;
-    }
-    template <class F>
-    void for_each_name(std::string_view path, F f) const {
-        const std::string inside = path.empty() ? "" : folder(path);
-        std::string_view before;
-        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
-            const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
-            const std::size_t slash = rest.find('/');
-            const std::string_view name = rest.substr(0, slash);
-            if (name == before) continue;
-            before = name;
-            if (!f(name, slash != std::string_view::npos)) return;
-        }
-    }
-
-  private:
-    static std::string folder(std::string_view path) { return std::string(path) + "/"; }
-    /// Of the first that is not before it.
-    [[nodiscard]] std::size_t place_of(std::string_view name) const noexcept {
-        const auto& files = files_.files();
-        const auto found =
-            std::lower_bound(files.begin(), files.end(), name,
-                             [](const EmbeddedFile& a, std::string_view b) { return a.name < b; });
-        return static_cast<std::size_t>(found - files.begin());
-    }
-    [[nodiscard]] bool is_in(std::string_view folder, std::size_t place) const noexcept {
-        if (place >= files_.files().size()) return false;
-        return std::string_view(files_.files()[place].name).substr(0, folder.size()) == folder;
-    }
-
-    EmbeddedFiles files_;
-    Array<std::string> tags_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/file_answer.hpp ----
-
-// An answer whose body is a file: conditions, ranges, and the fields that say what it is. Context::file and
-// Context::attachment are here. What makes it is reached only from templates: see task.hpp.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The value of a field that is a list: if the field is there more than once, all of them.
-inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
-    std::optional<std::string_view> first;
-    std::string all;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        const std::string_view value = field.value.of(request.base);
-        if (!first) {
-            first = value;
-            continue;
-        }
-        if (all.empty()) all = *first;
-        all.append(", ").append(value);
-    }
-    return all.empty() ? first : request.keep(std::move(all));
-}
-/// The value of a field that may be there once. Twice, it says nothing.
-inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
-    std::optional<std::string_view> found;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        if (found) return std::nullopt;
-        found = field.value.of(request.base);
-    }
-    return found;
-}
-
-inline Conditions conditions_of(Request& request) {
-    Conditions conditions;
-    conditions.if_match = list_field(request, "If-Match");
-    conditions.if_none_match = list_field(request, "If-None-Match");
-    conditions.if_modified_since = single_field(request, "If-Modified-Since");
-    conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
-    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
-    return conditions;
-}
-
-/// The field Range, where it counts.
-inline std::optional<std::string_view> range_of(const Request& request) {
-    if (request.known_method != Method::get) return std::nullopt;
-    return single_field(request, "Range");
-}
-
-/// Media type by the extension of a name; a name without one has none.
-inline std::string_view type_of_file(std::string_view path) noexcept {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    return http::mime_type(name.find('.') == std::string_view::npos ? std::string_view() : name);
-}
-
-[[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
-
-/// Makes one answer.
-class FileAnswer {
-  public:
-    /// The type is what the answer says unless Content-Type is set already.
-    FileAnswer(Call& call, FoundFile file, std::string_view type)
-        : call_(call),
-          response_(call.response),
-          file_(std::move(file)),
-          type_(response_.headers.get("Content-Type").value_or(type)) {
-        if (file_.modified) modified_ = std::min<std::int64_t>(*file_.modified, now_);
-    }
-
-    /// What a client may compare. The clock is that of the system, as the file's is.
-    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
-        return {tag, modified_, now_};
-    }
-
-    /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
-    /// method, and any other status than 200, is sent the whole file.
-    void make() {
-        const Method method = call_.request.known_method;
-        if (response_.status != 200 || (method != Method::get && method != Method::head)) return send_whole();
-        if (!response_.headers.contains("ETag")) response_.headers.set("ETag", "\"" + file_.tag + "\"");
-        const std::string tag(response_.headers.get("ETag").value());
-        const Conditions conditions = conditions_of(call_.request);
-        const Validators present = validators(tag);
-        const Conditions::Verdict verdict = conditions.verdict(method, present);
-        if (verdict == Conditions::Verdict::failed) {
-            throw HttpError(412, "the file is not what the request's condition says");
-        }
-        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
-        if (modified_) {
-            char date[29];
-            http::format_http_date(*modified_, date);
-            response_.headers.set("Last-Modified", {date, sizeof date});
-        }
-        response_.headers.set("Accept-Ranges", "bytes");
-        const auto field = range_of(call_.request);
-        if (!field || !conditions.allows_range(present)) return send_whole();
-        const RangeRequest asked = RangeRequest::parse(*field, file_.size);
-        if (asked.kind() == RangeRequest::Kind::whole) return send_whole();
-        if (asked.kind() == RangeRequest::Kind::none) {
-            throw HttpError(416, "the file has no bytes in this range")
-                .header("Content-Range", unsatisfied_range(file_.size));
-        }
-        send_ranges(asked);
-    }
-
-  private:
-    // As much as the server copies behind a head.
-    static constexpr std::uint64_t worth_reading = 16 * 1024;
-    static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
-
-    void say_not_modified() {
-        response_.status = 304;
-        response_.headers.remove("Content-Type");
-        response_.headers.remove("Content-Encoding");
-        response_.headers.remove("Content-Disposition");
-        response_.body.clear();
-        response_.set_static_type({});
-    }
-
-    void send_whole() { send_one(0, file_.size); }
-
-    void send_ranges(const RangeRequest& asked) {
-        response_.status = 206;
-        if (asked.ranges().size() == 1) {
-            const ByteRange& range = asked.ranges()[0];
-            response_.headers.set("Content-Range", content_range(range, file_.size));
-            return send_one(range.first, range.size());
-        }
-        const std::string boundary = make_boundary();
-        const MultipartRanges texts{boundary, type_, file_.size};
-        OwningPtr<FileBody> body(new FileBody);
-        body->type = texts.content_type();
-        for (const ByteRange& range : asked.ranges()) {
-            add_text(*body, texts.before(range, body->pieces.empty()));
-            add_range(*body, range.first, range.size());
-        }
-        own_file(*body);
-        add_text(*body, texts.end());
-        response_.headers.remove("Content-Type");
-        response_.set_file(std::move(body));
-    }
-
-    void send_one(std::uint64_t first, std::uint64_t size) {
-        const bool is_head = call_.request.known_method == Method::head;
-        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
-        OwningPtr<FileBody> body(new FileBody);
-        body->type = type_;
-        if (is_head) {
-            body->length = size;
-        } else {
-            if (file_.descriptor && size >= worth_reading_ahead) {
-                sys::read_in_order(file_.descriptor.get(), first);
-            }
-            add_range(*body, first, size);
-            own_file(*body);
-        }
-        response_.set_file(std::move(body));
-    }
-
-    /// A small file leaves in one piece with its head.
-    void send_read(std::uint64_t first, std::size_t size) {
-        std::string& text = response_.body;
-        if (file_.descriptor) {
-            text.resize(size);
-            for (std::size_t done = 0; done < size;) {
-                const SysResult read =
-                    sys::read_at(file_.descriptor.get(), text.data() + done, size - done, first + done);
-                if (!read.ok()) throw_system_error(read.error, "a file could not be read");
-                if (read.value == 0) throw std::runtime_error("a file became shorter while it was read");
-                done += static_cast<std::size_t>(read.value);
-            }
-        } else {
-            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
-        }
-        response_.set_type(type_);
-    }
-
-    static void add_text(FileBody& body, std::string text) {
-        body.length += text.size();
-        body.pieces.push_back({std::move(text), {}, {}});
-    }
-    void add_range(FileBody& body, std::uint64_t first, std::uint64_t size) const {
-        BodyPiece piece;
-        if (file_.descriptor) {
-            piece.range.offset = first;
-            piece.range.length = size;
-            piece.range.borrowed = file_.descriptor.get();
-        } else {
-            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
-        }
-        body.pieces.push_back(std::move(piece));
-        body.length += size;
-    }
-    /// The last range closes the file, when all are sent.
-    void own_file(FileBody& body) noexcept { body.pieces.back().range.file = std::move(file_.descriptor); }
-
-    /// Nobody can know it beforehand, so that no file holds it.
-    static std::string make_boundary() {
-        std::array<std::uint64_t, 2> random;
-        const SysResult made = sys::random_bytes(random.data(), sizeof random);
-        if (!made.ok()) throw_system_error(made.error, "getentropy");
-        std::string boundary = "sake-";
-        for (const std::uint64_t each : random) append_hex(boundary, each);
-        return boundary;
-    }
-
-    Call& call_;
-    Response& response_;
-    FoundFile file_;
-    std::string type_;
-    std::int64_t now_ = std::int64_t{std::time(nullptr)};
-    std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
-};
-
-/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
-[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
-    call.place.errors->report(call, LogLevel::warning,
-                              "'" + path + "' is not there, is not a regular file, or may not be read",
-                              ": no file to send");
-    throw_nothing_here();
-}
-
-/// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
-inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
-    demand_no_nul(path, "file: ");
-    FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
-    if (!found.is_file()) throw_no_file(call, path);
-    FileAnswer answer(call, std::move(found), type);
-    answer.make();
-}
-
-/// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
-inline void name_file(Call& call, std::string path, std::string_view type) {
-    demand_no_nul(path, "file: ");
-    if (path.empty()) throw_nothing_here();
-    OwningPtr<FileBody> named(new FileBody);
-    named->path = std::move(path);
-    named->type = type;
-    call.response.set_file(std::move(named));
-}
-
-inline void open_named_file(Call& call) {
-    const FileBody& named = *call.response.file();
-    const std::string path = named.path;
-    const std::string type = named.type;
-    answer_with_path(call, path, type);
-}
-
-inline void send_path(Call& call, std::string path, std::string_view type) {
-    if (call.place.in_worker_pool) return name_file(call, std::move(path), type);
-    answer_with_path(call, path, type);
-}
-
-}  // namespace detail
-
-template <class Unused>
-Context& Context::send_file(std::string path) {
-    static_cast<void>(call_->settable("ctx.file"));
-    const std::string_view type = detail::type_of_file(path);
-    detail::send_path(*call_, std::move(path), type);
-    return *this;
-}
-
-template <class Unused>
-Context& Context::send_attachment(std::string path, std::string_view download_name) {
-    const std::string name(download_name.empty() ? std::string_view(path).substr(path.rfind('/') + 1)
-                                                 : download_name);
-    detail::Response& response = call_->settable("ctx.attachment");
-    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
-    const std::string_view type = detail::type_of_file(name);
-    detail::send_path(*call_, std::move(path), type);
-    return *this;
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template Context& Context::send_file<void>(std::string path);
-template Context& Context::send_attachment<void>(std::string path, std::string_view download_name);
-#endif
-
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -28790,72 +29873,6 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
 template Task<> Hub::serve_topic<void>(Context& ctx, std::string topic);
 #endif
 
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/listing.hpp ----
-
-// The page that shows what is in a directory: see StaticOptions::listing.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-inline void append_html(std::string& out, std::string_view text) {
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            case '\'':
-                out += "&#39;";
-                break;
-            default:
-                out += c;
-        }
-    }
-}
-
-struct ListedName {
-    std::string name;
-    bool is_directory = false;
-};
-
-/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
-/// only programs that serve files compile it.
-template <class Listed = ListedName>
-std::string listing_page(std::string_view path, Array<Listed> names, bool has_parent) {
-    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
-        if (a.is_directory != b.is_directory) return a.is_directory;
-        return a.name < b.name;
-    });
-    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
-    append_html(page, path);
-    page += "</title></head>\n<body>\n<h1>Index of ";
-    append_html(page, path);
-    page += "</h1>\n<ul>\n";
-    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
-    for (const Listed& each : names) {
-        const std::string_view slash = each.is_directory ? "/" : "";
-        page += "<li><a href=\"./";  // so that no name is a scheme
-        append_html(page, http::percent_encode(each.name));
-        page.append(slash).append("\">");
-        append_html(page, each.name);
-        page.append(slash).append("</a></li>\n");
-    }
-    return page += "</ul>\n</body>\n</html>\n";
-}
-
-}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
