@@ -8,9 +8,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "sake/app/json_fit.hpp"
 #include "sake/app/problem.hpp"
+#include "sake/app/shape_reader.hpp"
+#include "sake/base/array.hpp"
+#include "sake/base/faults.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_fit.hpp"
+#include "sake/base/shape_of.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -151,17 +155,53 @@ T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames&
     }
 }
 
+/// The parameters of a call's query, decoded. They last as long as the request.
+Array<NamedText> query_texts(Call& call);
+
+template <class T>
+concept ReadableType = HasShape<T> || ReadableFromJson<T>;
+
 template <class T>
 T bind_json(Call& call) {
-    static_assert(
-        ReadableFromJson<T>,
-        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
-        "which its numbers are not checked");
+    static_assert(ReadableType<T>,
+                  "ctx.bind<T>: T must be a struct that is an aggregate, or a type that nlohmann/json makes: "
+                  "without constructors, bases and private members, or with a from_json(const sake::Json&, "
+                  "T&)");
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
-    return document_as<T>(document, size, names_of_json);
+    if constexpr (HasShape<T>) {
+        static_assert(is_readable(ShapeOf<T>::value),
+                      "ctx.bind<T>: a std::string_view or const char* in T cannot own what is read: use a "
+                      "std::string");
+        T value{};
+        Faults faults;
+        read_shape(document.value, ShapeOf<T>::value, &value, faults);
+        if (!faults.empty()) refuse_faults(faults, "body");
+        return value;
+    } else {
+        return document_as<T>(document, size, names_of_json);
+    }
 }
+
+/// An object from the texts of a query or a form.
+template <class T>
+T bind_texts(const Array<NamedText>& texts, std::string_view what) {
+    static_assert(HasShape<T> && is_read_from_texts(ShapeOf<T>::value),
+                  "a query or a form is read into a struct that is an aggregate, whose members are texts, "
+                  "numbers, bools, enums or times, std::optionals of them, or lists of them");
+    T value{};
+    Faults faults;
+    read_texts(texts, ShapeOf<T>::value, &value, faults);
+    if (!faults.empty()) refuse_faults(faults, what);
+    return value;
+}
+template <class T>
+T bind_query(Call& call) {
+    return bind_texts<T>(query_texts(call), "query");
+}
+/// In context_form.hpp.
+template <class T>
+T bind_form(Call& call);
 
 }  // namespace detail
 }  // namespace SAKE_ABI

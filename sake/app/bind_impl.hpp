@@ -9,10 +9,10 @@
 #include "sake/app/call.hpp"
 #include "sake/app/call_limits.hpp"
 #include "sake/app/context.hpp"
-#include "sake/app/json_fit_impl.hpp"
 #include "sake/app/problem_impl.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_fit_impl.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {

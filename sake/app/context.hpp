@@ -18,6 +18,7 @@
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/shape_of.hpp"
 #include "sake/http/cookie.hpp"
 
 namespace sake {
@@ -105,6 +106,10 @@ class Context {
     template <class T>
     [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
+    /// All parameters of the query as a T, a struct of the program: `ctx.query<Paging>()`. Answers 422, which
+    /// lists every fault.
+    template <class T>
+    [[nodiscard]] T query();
     /// All values of a query parameter that may be there more than once, in order.
     [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
 
@@ -117,8 +122,9 @@ class Context {
     [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the
-    /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
+    /// The JSON body as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
+    /// from_json. Answers 415 if the request says that its body is of another type, 400 if it is not JSON,
+    /// and 422 if it does not fit T, which lists every fault.
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
@@ -162,12 +168,21 @@ class Context {
     Context& html(int code, Moved&& body) {
         return status(code).html(std::move(body));
     }
-    /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    /// JSON of a struct of the program as it stands, of lists, maps and optionals of such, and of anything
+    /// that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
     template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
     template <std::same_as<Json> Value = Json>
     Context& json(int code, const std::type_identity_t<Value>& value) {
         return status(code).json<Value>(value);
+    }
+    template <detail::HasShape T>
+    Context& json(const T& value) {
+        return send_shape(detail::ShapeOf<T>::value, &value);
+    }
+    template <detail::HasShape T>
+    Context& json(int code, const T& value) {
+        return status(code).json(value);
     }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
@@ -257,6 +272,7 @@ class Context {
     Context& send_file(std::string path);
     template <class Unused = void>
     Context& send_attachment(std::string path, std::string_view download_name);
+    Context& send_shape(const detail::Shape& shape, const void* value);
     Context& send_moved(std::string&& bytes, std::string_view content_type);
     Context& send_copy(std::string_view bytes, std::string_view content_type);
 

@@ -16,6 +16,18 @@ namespace detail {
 template <class Unused = void>
 Form& whole_form_of(Call& call);
 
+template <class T>
+T bind_form(Call& call) {
+    const Form& form = whole_form_of<>(call);
+    if constexpr (HasShape<T>) {
+        Array<NamedText> texts;
+        for (const FormField& field : form.fields()) texts.push_back({field.name, field.value});
+        return bind_texts<T>(texts, "form");
+    } else {
+        return form_as<T>(form);
+    }
+}
+
 }  // namespace detail
 
 template <class T>
@@ -23,7 +35,7 @@ std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
     if constexpr (std::is_same_v<T, Form>) {
         return detail::whole_form_of<>(*call_);
     } else {
-        return detail::form_as<T>(detail::whole_form_of<>(*call_));
+        return detail::bind_form<T>(*call_);
     }
 }
 

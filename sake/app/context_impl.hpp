@@ -22,6 +22,7 @@
 #include "sake/async/this_task.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer_impl.hpp"
+#include "sake/base/shape_writer_impl.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/cookie_impl.hpp"
 #include "sake/http/uri_impl.hpp"
@@ -89,6 +90,14 @@ SAKE_INLINE std::vector<std::string_view> Context::queries(std::string_view name
         values.push_back(detail::decoded_query_value(call_->request, raw_value));
     }
     return values;
+}
+
+SAKE_INLINE detail::Array<detail::NamedText> detail::query_texts(Call& call) {
+    Array<NamedText> texts;
+    for (const auto& [name, value] : QueryPairs(call.request.raw_query())) {
+        texts.push_back({decoded_query_value(call.request, name), decoded_query_value(call.request, value)});
+    }
+    return texts;
 }
 
 SAKE_INLINE std::optional<std::string_view> Context::find_param(std::string_view name) {
@@ -175,6 +184,13 @@ Context& Context::json(const std::type_identity_t<Value>& value) {
     response.set_static_type("application/json");
     response.body.clear();
     append_json<Value>(response.body, value);
+    return *this;
+}
+SAKE_INLINE Context& Context::send_shape(const detail::Shape& shape, const void* value) {
+    detail::Response& response = call_->settable("ctx.json");
+    response.set_static_type("application/json");
+    response.body.clear();
+    detail::append_shape(response.body, shape, value);
     return *this;
 }
 SAKE_INLINE Context& Context::send_moved(std::string&& bytes, std::string_view content_type) {

@@ -10,9 +10,9 @@
 
 #include "sake/app/bind.hpp"
 #include "sake/app/context.hpp"
-#include "sake/app/json_fit.hpp"
 #include "sake/app/typed_slots.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_fit.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -52,6 +52,11 @@ T Context::param(std::string_view name) {
 template <class T>
 T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
     return detail::convert_or<T>(find_param(name), "path parameter", name, std::move(fallback));
+}
+
+template <class T>
+T Context::query() {
+    return detail::bind_query<T>(*call_);
 }
 
 template <class T>

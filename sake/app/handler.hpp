@@ -2,13 +2,16 @@
 // plain or a coroutine, and may return a value to send.
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/arguments.hpp"
 #include "sake/app/bind.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/signature.hpp"
@@ -75,8 +78,26 @@ struct HandlerParams<F> {
 
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
+
+/// How many of the arguments are path parameters.
+template <class Params>
+inline constexpr std::size_t path_param_count = 0;
+template <class... Params>
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
+    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
 template <class F>
-inline constexpr std::size_t handler_param_count = std::tuple_size_v<HandlerParamsOf<F>>;
+inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
+
+/// Whether the path parameters come first.
+template <class... Params>
+consteval bool has_path_params_first(std::type_identity<std::tuple<Params...>>) {
+    bool was_typed = false;
+    bool is_good = true;
+    ((was_typed = was_typed || Argument<Params>::is_typed,
+      is_good = is_good && (!was_typed || Argument<Params>::is_typed)),
+     ...);
+    return is_good;
+}
 
 /// How a handler is called: with the Context in front of its path parameters, or without.
 template <class F, class Params>
@@ -121,8 +142,10 @@ inline constexpr bool is_text =
 /// Whether an answer can be made of what a handler returns.
 template <class T>
 consteval bool is_answer() {
-    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json>)
+    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json> || is_created<T>)
         return true;
+    else if constexpr (HasShape<T>)
+        return !std::is_pointer_v<T>;
     else
         return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
 }
@@ -130,10 +153,14 @@ consteval bool is_answer() {
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
 void answer_with(Context& ctx, T&& value) {
-    if constexpr (is_text<std::remove_cvref_t<T>>)
+    if constexpr (is_text<std::remove_cvref_t<T>>) {
         ctx.text(std::forward<T>(value));
-    else
+    } else if constexpr (is_created<std::remove_cvref_t<T>>) {
+        if (!value.location.empty()) ctx.set_header("Location", value.location);
+        ctx.json(201, std::as_const(value.value));
+    } else {
         ctx.json(std::as_const(value));
+    }
 }
 
 /// What a handler is given: the view of its call, and the parameters of the path by position.
@@ -143,13 +170,21 @@ std::string_view path_param(Call& call, std::size_t index);
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
 std::string_view param_name(const Call& call, std::size_t index) noexcept;
 
-/// The arguments of a handler, taken from the path.
+/// An argument of a handler, by its type or from the path.
+template <class Param>
+Param take_param(Call& call, std::size_t index) {
+    if constexpr (Argument<Param>::is_typed)
+        return Argument<Param>::take(call);
+    else
+        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
+}
+
+/// The arguments of a handler.
 template <class... Params, std::size_t... Index>
 std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
                                   std::index_sequence<Index...>) {
     // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{
-        convert_text<Params>(path_param(call, Index), "path parameter", param_name(call, Index))...};
+    return std::tuple<Params...>{take_param<Params>(call, Index)...};
 }
 
 template <class Params>
@@ -157,6 +192,45 @@ Params take_params(Call& call) {
     return take_params(call, std::type_identity<Params>{},
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
+
+/// What a handler's types say, as a table.
+template <class Params, class Value>
+struct SignatureOf {
+    static constexpr Signature value{};
+};
+template <class Param>
+consteval SignaturePart part_of_param() {
+    if constexpr (Argument<Param>::is_typed)
+        return {Argument<Param>::place, &ShapeOf<typename Argument<Param>::Content>::value};
+    else if constexpr (JsonText<Param>)
+        return {SignaturePlace::path, &text_shape};
+    else
+        return {SignaturePlace::path, &ShapeOf<Param>::value};
+}
+template <class Value>
+consteval SignaturePart part_of_answer() {
+    if constexpr (is_text<Value>)
+        return {SignaturePlace::answer, &text_shape};
+    else if constexpr (is_created<Value>)
+        return {SignaturePlace::answer, part_of_answer<decltype(Value::value)>().shape, 201};
+    else if constexpr (HasShape<Value>)
+        return {SignaturePlace::answer, &ShapeOf<Value>::value};
+    else
+        return {SignaturePlace::answer, &any_shape};
+}
+template <class... Params, class Value>
+    requires(sizeof...(Params) > 0 && std::is_void_v<Value>)
+struct SignatureOf<std::tuple<Params...>, Value> {
+    static constexpr std::array<SignaturePart, sizeof...(Params)> parts{part_of_param<Params>()...};
+    static constexpr Signature value{parts.data(), parts.size()};
+};
+template <class... Params, class Value>
+    requires(!std::is_void_v<Value>)
+struct SignatureOf<std::tuple<Params...>, Value> {
+    static constexpr std::array<SignaturePart, sizeof...(Params) + 1> parts{part_of_param<Params>()...,
+                                                                            part_of_answer<Value>()};
+    static constexpr Signature value{parts.data(), parts.size()};
+};
 
 /// A handler of the server itself: a function for an object that outlives it, or is destroyed with it. One of
 /// the first two is set.
@@ -178,9 +252,10 @@ class Handler {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
         constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
-        static_assert(fits,
-                      "a Sake handler takes sake::Context& first or not at all, and then nothing or the path "
-                      "parameters as types that can be parsed");
+        static_assert(
+            fits,
+            "a Sake handler takes sake::Context& first or not at all, then nothing or the path "
+            "parameters as types that can be parsed, then sake::Body, sake::Query or sake::FormBody");
         if constexpr (fits) {
             using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
@@ -189,11 +264,17 @@ class Handler {
                 "ctx.json(...) and the like set the answer: call it without returning what it returns");
             static_assert(
                 is_answer<Value>() || std::is_same_v<Value, Context>,
-                "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
-                "with nlohmann's to_json), or a sake::Task of one of them");
+                "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
+                "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
+            static_assert(has_path_params_first(std::type_identity<Params>{}),
+                          "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
+                          "sake::FormBody");
             callable_ = own<Callable>(std::forward<F>(function));
-            param_count_ = std::tuple_size_v<Params>;
-            if constexpr (is_answer<Value>()) set_call<Callable, Params, Result>();
+            param_count_ = path_param_count<Params>;
+            if constexpr (is_answer<Value>()) {
+                signature_ = &SignatureOf<Params, Value>::value;
+                set_call<Callable, Params, Result>();
+            }
         }
     }
 
@@ -206,7 +287,7 @@ class Handler {
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
     /// What its types say of its route.
-    [[nodiscard]] const Signature& signature() const noexcept { return signature_; }
+    [[nodiscard]] const Signature& signature() const noexcept { return *signature_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -286,7 +367,7 @@ class Handler {
     Owned callable_;
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
-    Signature signature_;
+    const Signature* signature_ = &no_signature;
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };

@@ -22,6 +22,7 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 /// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
+    std::string errors = {};  // the same, of what does not fit a type
     bool has_type = false;
     bool has_title = false;
 };
@@ -35,6 +36,11 @@ struct GivenMembers : Counted {
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
 std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {});
+
+class Faults;
+
+/// Throws HttpError 422 that lists the faults of "the body", "the query" or "the form".
+[[noreturn]] void refuse_faults(const Faults& faults, std::string_view what);
 
 }  // namespace detail
 
@@ -65,6 +71,8 @@ class HttpError : public std::exception {
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
+    friend void detail::refuse_faults(const detail::Faults& faults, std::string_view what);
+
     int status_;
     std::string detail_;
     http::Headers headers_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sake/app/problem.hpp"
+#include "sake/base/faults_impl.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/json_writer_impl.hpp"
@@ -32,7 +33,28 @@ SAKE_INLINE std::string problem_body(int status, std::string_view detail, const 
     if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
+    return body.append(members.errors).append(members.text).append("}");
+}
+
+SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
+    const Fault& first = *faults.begin();
+    std::string detail = std::string(what) + ": ";
+    if (!first.pointer.empty()) detail.append(first.pointer) += ' ';
+    detail.append(first.detail);
+    if (faults.size() > 1) {
+        detail.append(", and ").append(std::to_string(faults.size() - 1)).append(" more: see errors");
+    }
+    HttpError error(422, std::move(detail));
+    std::string& errors = error.extra_.errors;
+    errors.append(R"(,"errors":[)");
+    append_json_list(errors, faults, [&](const Fault& fault) {
+        append_json_text(errors.append(R"({"pointer":)"), fault.pointer);
+        append_json_text(errors.append(R"(,"code":)"), fault.code);
+        append_json_text(errors.append(R"(,"detail":)"), fault.detail);
+        errors += '}';
+    });
+    errors += ']';
+    throw error;
 }
 
 }  // namespace detail
@@ -68,6 +90,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (given_) all->object = static_cast<const Given&>(*given_).object;
     all->object.update(members);
     detail::ProblemMembers extra;
+    extra.errors = extra_.errors;
     extra.has_type = all->object.contains("type");
     extra.has_title = all->object.contains("title");
     for (auto each = all->object.begin(); each != all->object.end(); ++each) {

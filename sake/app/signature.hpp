@@ -28,6 +28,11 @@ struct Signature {
     [[nodiscard]] const SignaturePart* end() const noexcept { return parts + count; }
 };
 
+inline constexpr Signature no_signature{};
+/// Any text, and any JSON, where only what it looks like matters.
+inline constexpr Shape text_shape{ShapeKind::text};
+inline constexpr Shape any_shape{ShapeKind::any};
+
 }  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake

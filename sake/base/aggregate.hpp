@@ -17,7 +17,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::size_t most_members = 64;
+inline constexpr std::size_t most_aggregate_members = 64;
 
 /// Stands for a value of any type where only the type of an expression matters.
 struct AnyValue {
@@ -32,10 +32,10 @@ consteval bool takes_members(std::index_sequence<Index...>) {
     return requires { T{AnyMember<Index>{}...}; };
 }
 
-/// How many members an aggregate has; one more than `most_members` if there are more.
+/// How many members an aggregate has; one more than `most_aggregate_members` if there are more.
 template <class T, std::size_t Known = 0>
 consteval std::size_t count_members() {
-    if constexpr (Known > most_members || !takes_members<T>(std::make_index_sequence<Known + 1>{}))
+    if constexpr (Known > most_aggregate_members || !takes_members<T>(std::make_index_sequence<Known + 1>{}))
         return Known;
     else
         return count_members<T, Known + 1>();
@@ -76,7 +76,7 @@ constexpr decltype(auto) with_members(Object& object, Visit visit) {
                   "or virtual members");
     static_assert(!HasBase<T>,
                   "Sake does not see the members of a struct with a base: make the base its first member");
-    static_assert(member_count<T> <= most_members,
+    static_assert(member_count<T> <= most_aggregate_members,
                   "Sake sees the members of a struct with at most 64 of them");
     if constexpr (member_count<T> == 0) return visit();
     // A member that is an array, int a[3], ends the compilation here: use a std::array.

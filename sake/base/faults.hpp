@@ -36,7 +36,10 @@ class Faults {
     static constexpr std::size_t most = 100;
 
     void add(const Place& place, const char* code, std::string detail) {
-        if (!is_full()) list_.push_back({place.pointer(), code, std::move(detail)});
+        if (!is_full()) add(place.pointer(), code, std::move(detail));
+    }
+    void add(std::string pointer, const char* code, std::string detail) {
+        if (!is_full()) list_.push_back({std::move(pointer), code, std::move(detail)});
     }
     [[nodiscard]] bool is_full() const noexcept { return list_.size() >= most; }
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }

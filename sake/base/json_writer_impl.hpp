@@ -76,13 +76,14 @@ void append_json_integer(std::string& out, Number number) {
 }
 
 /// The shortest text that reads back as the same number, and as one with a fraction: "1.0", "1e+20".
-inline void append_json_float(std::string& out, double number) {
+template <class Number>
+void append_json_float(std::string& out, Number number) {
     if (!std::isfinite(number)) {
         out.append("null");
         return;
     }
-    const double size = std::abs(number);
-    const bool is_plain = number == 0 || (size >= 1e-4 && size < 1e15);
+    const double size = std::abs(static_cast<double>(number));
+    const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e15);
     char digits[32];
     const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
     const std::string_view text(

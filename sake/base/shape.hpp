@@ -115,11 +115,26 @@ struct ObjectShape : Shape {
     void (*locate)(const void* object, const void** members);
     const void* (*defaults)();  // an object as a program makes it
 };
+/// A Json, or a type that nlohmann/json converts.
 struct ForeignShape : Shape {
     void (*append)(std::string& out, const void* value);
-    /// Reads a Json. Throws what the conversion throws.
-    void (*read)(void* json, void* value);
+    void (*read)(void* json, void* value);  // throws what the conversion throws
 };
+
+/// What stands at a place whose type is known.
+template <class T>
+constexpr const T& as(const void* place) noexcept {
+    return *static_cast<const T*>(place);
+}
+template <class T>
+constexpr T& as(void* place) noexcept {
+    return *static_cast<T*>(place);
+}
+/// A shape by its kind.
+template <class T>
+constexpr const T& to(const Shape& shape) noexcept {
+    return static_cast<const T&>(shape);
+}
 
 /// The shape of a T, as `ShapeOf<T>::value`. In shape_of.hpp.
 template <class T>

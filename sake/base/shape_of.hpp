@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -16,6 +17,8 @@
 #include "sake/base/aggregate.hpp"
 #include "sake/base/enum_names.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_fit.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/base/shape.hpp"
 
 namespace sake {
@@ -82,15 +85,6 @@ concept HasShape =
     !std::same_as<T, Json> &&
     (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> || JsonText<T> ||
      is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> || TextMap<T> || SeenAggregate<T>);
-
-template <class T>
-constexpr const T& as(const void* place) noexcept {
-    return *static_cast<const T*>(place);
-}
-template <class T>
-constexpr T& as(void* place) noexcept {
-    return *static_cast<T*>(place);
-}
 
 template <>
 struct ShapeOf<std::monostate> {
@@ -216,7 +210,25 @@ struct ShapeOf<std::variant<Each...>> {
 
 template <>
 struct ShapeOf<Json> {
-    static constexpr Shape value{ShapeKind::any};
+    static void append(std::string& out, const void* json) { append_json(out, as<Json>(json)); }
+    static void read(void* json, void* place) { as<Json>(place) = std::move(as<Json>(json)); }
+    static constexpr ForeignShape value{{ShapeKind::any}, append, read};
+};
+/// What only nlohmann/json converts, such as a std::pair, a std::set, or a type with its macros.
+template <class T>
+    requires(!HasShape<T>)
+struct ShapeOf<T> {
+    static_assert(std::is_constructible_v<Json, const T&>,
+                  "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of "
+                  "texts, variant, a struct of them that is an aggregate, or have nlohmann's to_json");
+    static void append(std::string& out, const void* place) { append_json(out, Json(as<T>(place))); }
+    static void read(void* json, void* place) {
+        if constexpr (requires { as<Json>(json).template get<T>(); })
+            as<T>(place) = json_as<T>(as<Json>(json));
+        else
+            throw std::logic_error("a type that is read from JSON has no from_json");
+    }
+    static constexpr ForeignShape value{{ShapeKind::foreign}, append, read};
 };
 
 /// A member's name as it is written.

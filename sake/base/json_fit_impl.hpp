@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "sake/app/json_fit.hpp"
-#include "sake/app/json_numbers.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_fit.hpp"
+#include "sake/base/json_numbers.hpp"
 #include "sake/base/json_writer_impl.hpp"
 
 namespace sake {

@@ -1,0 +1,108 @@
+// From a client's document or texts to a value of any type with a shape, with a list of everything that does
+// not fit.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sake/base/array.hpp"
+#include "sake/base/faults.hpp"
+#include "sake/base/shape.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
+/// the faults. The document is used up.
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults);
+
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults) {
+    read_shape(document, shape, value, Place{}, faults);
+}
+
+/// A field of a form or a parameter of a query.
+struct NamedText {
+    std::string_view name;
+    std::string_view text;
+};
+
+/// Reads texts into an object that was just made, of members that texts can be: see `is_read_from_texts`.
+void read_texts(const Array<NamedText>& texts, const ObjectShape& shape, void* object, Faults& faults);
+
+/// Whether a text can be a value of this shape.
+consteval bool is_read_from_text(const Shape& shape) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+        case ShapeKind::integer:
+        case ShapeKind::number:
+        case ShapeKind::enumeration:
+        case ShapeKind::formatted:
+            return true;
+        case ShapeKind::text:
+            return to<TextShape>(shape).assign != nullptr;
+        default:
+            return false;
+    }
+}
+/// Whether an object can be read from a query or a form: its members are texts, numbers, enums and times,
+/// optionals of them, or lists of them.
+consteval bool is_read_from_texts(const Shape& shape) {
+    if (shape.kind != ShapeKind::object) return false;
+    const auto& object = to<ObjectShape>(shape);
+    for (std::size_t i = 0; i < object.count; ++i) {
+        const Shape* member = object.members[i].shape;
+        if (member->kind == ShapeKind::optional)
+            member = to<OptionalShape>(*member).content;
+        else if (member->kind == ShapeKind::list)
+            member = to<ListShape>(*member).element;
+        if (!is_read_from_text(*member)) return false;
+    }
+    return true;
+}
+
+/// A type that was met on the way, and those before it.
+struct ShapeTrail {
+    const ShapeTrail* before;
+    const Shape* shape;
+};
+/// Whether a value of this shape can be read: nothing in it only views what somebody else holds.
+consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullptr) {
+    for (const ShapeTrail* each = before; each != nullptr; each = each->before) {
+        if (each->shape == &shape) return true;
+    }
+    const ShapeTrail trail{before, &shape};
+    switch (shape.kind) {
+        case ShapeKind::text:
+            return to<TextShape>(shape).assign != nullptr;
+        case ShapeKind::optional:
+            return is_readable(*to<OptionalShape>(shape).content, &trail);
+        case ShapeKind::list:
+            return is_readable(*to<ListShape>(shape).element, &trail);
+        case ShapeKind::map:
+            return is_readable(*to<MapShape>(shape).element, &trail);
+        case ShapeKind::object: {
+            const auto& object = to<ObjectShape>(shape);
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!is_readable(*object.members[i].shape, &trail)) return false;
+            }
+            return true;
+        }
+        case ShapeKind::variant: {
+            const auto& variant = to<VariantShape>(shape);
+            for (std::size_t i = 0; i < variant.count; ++i) {
+                if (!is_readable(*variant.alternatives[i], &trail)) return false;
+            }
+            return true;
+        }
+        default:
+            return true;
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

@@ -1,0 +1,278 @@
+// How shape_reader.hpp reads JSON: value by value along the shape.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/app/bind_impl.hpp"
+#include "sake/app/shape_reader.hpp"
+#include "sake/base/faults_impl.hpp"
+#include "sake/base/json_fit_impl.hpp"
+#include "sake/base/shape_defaults.hpp"
+#include "sake/base/shape_numbers.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// "must be one of: red, green".
+inline std::string names_in_words(const EnumShape& shape) {
+    std::string words = "must be one of: ";
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        if (i != 0) words.append(", ");
+        words.append(shape.values[i].name);
+    }
+    return words;
+}
+inline const Enumerator* find_enumerator(const EnumShape& shape, std::string_view name) {
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        if (shape.values[i].name == name) return &shape.values[i];
+    }
+    return nullptr;
+}
+inline std::string format_in_words(const FormattedShape& shape) {
+    return "is not a " + std::string(shape.format) + " that can be held";
+}
+
+/// One value, or what is in it.
+template <class Value>
+class ShapeReader {
+  public:
+    explicit ShapeReader(Faults& faults) : faults_(faults) {}
+
+    void read(Value& json, const Shape& shape, void* value, const Place& at) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return json.is_null() ? void() : refuse_type(json, "null", at);
+            case ShapeKind::boolean:
+                if (!json.is_boolean()) return refuse_type(json, "true or false", at);
+                as<bool>(value) = json.template get_ref<const typename Value::boolean_t&>();
+                return;
+            case ShapeKind::integer:
+                return read_integer(json, to<IntegerShape>(shape), value, at);
+            case ShapeKind::number:
+                return read_number(json, to<NumberShape>(shape), value, at);
+            case ShapeKind::text:
+                if (!json.is_string()) return refuse_type(json, "text", at);
+                return to<TextShape>(shape).assign(value, text_of(json));
+            case ShapeKind::enumeration:
+                return read_enum(json, to<EnumShape>(shape), value, at);
+            case ShapeKind::formatted:
+                if (!json.is_string()) return refuse_type(json, "text", at);
+                if (!to<FormattedShape>(shape).parse(text_of(json), value))
+                    faults_.add(at, "format", format_in_words(to<FormattedShape>(shape)));
+                return;
+            case ShapeKind::optional: {
+                const auto& optional = to<OptionalShape>(shape);
+                if (json.is_null()) return optional.reset(value);
+                return read(json, *optional.content, optional.emplace(value), at);
+            }
+            case ShapeKind::list:
+                return read_list(json, to<ListShape>(shape), value, at);
+            case ShapeKind::map:
+                return read_map(json, to<MapShape>(shape), value, at);
+            case ShapeKind::object:
+                return read_object(json, to<ObjectShape>(shape), value, at);
+            case ShapeKind::variant:
+                return read_variant(json, to<VariantShape>(shape), value, at);
+            case ShapeKind::any:
+                return to<ForeignShape>(shape).read(&json, value);
+            case ShapeKind::foreign:
+                return read_foreign(json, to<ForeignShape>(shape), value, at);
+        }
+    }
+
+  private:
+    static std::string_view text_of(const Value& json) { return json.template get_ref<const std::string&>(); }
+    static const char* kind_of(const Value& json) {
+        switch (json.type()) {
+            case Value::value_t::null:
+                return "null";
+            case Value::value_t::boolean:
+                return "true or false";
+            case Value::value_t::string:
+                return "text";
+            case Value::value_t::array:
+                return "an array";
+            case Value::value_t::object:
+                return "an object";
+            default:
+                return "a number";
+        }
+    }
+    void refuse_type(const Value& json, const char* wanted, const Place& at) {
+        faults_.add(at, "type", std::string("must be ") + wanted + ", but is " + kind_of(json));
+    }
+
+    /// A number as an integer, if it has no fraction and 64 bits hold it.
+    static bool is_integer(const Value& json, WideInteger& number) {
+        if (json.is_number_float())
+            return is_whole(json.template get_ref<const typename Value::number_float_t&>(), number);
+        if (!json.is_number_integer()) return false;
+        if (json.is_number_unsigned()) {
+            number = {json.template get_ref<const typename Value::number_unsigned_t&>(), false};
+        } else {
+            const std::int64_t stored = json.template get_ref<const typename Value::number_integer_t&>();
+            number = {static_cast<std::uint64_t>(stored), stored < 0};
+        }
+        return true;
+    }
+
+    void read_integer(const Value& json, const IntegerShape& shape, void* value, const Place& at) {
+        WideInteger number;
+        if (!json.is_number()) return refuse_type(json, "an integer", at);
+        if (!is_integer(json, number)) {
+            const double written = json.template get<double>();
+            if (written == std::trunc(written)) return faults_.add(at, "range", range_in_words(shape));
+            return faults_.add(at, "type", "must be an integer, but has a fraction");
+        }
+        if (!fits(shape, number)) return faults_.add(at, "range", range_in_words(shape));
+        store_integer(shape, value, number);
+    }
+    void read_number(const Value& json, const NumberShape& shape, void* value, const Place& at) {
+        if (!json.is_number()) return refuse_type(json, "a number", at);
+        if (!store_number(shape, value, json.template get<double>()))
+            faults_.add(at, "range", "is beyond what a float holds");
+    }
+    void read_enum(const Value& json, const EnumShape& shape, void* value, const Place& at) {
+        if (!json.is_string()) return refuse_type(json, "text", at);
+        const Enumerator* const found = find_enumerator(shape, text_of(json));
+        if (found == nullptr) return faults_.add(at, "one_of", names_in_words(shape));
+        store_integer(shape, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+    }
+
+    void read_list(Value& json, const ListShape& shape, void* value, const Place& at) {
+        if (!json.is_array()) return refuse_type(json, "an array", at);
+        const std::size_t size = json.size();
+        if (shape.fixed_size != 0 && size != shape.fixed_size) {
+            return faults_.add(at, "items",
+                               "must have " + std::to_string(shape.fixed_size) + " elements, but has " +
+                                   std::to_string(size));
+        }
+        shape.clear(value);
+        for (std::size_t i = 0; i < size && !faults_.is_full(); ++i)
+            read(json[i], *shape.element, shape.slot(value, i), Place{&at, {}, i});
+    }
+    void read_map(Value& json, const MapShape& shape, void* value, const Place& at) {
+        if (!json.is_object()) return refuse_type(json, "an object", at);
+        shape.clear(value);
+        for (auto& [name, element] : members_of(json)) {
+            if (faults_.is_full()) return;
+            read(element, *shape.element, shape.slot(value, name), Place{&at, name});
+        }
+    }
+    void read_object(Value& json, const ObjectShape& shape, void* value, const Place& at) {
+        if (!json.is_object()) return refuse_type(json, "an object", at);
+        std::array<const void*, most_aggregate_members> places;
+        shape.locate(value, places.data());
+        auto& members = members_of(json);
+        for (std::size_t i = 0; i < shape.count && !faults_.is_full(); ++i) {
+            const MemberShape& member = shape.members[i];
+            const Place here{&at, member.name()};
+            const auto found = members.find(std::string(member.name()));
+            if (found != members.end())
+                read(found->second, *member.shape, const_cast<void*>(places[i]), here);  // of `value`
+            else if (!may_be_absent(shape, i, places[i]))
+                faults_.add(here, "missing", "is missing");
+        }
+    }
+
+    /// The first alternative that is of this kind; of several objects, the first that has all it needs.
+    void read_variant(Value& json, const VariantShape& shape, void* value, const Place& at) {
+        for (std::size_t i = 0; i < shape.count; ++i) {
+            const Shape& alternative = *shape.alternatives[i];
+            if (!looks_like(json, alternative)) continue;
+            void* const place = shape.emplace(value, i);
+            if (alternative.kind != ShapeKind::formatted) return read(json, alternative, place, at);
+            if (to<FormattedShape>(alternative).parse(text_of(json), place)) return;
+        }
+        faults_.add(at, "type",
+                    std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+    }
+    bool looks_like(Value& json, const Shape& shape) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return json.is_null();
+            case ShapeKind::boolean:
+                return json.is_boolean();
+            case ShapeKind::integer: {
+                WideInteger number;
+                return is_integer(json, number) && fits(to<IntegerShape>(shape), number);
+            }
+            case ShapeKind::number:
+                return json.is_number();
+            case ShapeKind::text:
+            case ShapeKind::formatted:
+                return json.is_string();
+            case ShapeKind::enumeration:
+                return json.is_string() && find_enumerator(to<EnumShape>(shape), text_of(json)) != nullptr;
+            case ShapeKind::optional:
+                return json.is_null() || looks_like(json, *to<OptionalShape>(shape).content);
+            case ShapeKind::list:
+                return json.is_array();
+            case ShapeKind::map:
+                return json.is_object();
+            case ShapeKind::object:
+                return json.is_object() && has_needed(json, to<ObjectShape>(shape));
+            case ShapeKind::variant: {
+                const auto& variant = to<VariantShape>(shape);
+                for (std::size_t i = 0; i < variant.count; ++i) {
+                    if (looks_like(json, *variant.alternatives[i])) return true;
+                }
+                return false;
+            }
+            case ShapeKind::any:
+            case ShapeKind::foreign:
+                break;
+        }
+        return true;
+    }
+    bool has_needed(Value& json, const ObjectShape& shape) {
+        std::array<const void*, most_aggregate_members> places;
+        shape.locate(shape.defaults(), places.data());
+        auto& members = members_of(json);
+        for (std::size_t i = 0; i < shape.count; ++i) {
+            if (!may_be_absent(shape, i, places[i]) &&
+                members.find(std::string(shape.members[i].name())) == members.end())
+                return false;
+        }
+        return true;
+    }
+
+    void read_foreign(Value& json, const ForeignShape& shape, void* value, const Place& at) {
+        try {
+            shape.read(&json, value);
+        } catch (const JsonMisfit& error) {
+            faults_.add(error.where().empty() ? at.pointer() : at.pointer() + '/' + error.where(), "range",
+                        error.what());
+        } catch (const typename Value::exception& error) {
+            const std::string missing = missing_key(error);
+            if (missing.empty())
+                faults_.add(at, "type", plain_message(error));
+            else
+                faults_.add(Place{&at, missing}, "missing", "is missing");
+        }
+    }
+
+    static auto& members_of(Value& json) { return json.template get_ref<typename Value::object_t&>(); }
+
+    Faults& faults_;
+};
+
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults) {
+    ShapeReader<Value>(faults).read(document, shape, value, at);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template void read_shape<Json>(Json& document, const Shape& shape, void* value, const Place& at,
+                               Faults& faults);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

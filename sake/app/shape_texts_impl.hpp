@@ -1,0 +1,139 @@
+// How shape_reader.hpp reads the texts of a query or a form.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sake/app/shape_reader_impl.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline bool read_bool_text(std::string_view text, void* value) {
+    const bool is_true = text == "true" || text == "1" || text == "on";  // "on" is what a checkbox sends
+    if (!is_true && text != "false" && text != "0" && text != "off") return false;
+    as<bool>(value) = is_true;
+    return true;
+}
+inline void read_integer_text(std::string_view text, const IntegerShape& shape, void* value, const Place& at,
+                              Faults& faults) {
+    WideInteger number;
+    if (const auto whole = parse_number<std::uint64_t>(text)) {
+        number = {*whole, false};
+    } else if (const auto negative = parse_number<std::int64_t>(text)) {
+        number = {static_cast<std::uint64_t>(*negative), *negative < 0};
+    } else {
+        const bool has_digits =
+            text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string_view::npos;
+        if (!has_digits || text.empty() || text == "-") return faults.add(at, "type", "must be an integer");
+        return faults.add(at, "range", range_in_words(shape));
+    }
+    if (!fits(shape, number)) return faults.add(at, "range", range_in_words(shape));
+    store_integer(shape, value, number);
+}
+
+/// A text as a value of a shape that texts can be.
+inline void read_text(std::string_view text, const Shape& shape, void* value, const Place& at,
+                      Faults& faults) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+            if (!read_bool_text(text, value)) faults.add(at, "type", "must be true or false");
+            return;
+        case ShapeKind::integer:
+            return read_integer_text(text, to<IntegerShape>(shape), value, at, faults);
+        case ShapeKind::number: {
+            const auto number = parse_number<double>(text);
+            if (!number) return faults.add(at, "type", "must be a number");
+            if (!store_number(to<NumberShape>(shape), value, *number))
+                faults.add(at, "range", "is beyond what a float holds");
+            return;
+        }
+        case ShapeKind::enumeration: {
+            const auto& names = to<EnumShape>(shape);
+            const Enumerator* const found = find_enumerator(names, text);
+            if (found == nullptr) return faults.add(at, "one_of", names_in_words(names));
+            store_integer(names, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+            return;
+        }
+        case ShapeKind::formatted:
+            if (!to<FormattedShape>(shape).parse(text, value))
+                faults.add(at, "format", format_in_words(to<FormattedShape>(shape)));
+            return;
+        default:
+            to<TextShape>(shape).assign(value, text);
+    }
+}
+
+/// One member of an object, from all texts of its name.
+class TextsReader {
+  public:
+    TextsReader(const Array<NamedText>& texts, Faults& faults) : texts_(texts), faults_(faults) {}
+
+    void read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
+        if (member.shape->kind == ShapeKind::list)
+            return read_list(member.name(), to<ListShape>(*member.shape), value, at);
+        const NamedText* const found = find(member.name());
+        // A browser sends an input that was left empty: where it is no text, it counts as absent.
+        const bool is_there = found != nullptr && (!found->text.empty() || takes_empty(*member.shape));
+        if (!is_there) {
+            // What is not checked, a browser does not send.
+            if (!may_be_absent && member.shape->kind != ShapeKind::boolean)
+                faults_.add(at, "missing", "is missing");
+        } else if (member.shape->kind == ShapeKind::optional) {
+            const auto& optional = to<OptionalShape>(*member.shape);
+            read_text(found->text, *optional.content, optional.emplace(value), at, faults_);
+        } else {
+            read_text(found->text, *member.shape, value, at, faults_);
+        }
+    }
+
+  private:
+    static bool takes_empty(const Shape& shape) {
+        return shape.kind == ShapeKind::text || (shape.kind == ShapeKind::optional &&
+                                                 to<OptionalShape>(shape).content->kind == ShapeKind::text);
+    }
+    [[nodiscard]] const NamedText* find(std::string_view name) const {
+        for (const NamedText& each : texts_) {
+            if (each.name == name) return &each;
+        }
+        return nullptr;
+    }
+    void read_list(std::string_view name, const ListShape& shape, void* value, const Place& at) {
+        std::size_t count = 0;
+        for (const NamedText& each : texts_) count += std::size_t{each.name == name};
+        if (shape.fixed_size != 0 && count != shape.fixed_size) {
+            return faults_.add(at, "items",
+                               "must be there " + std::to_string(shape.fixed_size) + " times, but is there " +
+                                   std::to_string(count) + " times");
+        }
+        if (count != 0) shape.clear(value);
+        std::size_t i = 0;
+        for (const NamedText& each : texts_) {
+            if (each.name != name || faults_.is_full()) continue;
+            read_text(each.text, *shape.element, shape.slot(value, i), Place{&at, {}, i}, faults_);
+            ++i;
+        }
+    }
+
+    const Array<NamedText>& texts_;
+    Faults& faults_;
+};
+
+SAKE_INLINE void read_texts(const Array<NamedText>& texts, const ObjectShape& shape, void* object,
+                            Faults& faults) {
+    const Place whole;
+    TextsReader reader(texts, faults);
+    std::array<const void*, most_aggregate_members> places;
+    shape.locate(object, places.data());
+    for (std::size_t i = 0; i < shape.count && !faults.is_full(); ++i) {
+        reader.read(shape.members[i], const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
+                    Place{&whole, shape.members[i].name()});
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

@@ -1,0 +1,57 @@
+// Which members of an object a document may leave out: those that are optional, and those that have a default
+// which is not just the nothing of their type.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "sake/base/shape.hpp"
+#include "sake/base/shape_numbers.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
+inline bool is_blank(const Shape& shape, const void* value) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+            return !as<bool>(value);
+        case ShapeKind::integer:
+        case ShapeKind::enumeration:
+            return load_integer(to<IntegerShape>(shape), value).bits == 0;
+        case ShapeKind::number:
+            return load_number(to<NumberShape>(shape), value) == 0;
+        case ShapeKind::text:
+            return to<TextShape>(shape).view(value).empty();
+        case ShapeKind::optional:
+            return to<OptionalShape>(shape).find(value) == nullptr;
+        case ShapeKind::list:
+            return to<ListShape>(shape).fixed_size != 0 || to<ListShape>(shape).size(value) == 0;
+        case ShapeKind::map:
+            return to<MapShape>(shape).size(value) == 0;
+        case ShapeKind::object: {
+            const auto& object = to<ObjectShape>(shape);
+            std::array<const void*, most_aggregate_members> places;
+            object.locate(value, places.data());
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!is_blank(*object.members[i].shape, places[i])) return false;
+            }
+            return true;
+        }
+        default:
+            return true;
+    }
+}
+
+/// Whether a member may be absent from a document. Its value is that of an object which was just made.
+inline bool may_be_absent(const ObjectShape& object, std::size_t index, const void* initial) {
+    const Shape& shape = *object.members[index].shape;
+    if (shape.kind == ShapeKind::optional || shape.kind == ShapeKind::null) return true;
+    return !is_blank(shape, initial);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
