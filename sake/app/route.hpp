@@ -16,7 +16,6 @@
 #include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
-#include "sake/base/shape_of.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -38,17 +37,6 @@ struct RouteNotesBase {
     RouteNotesBase& operator=(const RouteNotesBase&) = delete;
     virtual ~RouteNotesBase() = default;
 };
-
-/// The shape of an answer that is a T: of a text, of what Sake sees the members of, or of anything.
-template <class T>
-consteval const Shape* answer_shape() {
-    if constexpr (is_text<T>)
-        return &ShapeOf<std::string>::value;
-    else if constexpr (HasShape<T>)
-        return &ShapeOf<T>::value;
-    else
-        return &ShapeOf<Json>::value;
-}
 
 using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const CountedPtr<const RouteTable>&,
                                            Budget&);
@@ -99,7 +87,7 @@ class Route {
     /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
     template <class T>
     Route& responds(int code, std::string text = {}) {
-        return add_answer(code, std::move(text), detail::answer_shape<T>());
+        return add_answer(code, std::move(text), detail::part_of_answer<T>().shape);
     }
     /// The same without a body; of an error, with a problem document.
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
@@ -170,8 +158,8 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
-    bool streams_body = false;   // to its handler
-    bool is_hidden = false;      // from the description of the API
+    bool streams_body = false;  // to its handler
+    bool is_hidden = false;     // from the description of the API
     OwningPtr<RouteNotesBase> notes;
     RouteEntry* next = nullptr;  // in the order of registration
 
