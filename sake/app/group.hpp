@@ -30,8 +30,10 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
-// In openapi_impl.hpp.
+// The same for programs that describe their API; in openapi_impl.hpp.
+template <class Unused = void>
 Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
@@ -129,13 +131,13 @@ class Verbs {
     /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
     /// or version.
     Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
-        return noted(add_openapi(self().table(), self().scope(), pattern.info(), std::move(info)));
+        return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
     }
     /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
     /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
     /// scheme that the info does not have.
     [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
-        return detail::openapi_document(self().table(), self().scope(), info);
+        return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:

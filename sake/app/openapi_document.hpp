@@ -110,6 +110,7 @@ inline constexpr std::string_view faults_schema_text = R"({
         ]
       })";
 
+template <class Unused = void>
 class OpenApiDocument {
   public:
     /// Of the routes in a scope. Throws std::invalid_argument for what cannot be described.
@@ -288,7 +289,7 @@ class OpenApiDocument {
     }
 
     void write_paths() {
-        OperationWriter writer(out_, names_);
+        OperationWriter<> writer(out_, names_);
         out_.name("paths").begin_object();
         const OpenApiOperation* first = nullptr;  // of this path
         for (const OpenApiOperation& each : operations_) {
@@ -326,13 +327,14 @@ class OpenApiDocument {
                 for (const NotedAnswer& answer : notes->answers)
                     is_noted = is_noted || answer.status == error.status;
             }
-            if (!is_noted && OpenApiDemands(each.route->handler().signature()).may_refuse_with(error.status))
+            if (!is_noted &&
+                OpenApiDemands<>(each.route->handler().signature()).may_refuse_with(error.status))
                 return true;
         }
         return false;
     }
     void write_errors() {
-        OperationWriter writer(out_, names_);
+        OperationWriter<> writer(out_, names_);
         out_.name("responses").begin_object();
         for (const OpenApiError& error : openapi_errors) {
             if (!is_used(error)) continue;
@@ -349,8 +351,8 @@ class OpenApiDocument {
 
     void write_schemas() {
         out_.name("schemas").begin_object();
-        SchemaWriter writer(out_, names_);
-        for (const SchemaNames::Named& each : names_.sorted()) {
+        SchemaWriter<> writer(out_, names_);
+        for (const SchemaNames<>::Named& each : names_.sorted()) {
             out_.name(each.name);
             writer.write_named(*each.shape);
         }
@@ -374,7 +376,7 @@ class OpenApiDocument {
 
     const ApiInfo* info_;
     Array<OpenApiOperation> operations_;
-    SchemaNames names_;
+    SchemaNames<> names_;
     JsonLines out_;
 };
 

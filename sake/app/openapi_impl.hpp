@@ -20,6 +20,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// The handler. The routes stand still while it is called.
+template <class Unused = void>
 class OpenApiSite {
   public:
     OpenApiSite(const RouteTable& table, const Scope& scope, ApiInfo info)
@@ -45,7 +46,7 @@ class OpenApiSite {
     void make() {
         const std::lock_guard lock(mutex_);
         if (run_ == table_->runs()) return;
-        text_ = openapi_document(*table_, *scope_, info_);
+        text_ = openapi_document<>(*table_, *scope_, info_);
         tag_ = tag_of_bytes(text_);
         run_ = table_->runs();
     }
@@ -67,20 +68,27 @@ inline void check_api_info(const ApiInfo& info) {
     }
 }
 
-SAKE_INLINE std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info) {
+template <class Unused>
+std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info) {
     check_api_info(info);
-    return OpenApiDocument(table, scope, info).text();
+    return OpenApiDocument<>(table, scope, info).text();
 }
 
-SAKE_INLINE Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info) {
+template <class Unused>
+Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info) {
     check_api_info(info);
-    Handler handler(ServerHandler{new OpenApiSite(table, scope, std::move(info)), &OpenApiSite::serve,
-                                  nullptr, &OpenApiSite::destroy});
+    Handler handler(ServerHandler{new OpenApiSite<>(table, scope, std::move(info)), &OpenApiSite<>::serve,
+                                  nullptr, &OpenApiSite<>::destroy});
     RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
     entry.handler_reads_body = false;
     entry.is_hidden = true;
     return entry.route;
 }
+
+#if defined(SAKE_IMPLEMENTATION)
+template std::string openapi_document<void>(const RouteTable& table, const Scope& scope, const ApiInfo& info);
+template Route& add_openapi<void>(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+#endif
 
 }  // namespace detail
 }  // namespace SAKE_ABI

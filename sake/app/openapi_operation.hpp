@@ -45,6 +45,7 @@ inline constexpr OpenApiError openapi_errors[] = {{400, "BadRequest"},
                                                   {0, "Error"}};
 
 /// What a route demands of requests, as the parts of its signature say.
+template <class Unused = void>
 struct OpenApiDemands {
     const Shape* query = nullptr;
     const Shape* body = nullptr;
@@ -96,14 +97,15 @@ struct OpenApiDemands {
     }
 };
 
+template <class Unused = void>
 class OperationWriter {
   public:
-    OperationWriter(JsonLines& out, const SchemaNames& names) noexcept : out_(&out), schema_(out, names) {}
+    OperationWriter(JsonLines& out, const SchemaNames<>& names) noexcept : out_(&out), schema_(out, names) {}
 
     /// `pattern` is the one whose names the path has: of the first route of several that differ in them.
     void write(const OpenApiOperation& operation, std::string_view pattern) {
         const RouteNotes* const notes = notes_of(*operation.route);
-        const OpenApiDemands demands(operation.route->handler().signature());
+        const OpenApiDemands<> demands(operation.route->handler().signature());
         out_->begin_object();
         if (notes != nullptr) {
             write_texts("tags", notes->tags);
@@ -171,7 +173,7 @@ class OperationWriter {
         write_schema();
         out_->end_object();
     }
-    void write_path_parameters(std::string_view pattern, const OpenApiDemands& demands) {
+    void write_path_parameters(std::string_view pattern, const OpenApiDemands<>& demands) {
         std::size_t index = 0;
         for (std::string_view name = take_param_name(pattern); !name.empty();
              name = take_param_name(pattern), ++index) {
@@ -182,15 +184,15 @@ class OperationWriter {
     void write_query_parameters(const Shape& query) {
         if (query.kind != ShapeKind::object) return;
         const auto& object = to<ObjectShape>(query);
-        const InitialMembers initial(object);
+        const InitialMembers<> initial(object);
         for (std::size_t i = 0; i < object.count; ++i) {
             write_parameter(object.members[i].name(), "query", !initial.may_be_absent(i), [&] {
-                schema_.write_member(object, i, initial.find_default(i), SchemaWriter::Null::refused);
+                schema_.write_member(object, i, initial.find_default(i), SchemaWriter<>::Null::refused);
             });
         }
     }
 
-    void write_body(const OpenApiDemands& demands) {
+    void write_body(const OpenApiDemands<>& demands) {
         out_->name("requestBody").begin_object();
         out_->name("required").boolean(true);
         out_->name("content").begin_object();
@@ -207,7 +209,7 @@ class OperationWriter {
     }
 
     /// What the program says comes first, then what the types say, then what the server does by itself.
-    void write_responses(const RouteNotes* notes, const OpenApiDemands& demands) {
+    void write_responses(const RouteNotes* notes, const OpenApiDemands<>& demands) {
         out_->name("responses").begin_object();
         bool has_success = false;
         for (int status = 100; status < 600; ++status) {
@@ -225,13 +227,13 @@ class OperationWriter {
         }
         return false;
     }
-    bool write_typed(const OpenApiDemands& demands, int status) {
+    bool write_typed(const OpenApiDemands<>& demands, int status) {
         for (const SignaturePart& answer : demands.answers) {
             if (answer.status == status) return write_answer(status, {}, answer.shape), true;
         }
         return false;
     }
-    bool write_error(const OpenApiDemands& demands, int status) {
+    bool write_error(const OpenApiDemands<>& demands, int status) {
         for (const OpenApiError& error : openapi_errors) {
             if (error.status != status || !demands.may_refuse_with(status)) continue;
             out_->name(status == 0 ? "default" : std::to_string(status)).begin_object();
@@ -266,7 +268,7 @@ class OperationWriter {
     }
 
     JsonLines* out_;
-    SchemaWriter schema_;
+    SchemaWriter<> schema_;
 };
 
 }  // namespace detail

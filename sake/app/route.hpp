@@ -30,14 +30,6 @@ class Carrier;
 class RouteEntry;
 class RouteTable;
 
-/// What a program says of a route for the description of its API, in route_notes.hpp. Most routes have none.
-struct RouteNotesBase {
-    RouteNotesBase() = default;
-    RouteNotesBase(const RouteNotesBase&) = delete;
-    RouteNotesBase& operator=(const RouteNotesBase&) = delete;
-    virtual ~RouteNotesBase() = default;
-};
-
 using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const CountedPtr<const RouteTable>&,
                                            Budget&);
 
@@ -158,9 +150,9 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
-    bool streams_body = false;  // to its handler
-    bool is_hidden = false;     // from the description of the API
-    OwningPtr<RouteNotesBase> notes;
+    bool streams_body = false;   // to its handler
+    bool is_hidden = false;      // from the description of the API
+    Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }

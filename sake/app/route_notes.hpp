@@ -6,9 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/handler.hpp"
 #include "sake/app/route_impl.hpp"
 #include "sake/base/array.hpp"
-#include "sake/base/owning_ptr.hpp"
 #include "sake/base/shape.hpp"
 
 namespace sake {
@@ -22,7 +22,7 @@ struct NotedAnswer {
     const Shape* shape;  // of its body; null for none
 };
 
-struct RouteNotes final : RouteNotesBase {
+struct RouteNotes {
     std::string summary;
     std::string description;
     std::string operation_id;
@@ -39,8 +39,10 @@ inline const RouteNotes* notes_of(const RouteEntry& entry) noexcept {
 
 inline RouteNotes& make_notes(RouteEntry& entry) {
     entry.require_unfrozen();
-    if (!entry.notes) entry.notes = OwningPtr<RouteNotes>(new RouteNotes);
-    return static_cast<RouteNotes&>(*entry.notes);
+    if (entry.notes.get() == nullptr) {
+        entry.notes = Owned(new RouteNotes, [](void* notes) { delete static_cast<RouteNotes*>(notes); });
+    }
+    return *static_cast<RouteNotes*>(entry.notes.get());
 }
 
 inline void require_text(const RouteEntry& entry, const char* setter, std::string_view text) {

@@ -53,6 +53,8 @@ inline std::string without_namespaces(std::string_view type) {
 inline constexpr std::string_view problem_schema = "Problem";
 inline constexpr std::string_view faults_schema = "ValidationProblem";
 
+/// A template, as all that describes an API, so that only programs that ask for it compile it.
+template <class Unused = void>
 class SchemaNames {
   public:
     struct Named {

@@ -21,6 +21,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// The members of an object that was just made, for what their defaults are.
+template <class Unused = void>
 class InitialMembers {
   public:
     explicit InitialMembers(const ObjectShape& object) : object_(&object) {
@@ -40,9 +41,10 @@ class InitialMembers {
     std::array<const void*, most_aggregate_members> places_{};
 };
 
+template <class Unused = void>
 class SchemaWriter {
   public:
-    SchemaWriter(JsonLines& out, const SchemaNames& names) noexcept : out_(&out), names_(&names) {}
+    SchemaWriter(JsonLines& out, const SchemaNames<>& names) noexcept : out_(&out), names_(&names) {}
 
     /// The schema where a value stands; of a struct or an enum a reference.
     void write(const Shape& shape) {
@@ -59,7 +61,8 @@ class SchemaWriter {
         if (is_optional && null == Null::refused) shape = &content_of(*shape);
         out_->begin_object();
         write_keywords(*shape, Null::refused);
-        if (initial != nullptr) append_shape(out_->name("default").value(), *object.members[index].shape, initial);
+        if (initial != nullptr)
+            append_shape(out_->name("default").value(), *object.members[index].shape, initial);
         out_->end_object();
     }
 
@@ -88,7 +91,7 @@ class SchemaWriter {
     }
 
     void write_object(const ObjectShape& object) {
-        const InitialMembers initial(object);
+        const InitialMembers<> initial(object);
         out_->begin_object();
         write_type("object", Null::refused);
         out_->name("properties").begin_object();
@@ -177,7 +180,8 @@ class SchemaWriter {
     /// Integers that a double holds exactly have their bounds; of 64 bits the format says it.
     void write_integer(const IntegerShape& shape, Null null) {
         write_type("integer", null);
-        if (shape.is_signed && shape.bytes >= 4) out_->name("format").text(shape.bytes == 4 ? "int32" : "int64");
+        if (shape.is_signed && shape.bytes >= 4)
+            out_->name("format").text(shape.bytes == 4 ? "int32" : "int64");
         const unsigned bits = 8U * shape.bytes - (shape.is_signed ? 1U : 0U);
         if (!shape.is_signed) {
             out_->name("minimum").integer(0);
@@ -197,7 +201,7 @@ class SchemaWriter {
     }
 
     JsonLines* out_;
-    const SchemaNames* names_;
+    const SchemaNames<>* names_;
 };
 
 }  // namespace detail
