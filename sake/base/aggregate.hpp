@@ -246,7 +246,7 @@ struct TypeName {
 
 /// The index of the member that a pointer to member is for.
 template <class T, class Member>
-consteval std::size_t member_index(Member T::* member) {
+constexpr std::size_t member_index(Member T::* member) {
     const void* const wanted = &(room<T>.object.*member);
     return with_members<T>(room<T>.object, [wanted](auto&... members) {
         std::size_t index = 0;

@@ -19,6 +19,7 @@
 #include "sake/base/json.hpp"
 #include "sake/base/json_fit.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/rule.hpp"
 #include "sake/base/shape.hpp"
 
 namespace sake {
@@ -79,12 +80,16 @@ concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_arra
     typename T::value_type;
 } && !HasOwnToJson<T> && !HasOwnFromJson<T> && !std::is_constructible_v<Json, const T&>;
 
+/// Types whose values are texts of a fixed form: see shape_time.hpp.
+template <class T>
+inline constexpr bool is_formatted = false;
+
 /// What Sake reads and writes without nlohmann's conversions.
 template <class T>
-concept HasShape =
-    !std::same_as<T, Json> &&
-    (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> || JsonText<T> ||
-     is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> || TextMap<T> || SeenAggregate<T>);
+concept HasShape = !std::same_as<T, Json> &&
+                   (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> ||
+                    JsonText<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
+                    TextMap<T> || SeenAggregate<T> || is_formatted<T>);
 
 template <>
 struct ShapeOf<std::monostate> {
@@ -266,7 +271,8 @@ struct ShapeOf<T> {
         return &object;
     }
     static constexpr ObjectShape value{
-        {ShapeKind::object}, TypeName<T>::text, members.data(), members.size(), nullptr, 0, locate, defaults};
+        {ShapeKind::object},  TypeName<T>::text,    members.data(), members.size(),
+        rule_table<T>.data(), rule_table<T>.size(), locate,         defaults};
 };
 
 }  // namespace detail

@@ -1,5 +1,7 @@
 // expect: (compiles)
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,18 @@ struct WithJson {
     int number = 0;
     NLOHMANN_DEFINE_TYPE_INTRUSIVE(WithJson, number)
 };
+
+struct WithRules {
+    std::string text;
+    std::optional<int> stars;
+    std::vector<std::uint64_t> sizes;
+};
+template <>
+inline constexpr auto sake::rules<WithRules> =
+    sake::fields(sake::length(&WithRules::text, 1, 1), sake::one_of(&WithRules::text, "a", "b"),
+                 sake::format(&WithRules::text, sake::Format::uri), sake::range(&WithRules::stars, -1, -1),
+                 sake::one_of(&WithRules::stars, -1, 1), sake::range(&WithRules::sizes, 0, UINT64_MAX),
+                 sake::items(&WithRules::sizes, 0, 10), sake::unique(&WithRules::sizes));
 
 void by_id(sake::Context&, int) {}
 int twice(int number) { return 2 * number; }
@@ -31,6 +45,7 @@ int main() {
     app.get("/twice/:number", twice);
     app.get("/struct", [] { return WithJson{}; });
     app.get("/map", [](sake::Context&) { return std::map<std::string, std::vector<int>>(); });
+    app.post("/rules", [](sake::Body<WithRules> body) { return *body; });
     app.get("/route", [] {}).use([](sake::Context& ctx) { ctx.after([](sake::Context&) {}); });
     app.use([] {});
     app.on_error([] {});

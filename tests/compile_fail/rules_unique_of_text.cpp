@@ -1,0 +1,20 @@
+// expect: sake::unique: the member must be a list
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sake.hpp"
+
+struct Note {
+    std::string text;
+    std::optional<int> stars;
+    std::vector<signed char> sizes;
+};
+
+template <>
+inline constexpr auto sake::rules<Note> = sake::fields(sake::unique(&Note::text));
+
+int main() {
+    sake::Engine app;
+    app.post("/notes", [](sake::Body<Note> note) { return note->text; });
+}
