@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -121,15 +122,16 @@ inline constexpr auto sake::rules<sample::Search> =
 namespace sample {
 
 inline sake::ApiInfo api_info() {
-    return {.title = "Notes \"and more\"",
-            .version = "1.0",
-            .description = "Every kind of type and route.\n\n</script>",
-            .servers = {"/"},
-            .security = {sake::SecurityScheme::bearer("token"), sake::SecurityScheme::basic("login"),
-                         sake::SecurityScheme::api_key("key", "X-Api-Key")},
-            .tags = {{"notes", "What people write"}, {"types", "What programs have"}},
-            .contact = {.name = "Nobody", .url = "https://example.org/", .email = "nobody@example.org"},
-            .license = {.name = "MIT", .url = "https://example.org/license"}};
+    return {
+        .title = "Notes \"and more\"",
+        .version = "1.0",
+        .description = "Every kind of type and route.\n\n</script>",
+        .servers = {"/"},
+        .security = {sake::SecurityScheme::bearer("token"), sake::SecurityScheme::basic("login"),
+                     sake::SecurityScheme::api_key("key", "X-Api-Key")},
+        .tags = {{"notes", "What people write"}, {"types", "What programs have"}, {"other", "Whatever else"}},
+        .contact = {.name = "Nobody", .url = "https://example.org/", .email = "nobody@example.org"},
+        .license = {.name = "MIT", .url = "https://example.org/license"}};
 }
 
 inline void add_notes(sake::Engine& app) {
@@ -150,6 +152,7 @@ inline void add_notes(sake::Engine& app) {
                 return page;
             })
         .summary("Finds notes")
+        .description("By words, color and tags.")
         .tag("notes");
     app.get("/notes/:id",
             [](int id) {
@@ -160,15 +163,18 @@ inline void add_notes(sake::Engine& app) {
                 return note;
             })
         .summary("One note")
+        .description("Of those below 100.")
         .tag("notes")
         .responds(404, "There is no such note")
         .operation_id("readNote");
     app.put("/notes/:id", [](int, sake::Body<Note> note) { return *note; })
         .summary("Replaces a note")
+        .description("By what is in the body.")
         .tag("notes")
         .responds(404, "There is no such note");
     app.del("/notes/:name", [](sake::Context& ctx) { ctx.status(204); })
         .summary("Removes a note")
+        .description("Whatever it is called.")
         .tag("notes")
         .responds(204, "It is gone")
         .security("key")
@@ -178,6 +184,7 @@ inline void add_notes(sake::Engine& app) {
 inline void add_types(sake::Engine& app) {
     app.post("/numbers", [](sake::Body<Numbers> numbers) { return std::move(*numbers); })
         .summary("Numbers of every size")
+        .description("And their defaults.")
         .tag("types");
     app.post("/login",
              [](sake::FormBody<Login> login) {
@@ -186,34 +193,44 @@ inline void add_types(sake::Engine& app) {
                               year_month_day(2026y / November / 29d)};
              })
         .summary("A form, answered with times")
+        .description("A token for a name and a password.")
         .tag("types");
     app.post("/small", [](sake::Body<Small> small) { return *small; })
         .max_body(100)
         .summary("A body of at most 100 bytes")
+        .description("A larger one is 413.")
         .tag("types");
-    app.post("/any", [](sake::Body<sake::Json> any) { return *any; }).summary("Any JSON").tag("types");
+    app.post("/any", [](sake::Body<sake::Json> any) { return *any; })
+        .summary("Any JSON")
+        .description("It comes back as it is.")
+        .tag("types");
     app.get("/rows", [] { return std::vector<db::Note>{{1}, {2}}; })
         .summary("Another type of the same name")
+        .description("Both are in the document.")
         .tag("types");
     app.get("/maybe/:flag",
             [](bool flag) { return flag ? std::optional<Author>(Author{"Ada", {}}) : std::nullopt; })
         .summary("An object or null")
+        .description("As the flag in the path says.")
         .tag("types");
     app.get("/ratio/:value/:word",
             [](double value, const std::string& word) { return word + std::to_string(value); })
         .summary("Text from \"typed\" parameters \\ \xE2\x80\xA8 \xFF")
+        .description("The line separator and the byte that is not UTF-8 stay text.")
         .tag("types");
     app.get("/problem", [](sake::Context& ctx) { ctx.json(409, {{"what", "a conflict"}}); })
         .summary("An error of the program's own form")
+        .description("In place of a problem document.")
         .tag("other")
         .responds<Problem>(409, "A conflict");
 }
 
 /// What the document leaves out, and routes of which nothing is known.
 inline void add_others(sake::Engine& app) {
-    app.get("/", [] { return "hello"; }).summary("Hello").tag("other");
+    app.get("/", [] { return "hello"; }).summary("Hello").description("As text.").tag("other");
     app.get("/files/*path", [](sake::Context& ctx) { ctx.text(ctx.param("path")); })
         .summary("The rest of a path")
+        .description("With slashes in it.")
         .tag("other");
     app.get("/hidden", [] { return "hidden"; }).hidden();
     app.any("/everything", [] { return "any method"; });
