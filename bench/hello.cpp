@@ -20,6 +20,10 @@ std::string contents(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+struct Message {
+    std::string message;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -32,7 +36,9 @@ int main(int argc, char** argv) {
 
     app.get("/", hello);
 
-    app.get("/json", [](sake::Context& ctx) { ctx.json({{"message", "Hello, World!"}}); });
+    app.get("/json", [](sake::Context& ctx) { ctx.json(Message{"Hello, World!"}); });
+
+    app.get("/tree", [](sake::Context& ctx) { ctx.json({{"message", "Hello, World!"}}); });
 
     app.get("/user/:id", [](sake::Context& ctx) { ctx.text(ctx.param("id")); });
 

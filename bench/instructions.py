@@ -18,6 +18,7 @@ ROWS = {  # path, and how many requests are under way
     "GET /": ("/", 1),
     "GET / pipelined 16": ("/", 16),
     "GET /json": ("/json", 1),
+    "GET /tree": ("/tree", 1),
     "GET /user/42": ("/user/42", 1),
 }
 FEW, MANY = 320, 3520

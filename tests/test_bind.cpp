@@ -149,9 +149,8 @@ TEST_CASE("JSON that is no object where members are asked for is a 422 that says
             CHECK(refusal(server, path, "7") == "422 body: " + must + "number");
             CHECK(refusal(server, path, R"("text")") == "422 body: " + must + "string");
         }
-        CHECK(refusal(server, "/trip", R"({"first": []})") == "422 body: 'first': " + must + "array");
-        CHECK(refusal(server, "/trip", R"({"others": [{}, null]})") ==
-              "422 body: 'others': " + must + "null");
+        CHECK(refusal(server, "/trip", R"({"first": []})") == "422 body: /first " + must + "array");
+        CHECK(refusal(server, "/trip", R"({"others": [{}, null]})") == "422 body: /others " + must + "null");
         CHECK(refusal(server, "/pair", "{}") == "422 body: must be an array, but is object");
         CHECK(refusal(server, "/pair", "[1,2]") == "2");
     });
@@ -169,31 +168,31 @@ TEST_CASE("JSON that does not fit is a 422 that names the field") {
             user.erase(key);
             return user.dump();
         };
-        CHECK(refusal(server, "/user", without("name")) == "422 body: 'name' is missing");
-        CHECK(refusal(server, "/user", without("tags")) == "422 body: 'tags' is missing");
-        CHECK(refusal(server, "/user", "{}") == "422 body: 'name' is missing");
+        CHECK(refusal(server, "/user", without("name")) == "422 body: /name is missing");
+        CHECK(refusal(server, "/user", without("tags")) == "422 body: /tags is missing");
+        CHECK(refusal(server, "/user", "{}") == "422 body: /name is missing");
         CHECK(refusal(server, "/user", with("name", "1")) ==
-              "422 body: 'name': type must be string, but is number");
+              "422 body: /name type must be string, but is number");
         CHECK(refusal(server, "/user", with("age", R"("36")")) ==
-              "422 body: 'age': type must be number, but is string");
+              "422 body: /age type must be number, but is string");
         CHECK(refusal(server, "/user", with("age", "null")) ==
-              "422 body: 'age': type must be number, but is null");
+              "422 body: /age type must be number, but is null");
         CHECK(refusal(server, "/user", with("tags", R"(["x",1])")) ==
-              "422 body: 'tags': type must be string, but is number");
+              "422 body: /tags type must be string, but is number");
         CHECK(refusal(server, "/user", with("tags", "{}")) ==
-              "422 body: 'tags': type must be array, but is object");
-        CHECK(refusal(server, "/user", with("address", "7")).starts_with("422 body: 'address': "));
+              "422 body: /tags type must be array, but is object");
+        CHECK(refusal(server, "/user", with("address", "7")).starts_with("422 body: /address "));
         CHECK(refusal(server, "/user", with("address", R"({"city":"x","code":"y"})"))
-                  .starts_with("422 body: 'address': type must be number, but is string"));
-        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) == "422 body: 'code' is missing");
+                  .starts_with("422 body: /address type must be number, but is string"));
+        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) == "422 body: /code is missing");
         CHECK(refusal(server, "/user", "[]").starts_with("422 body: "));
         CHECK(refusal(server, "/user", "17").starts_with("422 body: "));
         CHECK(refusal(server, "/lenient", R"({"retries":"many"})") ==
-              "422 body: 'retries': type must be number, but is string");
-        CHECK(refusal(server, "/numbers", "{}") == "422 body: type must be array, but is object");
-        CHECK(refusal(server, "/int", R"("x")") == "422 body: type must be number, but is string");
+              "422 body: /retries type must be number, but is string");
+        CHECK(refusal(server, "/numbers", "{}") == "422 body: must be an array, but is an object");
+        CHECK(refusal(server, "/int", R"("x")") == "422 body: must be an integer, but is text");
         CHECK(refusal(server, "/later", with("age", "{}")) ==
-              "422 body: 'age': type must be number, but is object");
+              "422 body: /age type must be number, but is object");
     });
 }
 
@@ -235,14 +234,14 @@ TEST_CASE("P7 JSON may nest as deep as the configuration says, and no deeper") {
 
 TEST_CASE("the field is named whatever the order, and not where looking for it would be costly") {
     with_server(routes, [](TestServer& server) {
-        CHECK(refusal(server, "/user", R"({"na\nme\"":1})") == "422 body: 'name' is missing");
+        CHECK(refusal(server, "/user", R"({"na\nme\"":1})") == "422 body: /name is missing");
         CHECK(refusal(server, "/lenient", R"({"loud":1,"x":"y","retries":2})") ==
-              "422 body: 'loud': type must be boolean, but is number");
+              "422 body: /loud type must be boolean, but is number");
         Json user = Json::parse(good_user);
         user["age"] = "old";
         user["tags"] = 7;
         user["zip"] = Json::object();
-        CHECK(refusal(server, "/user", user.dump()) == "422 body: 'age': type must be number, but is string");
+        CHECK(refusal(server, "/user", user.dump()) == "422 body: /age type must be number, but is string");
         user["name"] = std::string(20'000, 'n');
         CHECK(refusal(server, "/user", user.dump()) == "422 body: type must be number, but is string");
         user["name"] = "n";
@@ -407,37 +406,37 @@ std::string bound_text(std::string_view body) {
 
 TEST_CASE("a number that its type does not hold is a 422 that says which, in a type of the program too") {
     const auto member = [](std::string_view text) { return bound_text<Numbers>(text); };
-    CHECK(member(R"({"count":99999999999})") == "422 body: 'count': 99999999999 is out of range");
-    CHECK(member(R"({"count":2147483648})") == "422 body: 'count': 2147483648 is out of range");
-    CHECK(member(R"({"count":-2147483649})") == "422 body: 'count': -2147483649 is out of range");
-    CHECK(member(R"({"count":4294967296})") == "422 body: 'count': 4294967296 is out of range");
-    CHECK(member(R"({"count":1e30})") == "422 body: 'count': 1e+30 is out of range");
-    CHECK(member(R"({"count":-1e300})") == "422 body: 'count': -1e+300 is out of range");
-    CHECK(member(R"({"count":3e9})") == "422 body: 'count': 3000000000 is out of range");
-    CHECK(member(R"({"count":1.7})") == "422 body: 'count': 1.7 is not an integer");
-    CHECK(member(R"({"count":-0.5})") == "422 body: 'count': -0.5 is not an integer");
-    CHECK(member(R"({"count":true})") == "422 body: 'count': type must be number, but is boolean");
-    CHECK(member(R"({"count":false})") == "422 body: 'count': type must be number, but is boolean");
-    CHECK(member(R"({"count":"7"})") == "422 body: 'count': type must be number, but is string");
+    CHECK(member(R"({"count":99999999999})") == "422 body: /count 99999999999 is out of range");
+    CHECK(member(R"({"count":2147483648})") == "422 body: /count 2147483648 is out of range");
+    CHECK(member(R"({"count":-2147483649})") == "422 body: /count -2147483649 is out of range");
+    CHECK(member(R"({"count":4294967296})") == "422 body: /count 4294967296 is out of range");
+    CHECK(member(R"({"count":1e30})") == "422 body: /count 1e+30 is out of range");
+    CHECK(member(R"({"count":-1e300})") == "422 body: /count -1e+300 is out of range");
+    CHECK(member(R"({"count":3e9})") == "422 body: /count 3000000000 is out of range");
+    CHECK(member(R"({"count":1.7})") == "422 body: /count 1.7 is not an integer");
+    CHECK(member(R"({"count":-0.5})") == "422 body: /count -0.5 is not an integer");
+    CHECK(member(R"({"count":true})") == "422 body: /count type must be number, but is boolean");
+    CHECK(member(R"({"count":false})") == "422 body: /count type must be number, but is boolean");
+    CHECK(member(R"({"count":"7"})") == "422 body: /count type must be number, but is string");
     CHECK(member(R"({"single_number":true})") ==
-          "422 body: 'single_number': type must be number, but is boolean");
+          "422 body: /single_number type must be number, but is boolean");
     CHECK(member(R"({"large":true})").starts_with("422 "));
     CHECK(member(R"({"flag":1})").starts_with("422 "));
-    CHECK(member(R"({"small":128})") == "422 body: 'small': 128 is out of range");
-    CHECK(member(R"({"small":-129})") == "422 body: 'small': -129 is out of range");
-    CHECK(member(R"({"byte":256})") == "422 body: 'byte': 256 is out of range");
-    CHECK(member(R"({"byte":-1})") == "422 body: 'byte': -1 is out of range");
-    CHECK(member(R"({"byte":-1.0})") == "422 body: 'byte': -1 is out of range");
-    CHECK(member(R"({"natural":-1})") == "422 body: 'natural': -1 is out of range");
-    CHECK(member(R"({"natural":4294967296})") == "422 body: 'natural': 4294967296 is out of range");
+    CHECK(member(R"({"small":128})") == "422 body: /small 128 is out of range");
+    CHECK(member(R"({"small":-129})") == "422 body: /small -129 is out of range");
+    CHECK(member(R"({"byte":256})") == "422 body: /byte 256 is out of range");
+    CHECK(member(R"({"byte":-1})") == "422 body: /byte -1 is out of range");
+    CHECK(member(R"({"byte":-1.0})") == "422 body: /byte -1 is out of range");
+    CHECK(member(R"({"natural":-1})") == "422 body: /natural -1 is out of range");
+    CHECK(member(R"({"natural":4294967296})") == "422 body: /natural 4294967296 is out of range");
     CHECK(member(R"({"large":9223372036854775808})") ==
-          "422 body: 'large': 9223372036854775808 is out of range");
-    CHECK(member(R"({"large":9223372036854775808.0})").starts_with("422 body: 'large': "));
-    CHECK(member(R"({"large":-9223372036854775809})").starts_with("422 body: 'large': "));
-    CHECK(member(R"({"large":-9223372036854775810})").starts_with("422 body: 'large': "));
-    CHECK(member(R"({"largest":-1})") == "422 body: 'largest': -1 is out of range");
-    CHECK(member(R"({"largest":18446744073709551616})").starts_with("422 body: 'largest': "));
-    CHECK(member(R"({"single_number":1e39})") == "422 body: 'single_number': 1e+39 is out of range");
+          "422 body: /large 9223372036854775808 is out of range");
+    CHECK(member(R"({"large":9223372036854775808.0})").starts_with("422 body: /large "));
+    CHECK(member(R"({"large":-9223372036854775809})").starts_with("422 body: /large "));
+    CHECK(member(R"({"large":-9223372036854775810})").starts_with("422 body: /large "));
+    CHECK(member(R"({"largest":-1})") == "422 body: /largest -1 is out of range");
+    CHECK(member(R"({"largest":18446744073709551616})").starts_with("422 body: /largest "));
+    CHECK(member(R"({"single_number":1e39})") == "422 body: /single_number 1e+39 is out of range");
     CHECK(member(R"({"real":1e400})") == "400 JSON with a number that is too large, which ends at byte 13");
 }
 
@@ -468,46 +467,49 @@ TEST_CASE("a number that its type holds is taken, whatever it is written like") 
 TEST_CASE("numbers in lists, maps, pairs and types within types are held to their types") {
     const auto member = [](std::string_view text) { return bound_text<Nested>(text); };
     CHECK(member(R"({"list":[{"count":1},{"count":99999999999}]})") ==
-          "422 body: 'list/1/count': 99999999999 is out of range");
-    CHECK(member(R"({"list":[{"count":1.5}]})") == "422 body: 'list/0/count': 1.5 is not an integer");
-    CHECK(member(R"({"by_name":{"a":1,"b":70000}})") == "422 body: 'by_name/b': 70000 is out of range");
-    CHECK(member(R"({"by_id":[[4294967297,"x"]]})").starts_with("422 body: 'by_id/0/0': 4294967297 "));
-    CHECK(member(R"({"ids":[1,1e10]})").starts_with("422 body: 'ids/1': "));
-    CHECK(member(R"({"pair":[1,-1]})") == "422 body: 'pair/1': -1 is out of range");
-    CHECK(member(R"({"point":[1.5,1.5]})") == "422 body: 'point/0': 1.5 is not an integer");
-    CHECK(bound_text<std::vector<int>>("[1,2,3000000000]") == "422 body: '2': 3000000000 is out of range");
-    CHECK(bound_text<std::vector<int>>("[1,true]") == "422 body: '1': type must be number, but is boolean");
-    CHECK(bound_text<std::map<std::string, int>>(R"({"a":1e30})") == "422 body: 'a': 1e+30 is out of range");
-    CHECK(bound_text<int>("99999999999") == "422 body: 99999999999 is out of range");
-    CHECK(bound_text<int>("1e30") == "422 body: 1e+30 is out of range");
-    CHECK(bound_text<int>("true") == "422 body: type must be number, but is boolean");
-    CHECK(bound_text<std::int64_t>("1.5") == "422 body: 1.5 is not an integer");
-    CHECK(bound_text<unsigned short>("65536") == "422 body: 65536 is out of range");
-    CHECK(bound_text<float>("-1e39") == "422 body: -1e+39 is out of range");
+          "422 body: /list/1/count 99999999999 is out of range");
+    CHECK(member(R"({"list":[{"count":1.5}]})") == "422 body: /list/0/count 1.5 is not an integer");
+    CHECK(member(R"({"by_name":{"a":1,"b":70000}})") == "422 body: /by_name/b 70000 is out of range");
+    CHECK(member(R"({"by_id":[[4294967297,"x"]]})").starts_with("422 body: /by_id/0/0 4294967297 "));
+    CHECK(member(R"({"ids":[1,1e10]})").starts_with("422 body: /ids/1 "));
+    CHECK(member(R"({"pair":[1,-1]})") == "422 body: /pair/1 -1 is out of range");
+    CHECK(member(R"({"point":[1.5,1.5]})") == "422 body: /point/0 1.5 is not an integer");
+    CHECK(bound_text<std::vector<int>>("[1,2,3000000000]") ==
+          "422 body: /2 must be from -2147483648 to 2147483647");
+    CHECK(bound_text<std::vector<int>>("[1,true]") ==
+          "422 body: /1 must be an integer, but is true or false");
+    CHECK(bound_text<std::map<std::string, int>>(R"({"a":1e30})") ==
+          "422 body: /a must be from -2147483648 to 2147483647");
+    CHECK(bound_text<int>("99999999999") == "422 body: must be from -2147483648 to 2147483647");
+    CHECK(bound_text<int>("1e30") == "422 body: must be from -2147483648 to 2147483647");
+    CHECK(bound_text<int>("true") == "422 body: must be an integer, but is true or false");
+    CHECK(bound_text<std::int64_t>("1.5") == "422 body: must be an integer, but has a fraction");
+    CHECK(bound_text<unsigned short>("65536") == "422 body: must be from 0 to 65535");
+    CHECK(bound_text<float>("-1e39") == "422 body: is beyond what a float holds");
     CHECK(bound_text<Plain>("4294967296") == "422 body: 4294967296 is out of range");
 }
 
 TEST_CASE("a number that is cut to another element of a set or a map is not lost without a word") {
     using Set = std::set<int>;
     using Map = std::map<int, int>;
-    CHECK(bound_text<Set>("[3,4294967299]") == "422 body: '1': 4294967299 is out of range");
-    CHECK(bound_text<Set>("[1,4294967297]") == "422 body: '1': 4294967297 is out of range");
-    CHECK(bound_text<Set>("[4294967297,1]") == "422 body: '0': 4294967297 is out of range");
-    CHECK(bound_text<Set>("[5,4294967297]") == "422 body: '1': 4294967297 is out of range");
-    CHECK(bound_text<Set>("[257,1,4294967298]") == "422 body: '2': 4294967298 is out of range");
-    CHECK(bound_text<Set>("[3,3,4294967299]") == "422 body: '2': 4294967299 is out of range");
-    CHECK(bound_text<Set>("[3,3.5]") == "422 body: '1': 3.5 is not an integer");
-    CHECK(bound_text<Set>("[1,true]") == "422 body: '1': type must be number, but is boolean");
-    CHECK(bound_text<Set>("[1e10,2e10]").starts_with("422 body: '0': "));
-    CHECK(bound_text<Set>("[5,1e10,2e30]") == "422 body: '2': 2e+30 is out of range");
-    CHECK(bound_text<std::set<std::uint8_t>>("[255,-1]") == "422 body: '1': -1 is out of range");
-    CHECK(bound_text<std::unordered_set<int>>("[3,4294967299]").starts_with("422 body: '1': "));
-    CHECK(bound_text<Map>("[[1,2],[4294967297,3]]") == "422 body: '1/0': 4294967297 is out of range");
-    CHECK(bound_text<Map>("[[3,2],[1,4294967297]]") == "422 body: '1/1': 4294967297 is out of range");
-    CHECK(bound_text<std::map<std::int8_t, int>>("[[257,257]]") == "422 body: '0/0': 257 is out of range");
-    CHECK(bound_text<std::set<std::pair<int, int>>>("[[1,2],[1,4294967298]]").starts_with("422 body: '1/1'"));
-    CHECK(bound_text<std::vector<Set>>("[[5],[257,1,4294967298]]").starts_with("422 body: '1/2': "));
-    CHECK(bound_text<std::map<std::string, Set>>(R"({"a":[3,4294967299]})").starts_with("422 body: 'a/1': "));
+    CHECK(bound_text<Set>("[3,4294967299]") == "422 body: /1 4294967299 is out of range");
+    CHECK(bound_text<Set>("[1,4294967297]") == "422 body: /1 4294967297 is out of range");
+    CHECK(bound_text<Set>("[4294967297,1]") == "422 body: /0 4294967297 is out of range");
+    CHECK(bound_text<Set>("[5,4294967297]") == "422 body: /1 4294967297 is out of range");
+    CHECK(bound_text<Set>("[257,1,4294967298]") == "422 body: /2 4294967298 is out of range");
+    CHECK(bound_text<Set>("[3,3,4294967299]") == "422 body: /2 4294967299 is out of range");
+    CHECK(bound_text<Set>("[3,3.5]") == "422 body: /1 3.5 is not an integer");
+    CHECK(bound_text<Set>("[1,true]") == "422 body: /1 type must be number, but is boolean");
+    CHECK(bound_text<Set>("[1e10,2e10]").starts_with("422 body: /0 "));
+    CHECK(bound_text<Set>("[5,1e10,2e30]") == "422 body: /2 2e+30 is out of range");
+    CHECK(bound_text<std::set<std::uint8_t>>("[255,-1]") == "422 body: /1 -1 is out of range");
+    CHECK(bound_text<std::unordered_set<int>>("[3,4294967299]").starts_with("422 body: /1 "));
+    CHECK(bound_text<Map>("[[1,2],[4294967297,3]]") == "422 body: /1/0 4294967297 is out of range");
+    CHECK(bound_text<Map>("[[3,2],[1,4294967297]]") == "422 body: /1/1 4294967297 is out of range");
+    CHECK(bound_text<std::map<std::int8_t, int>>("[[257,257]]") == "422 body: /0/0 257 is out of range");
+    CHECK(bound_text<std::set<std::pair<int, int>>>("[[1,2],[1,4294967298]]").starts_with("422 body: /1/1 "));
+    CHECK(bound_text<std::vector<Set>>("[[5],[257,1,4294967298]]").starts_with("422 body: /1/2 "));
+    CHECK(bound_text<std::map<std::string, Set>>(R"({"a":[3,4294967299]})").starts_with("422 body: /a/1 "));
 
     CHECK(bound_text<Set>("[257,1,257,1.0]") == "[1,257]");
     CHECK(bound_text<Map>("[[257,1],[1,2],[1,3],[257,4]]") == "[[1,2],[257,1]]");
@@ -531,25 +533,25 @@ TEST_CASE("what another order, a set, or a type of its own makes of numbers is n
     CHECK(bound_text<OfItsOwn>(R"({"price":12345})") == R"({"price":1000.0})");
     CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2})") == R"({"at_least_one":1.5,"count":2})");
     CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2.5})") ==
-          "422 body: 'count': 2.5 is not an integer");
+          "422 body: /count 2.5 is not an integer");
 }
 
 TEST_CASE("a wide number is never converted as it is where its type could not be found out") {
     // -fsanitize=float-cast-overflow says whether it was.
-    CHECK(bound_text<Note>(R"({"stars":1e30,"text":7})").starts_with("422 body: 'text': "));
-    CHECK(bound_text<Note>(R"({"stars":-1e300,"text":null})").starts_with("422 body: 'text': "));
-    CHECK(bound_text<Note>(R"({"stars":1e30})") == "422 body: 'text' is missing");
+    CHECK(bound_text<Note>(R"({"stars":1e30,"text":7})").starts_with("422 body: /text "));
+    CHECK(bound_text<Note>(R"({"stars":-1e300,"text":null})").starts_with("422 body: /text "));
+    CHECK(bound_text<Note>(R"({"stars":1e30})") == "422 body: /text is missing");
     CHECK(bound_text<std::vector<int>>(R"([1e30,"x"])").starts_with("422 body: "));
     CHECK(bound_text<std::map<std::string, std::int8_t>>(R"({"a":300.5,"b":[]})").starts_with("422 body: "));
     CHECK(bound_text<Twofold>(R"({"number":1e30,"is_real":1,"text":7})").starts_with("422 body: "));
 
     const auto checked = [](std::string_view text) { return bound_text<Checked>(text); };
-    CHECK(checked(R"({"count":1e30,"price":2.5})") == "422 body: 'count': 1e+30 is out of range");
-    CHECK(checked(R"({"count":1e30,"price":200.5})") == "422 body: 'count': 1e+30 is out of range");
+    CHECK(checked(R"({"count":1e30,"price":2.5})") == "422 body: /count 1e+30 is out of range");
+    CHECK(checked(R"({"count":1e30,"price":200.5})") == "422 body: /count 1e+30 is out of range");
     CHECK(checked(R"({"count":1e30,"price":0.5})") == "422 too cheap");
-    CHECK(checked(R"({"count":1e30,"year":2001.5})") == "422 body: 'count': 1e+30 is out of range");
-    CHECK(checked(R"({"count":200.5,"year":2001.5})") == "422 body: 'count': 200.5 is not an integer");
-    CHECK(checked(R"({"count":3e9,"year":2001.5})") == "422 body: 'count': 3000000000 is out of range");
+    CHECK(checked(R"({"count":1e30,"year":2001.5})") == "422 body: /count 1e+30 is out of range");
+    CHECK(checked(R"({"count":200.5,"year":2001.5})") == "422 body: /count 200.5 is not an integer");
+    CHECK(checked(R"({"count":3e9,"year":2001.5})") == "422 body: /count 3000000000 is out of range");
     CHECK(checked(R"({"count":1e30,"year":1e30})") == "422 no such year");
     CHECK(checked(R"({"count":1e5,"year":2001.5,"price":1e300,"any":[200.5,500.0]})") ==
           R"({"any":[200.5,500.0],"count":100000,"price":1e+300,"year":2001.5})");

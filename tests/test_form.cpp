@@ -432,24 +432,22 @@ TEST_CASE("form<T> fills a type of the program, with the errors of bind<T>") {
             CHECK(note("tags=1").json()["tags"] == Json{"1"});
             CHECK(note("stars=1&stars=2").json()["stars"] == 1);
             CHECK(note("is_done=false").json()["is_done"] == false);
-            CHECK(detail_of(note("stars=many")) ==
-                  "422 form field 'stars': type must be number, but is string");
+            CHECK(detail_of(note("stars=many")) == "422 form: /stars type must be number, but is string");
             CHECK(note("stars=").json() == Json(Note()));
             CHECK(detail_of(note("is_done=perhaps")) ==
-                  "422 form field 'is_done': type must be boolean, but is string");
-            CHECK(detail_of(note("ids=1&ids=x")) ==
-                  "422 form field 'ids': type must be number, but is string");
+                  "422 form: /is_done type must be boolean, but is string");
+            CHECK(detail_of(note("ids=1&ids=x")) == "422 form: /ids type must be number, but is string");
             const auto same = [&](const char* form, const Json& json) {
                 const std::string detail = detail_of(client.post("/login", form, of_type(urlencoded)));
                 // The same words, of another thing.
                 std::string bound = detail_of(client.post("/bound", json));
                 const std::string_view of_json = "422 body: ";
                 REQUIRE(bound.starts_with(of_json));
-                CHECK(detail == "422 form field " + bound.substr(of_json.size()));
+                CHECK(detail == "422 form: " + bound.substr(of_json.size()));
                 return detail;
             };
-            CHECK(same("name=a", {{"name", "a"}}) == "422 form field 'pin' is missing");
-            const char* const at_pin = "422 form field 'pin': ";
+            CHECK(same("name=a", {{"name", "a"}}) == "422 form: /pin is missing");
+            const char* const at_pin = "422 form: /pin ";
             CHECK(same("name=a&pin=x", {{"name", "a"}, {"pin", "x"}}).starts_with(at_pin));
             CHECK(same("name=a&pin=-1", {{"name", "a"}, {"pin", -1}}).starts_with(at_pin));
             CHECK(same("name=a&pin=1.5", {{"name", "a"}, {"pin", 1.5}}).starts_with(at_pin));

@@ -9,12 +9,13 @@
 #include <utility>
 
 #include "sake/app/problem.hpp"
-#include "sake/app/shape_reader.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/faults.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_fit.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/shape_of.hpp"
+#include "sake/base/shape_reader.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -61,14 +62,6 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
              T&& fallback) {
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
-
-/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
-/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
-/// functions, asked for a member, they are for its caller and not for clients.
-std::string plain_message(const Json::exception& error);
-
-/// The name in nlohmann's "key 'name' not found", or nothing.
-std::string missing_key(const Json::exception& error);
 
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
 /// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
@@ -120,37 +113,28 @@ struct Call;
 template <class Value>
 std::size_t read_json_body(Call& call, Value& document);
 
-/// What a document was made of, as its errors name it.
-struct DocumentNames {
-    const char* whole;
-    const char* member;
-
-    /// "body", or for a member "body: 'list/1'".
-    [[nodiscard]] std::string name(const std::string& where) const;
-};
-inline constexpr DocumentNames names_of_json{"body", "body:"};
-
-/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
+/// A document that has been read as a T by nlohmann's conversions. Throws HttpError 422 that says what does
+/// not fit, as far as these tell.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames& names) {
+T document_as(JsonOwner<>& document, std::size_t body_size, const char* what) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(422, names.name(error.where()) + ": " + error.what());
+            refuse_member(what, error.where(), "range", error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
-                throw HttpError(422,
-                                names.name({}) + ": must be an object, but is " + document.value.type_name());
+                refuse_member(what, {}, "type",
+                              std::string("must be an object, but is ") + document.value.type_name());
             }
             const std::string where = find_culprit<T>(std::move(document.value), body_size);
-            throw HttpError(422, names.name(where) + ": " + plain_message(error));
+            refuse_member(what, where, "type", plain_message(error));
         } catch (const Json::exception& error) {
             const std::string missing = missing_key(error);
-            throw HttpError(422, missing.empty() ? names.name({}) + ": " + plain_message(error)
-                                                 : names.name(missing) + " is missing");
+            if (missing.empty()) refuse_member(what, {}, "type", plain_message(error));
+            refuse_member(what, missing, "missing", "is missing");
         }
     }
 }
@@ -170,16 +154,12 @@ T bind_json(Call& call) {
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
-        static_assert(is_readable(ShapeOf<T>::value),
-                      "ctx.bind<T>: a std::string_view or const char* in T cannot own what is read: use a "
-                      "std::string");
-        T value{};
         Faults faults;
-        read_shape(document.value, ShapeOf<T>::value, &value, faults);
+        T value = read_as<T>(document.value, faults);
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
     } else {
-        return document_as<T>(document, size, names_of_json);
+        return document_as<T>(document, size, "body");
     }
 }
 

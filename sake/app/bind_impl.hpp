@@ -55,47 +55,6 @@ inline void require_json_type(std::string_view content_type) {
     if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 
-/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
-/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
-/// for first, from the end.
-inline std::string_view without_place(std::string_view text) noexcept {
-    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
-    std::size_t end = 0;
-    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
-        const std::size_t at = text.rfind(words);
-        if (at != std::string_view::npos && at > end) end = at;
-    }
-    if (end == 0) end = text.find(") ");  // the program's own words
-    return end == std::string_view::npos ? text : text.substr(end + 2);
-}
-
-SAKE_INLINE std::string plain_message(const Json::exception& error) {
-    std::string_view text = error.what();
-    const std::size_t end = text.find("] ");
-    if (end != std::string_view::npos) text.remove_prefix(end + 2);
-    text = without_place(text);
-    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
-        if (!text.starts_with(use)) continue;
-        text.remove_prefix(use.size());
-        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
-            .append(text);
-    }
-    return std::string(text);
-}
-
-SAKE_INLINE std::string missing_key(const Json::exception& error) {
-    const std::string text = plain_message(error);
-    constexpr std::string_view before = "key '";
-    constexpr std::string_view after = "' not found";
-    const bool fits =
-        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
-    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
-}
-
-SAKE_INLINE std::string DocumentNames::name(const std::string& where) const {
-    return where.empty() ? std::string(whole) : std::string(member).append(" '").append(where) + "'";
-}
-
 /// The body as JSON, within the limits, if there is memory for it.
 template <class Value>
 Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* memory) {

@@ -13,6 +13,7 @@
 #include "sake/async/clock.hpp"
 #include "sake/async/flag.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
 
@@ -44,6 +45,10 @@ class Event {
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
+    }
+    template <detail::HasShape T>
+    [[nodiscard]] static Event json(const T& value) {
+        return Event(dump_json(value));
     }
 
     Event(const Event& other);

@@ -99,6 +99,10 @@ class EventStream {
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
     }
+    template <detail::HasShape T>
+    [[nodiscard]] detail::SendEvents send_json(const T& value) {
+        return send(Event::json(value));
+    }
     /// A comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {});
 

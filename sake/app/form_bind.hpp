@@ -60,7 +60,7 @@ T form_as(const Form& form) {
     JsonOwner<> document;
     document.value = form_document(form, shape);
     settle_members<T>(document.value, size);
-    return document_as<T>(document, size, {"form", "form field"});
+    return document_as<T>(document, size, "form");
 }
 
 }  // namespace detail

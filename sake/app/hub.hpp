@@ -14,6 +14,7 @@
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
 
@@ -140,6 +141,11 @@ class Hub {
     template <std::same_as<Json> Value>
     std::uint64_t publish(std::string_view topic, const Value& value) {
         return publish(topic, dump_json<Value>(value));
+    }
+    template <detail::HasShape T>
+        requires(!std::convertible_to<const T&, std::string_view>)
+    std::uint64_t publish(std::string_view topic, const T& value) {
+        return publish(topic, dump_json(value));
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An

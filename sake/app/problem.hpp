@@ -41,6 +41,9 @@ class Faults;
 
 /// Throws HttpError 422 that lists the faults of "the body", "the query" or "the form".
 [[noreturn]] void refuse_faults(const Faults& faults, std::string_view what);
+/// The same of one fault in a member, by its way through the document: "address/code"; "" for all of it.
+[[noreturn]] void refuse_member(std::string_view what, std::string_view where, const char* code,
+                                std::string detail);
 
 }  // namespace detail
 

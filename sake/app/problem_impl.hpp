@@ -57,6 +57,13 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
     throw error;
 }
 
+SAKE_INLINE void refuse_member(std::string_view what, std::string_view where, const char* code,
+                               std::string detail) {
+    Faults faults;
+    faults.add(where.empty() ? std::string() : "/" + std::string(where), code, std::move(detail));
+    refuse_faults(faults, what);
+}
+
 }  // namespace detail
 
 SAKE_INLINE HttpError::HttpError(int status, std::string detail)

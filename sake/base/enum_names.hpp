@@ -29,11 +29,8 @@ struct Enumerator {
 template <class Enum>
 concept HasFixedType = requires { Enum{0}; };
 
-template <class Enum>
+template <HasFixedType Enum>
 class EnumNames {
-    static_assert(HasFixedType<Enum>,
-                  "Sake finds the names of an enum whose type is written down: enum class Color, or enum "
-                  "Color : int");
     using Number = std::underlying_type_t<Enum>;
 
     // What the compiler prints of a value: "red", or "3" of "(Color)3" where it has no name.

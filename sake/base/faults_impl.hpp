@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sake/base/faults.hpp"
+#include "sake/base/json_types.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -25,6 +26,11 @@ SAKE_INLINE std::string Place::pointer() const {
             way += c;
     }
     return way;
+}
+
+SAKE_INLINE void throw_misfit(const Faults& faults) {
+    const Fault& first = *faults.begin();
+    throw JsonError(first.pointer.empty() ? "JSON that " + first.detail : first.pointer + ' ' + first.detail);
 }
 
 }  // namespace detail

@@ -31,6 +31,14 @@ class JsonMisfit : public std::range_error {
     std::string where_;
 };
 
+/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
+/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
+/// functions, asked for a member, they are for its caller and not for clients.
+std::string plain_message(const Json::exception& error);
+
+/// The name in nlohmann's "key 'name' not found", or nothing.
+std::string missing_key(const Json::exception& error);
+
 /// Compares a document with what a type made of it. How it does so is in json_fit_impl.hpp.
 template <class Value>
 class JsonFit {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,43 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
+
+/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
+/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
+/// for first, from the end.
+inline std::string_view without_place(std::string_view text) noexcept {
+    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
+    std::size_t end = 0;
+    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
+        const std::size_t at = text.rfind(words);
+        if (at != std::string_view::npos && at > end) end = at;
+    }
+    if (end == 0) end = text.find(") ");  // the program's own words
+    return end == std::string_view::npos ? text : text.substr(end + 2);
+}
+
+SAKE_INLINE std::string plain_message(const Json::exception& error) {
+    std::string_view text = error.what();
+    const std::size_t end = text.find("] ");
+    if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    text = without_place(text);
+    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
+        if (!text.starts_with(use)) continue;
+        text.remove_prefix(use.size());
+        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
+            .append(text);
+    }
+    return std::string(text);
+}
+
+SAKE_INLINE std::string missing_key(const Json::exception& error) {
+    const std::string text = plain_message(error);
+    constexpr std::string_view before = "key '";
+    constexpr std::string_view after = "' not found";
+    const bool fits =
+        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
+    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
+}
 
 /// What of a document is lost in what a type made of it.
 template <class Value>

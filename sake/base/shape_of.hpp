@@ -36,7 +36,7 @@ template <class T>
 concept JsonInteger = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, wchar_t> &&
                       !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && !std::same_as<T, std::byte> && !HasOwnToJson<T>;
+concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte> && !HasOwnToJson<T>;
 
 template <class T>
 concept JsonText =

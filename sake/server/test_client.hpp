@@ -11,6 +11,7 @@
 
 #include "sake/async/clock.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/server/engine.hpp"
@@ -122,9 +123,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise, and a Form
-    /// is urlencoded, or multipart/form-data if it has files. Braces are a Json: post("/notes", {{"text",
-    /// "buy rice"}}). Without one, no Content-Type is sent.
+    /// With a body: text is text/plain, a Json or a struct of the program application/json, unless `headers`
+    /// say otherwise, and a Form is urlencoded, or multipart/form-data if it has files. Braces are a Json:
+    /// post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -188,6 +189,8 @@ class TestClient {
             return send_form(method, target, body, headers);
         } else if constexpr (std::is_convertible_v<const Body&, std::string_view>) {
             return send_text(method, target, body, headers, "text/plain; charset=utf-8");
+        } else if constexpr (detail::HasShape<Body>) {
+            return send_text(method, target, dump_json(body), headers, "application/json");
         } else {
             return send_json(method, target, Json(body), headers);
         }

@@ -231,6 +231,7 @@ inline void add_others(sake::Engine& app) {
     app.get("/files/*path", [](sake::Context& ctx) { ctx.text(ctx.param("path")); })
         .summary("The rest of a path")
         .description("With slashes in it.")
+        .responds<std::string>(200, "That path")
         .tag("other");
     app.get("/hidden", [] { return "hidden"; }).hidden();
     app.any("/everything", [] { return "any method"; });

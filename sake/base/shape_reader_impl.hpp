@@ -8,12 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "sake/app/bind_impl.hpp"
-#include "sake/app/shape_reader.hpp"
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/json_fit_impl.hpp"
 #include "sake/base/shape_defaults.hpp"
 #include "sake/base/shape_numbers.hpp"
+#include "sake/base/shape_reader.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

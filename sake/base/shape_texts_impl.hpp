@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/app/shape_reader_impl.hpp"
+#include "sake/base/shape_reader_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
