@@ -6,6 +6,7 @@
 #include "connection.hpp"
 #include "events.hpp"
 #include "file_fields.hpp"
+#include "formats.hpp"
 #include "head.hpp"
 #include "headers.hpp"
 #include "multipart.hpp"
@@ -22,10 +23,19 @@ struct Target {
 };
 
 inline constexpr Target targets[] = {
-    {"body_reader", body_reader}, {"chunked", chunked},         {"connection", connection},
-    {"events", events},           {"file_fields", file_fields}, {"head", head},
-    {"headers", headers},         {"multipart", multipart},     {"response", response},
-    {"router", router},           {"target", target},           {"worker_context", worker_context},
+    {"body_reader", body_reader},
+    {"chunked", chunked},
+    {"connection", connection},
+    {"events", events},
+    {"file_fields", file_fields},
+    {"formats", formats},
+    {"head", head},
+    {"headers", headers},
+    {"multipart", multipart},
+    {"response", response},
+    {"router", router},
+    {"target", target},
+    {"worker_context", worker_context},
 };
 
 }  // namespace fuzz
