@@ -31,6 +31,10 @@ class OpenApiSite {
 
   private:
     void serve(Call& call) {
+        if (call.request.has_given_params) {
+            throw std::logic_error(
+                "the OpenAPI document is sent by the reactor: its route cannot have worker()");
+        }
         make();
         http::Headers& headers = call.response.headers;
         if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");

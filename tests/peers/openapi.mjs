@@ -122,7 +122,7 @@ class Values {
         const {random} = this;
         const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
         if (keys.length === 0 || random.chance(0.2))
-            return random.pick([null, true, 0, 1.5, -1, 7, 300, 70000, 2 ** 40, "", "red", "x".repeat(81), [], {}, ["a", "a"], [1, 2, 3, 4, 5]]);
+            return random.pick([null, true, 0, 1.5, -1, 7, 300, 70000, 2 ** 40, "", "red", "x".repeat(120), [], {}, ["a", "a"], [1, 2, 3, 4, 5]]);
         const copy = Array.isArray(value) ? [...value] : {...value};
         const key = random.pick(keys);
         if (!Array.isArray(value) && random.chance(0.3)) delete copy[key];
