@@ -46,11 +46,17 @@ bool is_decimal_number(std::string_view text) noexcept;
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
-    if (auto value = parse_number<T>(text)) return std::move(*value);
+    if constexpr (NamedEnum<T>) {
+        T value{};
+        if (!read_enum_text(text, ShapeOf<T>::value, &value))
+            refuse_text(kind, name, names_in_words(ShapeOf<T>::value).c_str());
+        return value;
+    } else if (auto value = parse_number<T>(text))
+        return std::move(*value);
     if constexpr (std::is_floating_point_v<T>) {
         if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
     }
-    refuse_text(kind, name, kind_of<T>());
+    if constexpr (!NamedEnum<T>) refuse_text(kind, name, kind_of<T>());
 }
 template <class T>
 T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {

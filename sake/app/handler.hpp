@@ -198,10 +198,17 @@ template <class Params, class Value>
 struct SignatureOf {
     static constexpr Signature value{};
 };
+template <class T>
+consteval const Shape* shape_or_any() {
+    if constexpr (HasShape<T>)
+        return &ShapeOf<T>::value;
+    else
+        return &any_shape;
+}
 template <class Param>
 consteval SignaturePart part_of_param() {
     if constexpr (Argument<Param>::is_typed)
-        return {Argument<Param>::place, &ShapeOf<typename Argument<Param>::Content>::value};
+        return {Argument<Param>::place, shape_or_any<typename Argument<Param>::Content>()};
     else if constexpr (JsonText<Param>)
         return {SignaturePlace::path, &text_shape};
     else
@@ -213,10 +220,8 @@ consteval SignaturePart part_of_answer() {
         return {SignaturePlace::answer, &text_shape};
     else if constexpr (is_created<Value>)
         return {SignaturePlace::answer, part_of_answer<decltype(Value::value)>().shape, 201};
-    else if constexpr (HasShape<Value>)
-        return {SignaturePlace::answer, &ShapeOf<Value>::value};
     else
-        return {SignaturePlace::answer, &any_shape};
+        return {SignaturePlace::answer, shape_or_any<Value>()};
 }
 template <class... Params, class Value>
     requires(sizeof...(Params) > 0 && std::is_void_v<Value>)

@@ -74,7 +74,8 @@ inline std::string range_in_words(const IntegerShape& shape) {
 /// Whether a double is a whole number that 64 bits hold, and which.
 inline bool is_whole(double number, WideInteger& whole) noexcept {
     constexpr double two_to_63 = 9223372036854775808.0;
-    if (!(number >= -two_to_63 && number < 2 * two_to_63)) return false;
+    // An exact -2^63 is parsed as an integer, so a float was beyond it.
+    if (!(number > -two_to_63 && number < 2 * two_to_63)) return false;
     whole.is_negative = number < 0;
     whole.bits = number < 0 ? static_cast<std::uint64_t>(static_cast<std::int64_t>(number))
                             : static_cast<std::uint64_t>(number);

@@ -33,6 +33,11 @@ struct NamedText {
 /// Reads texts into an object that was just made, of members that texts can be: see `is_read_from_texts`.
 void read_texts(const Array<NamedText>& texts, const ObjectShape& shape, void* object, Faults& faults);
 
+/// The value of an enum by its name. False if it is none of them.
+bool read_enum_text(std::string_view name, const EnumShape& shape, void* value);
+/// "must be one of: red, green".
+std::string names_in_words(const EnumShape& shape);
+
 /// Whether a text can be a value of this shape.
 consteval bool is_read_from_text(const Shape& shape) {
     switch (shape.kind) {

@@ -18,8 +18,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// "must be one of: red, green".
-inline std::string names_in_words(const EnumShape& shape) {
+SAKE_INLINE std::string names_in_words(const EnumShape& shape) {
     std::string words = "must be one of: ";
     for (std::size_t i = 0; i < shape.count; ++i) {
         if (i != 0) words.append(", ");
@@ -32,6 +31,12 @@ inline const Enumerator* find_enumerator(const EnumShape& shape, std::string_vie
         if (shape.values[i].name == name) return &shape.values[i];
     }
     return nullptr;
+}
+SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, void* value) {
+    const Enumerator* const found = find_enumerator(shape, name);
+    if (found == nullptr) return false;
+    store_integer(shape, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+    return true;
 }
 inline std::string format_in_words(const FormattedShape& shape) {
     return "is not a " + std::string(shape.format) + " that can be held";
@@ -139,9 +144,7 @@ class ShapeReader {
     }
     void read_enum(const Value& json, const EnumShape& shape, void* value, const Place& at) {
         if (!json.is_string()) return refuse_type(json, "text", at);
-        const Enumerator* const found = find_enumerator(shape, text_of(json));
-        if (found == nullptr) return faults_.add(at, "one_of", names_in_words(shape));
-        store_integer(shape, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+        if (!read_enum_text(text_of(json), shape, value)) faults_.add(at, "one_of", names_in_words(shape));
     }
 
     void read_list(Value& json, const ListShape& shape, void* value, const Place& at) {

@@ -51,13 +51,10 @@ inline void read_text(std::string_view text, const Shape& shape, void* value, co
                 faults.add(at, "range", "is beyond what a float holds");
             return;
         }
-        case ShapeKind::enumeration: {
-            const auto& names = to<EnumShape>(shape);
-            const Enumerator* const found = find_enumerator(names, text);
-            if (found == nullptr) return faults.add(at, "one_of", names_in_words(names));
-            store_integer(names, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+        case ShapeKind::enumeration:
+            if (!read_enum_text(text, to<EnumShape>(shape), value))
+                faults.add(at, "one_of", names_in_words(to<EnumShape>(shape)));
             return;
-        }
         case ShapeKind::formatted:
             if (!to<FormattedShape>(shape).parse(text, value))
                 faults.add(at, "format", format_in_words(to<FormattedShape>(shape)));

@@ -9,6 +9,7 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
@@ -26,6 +27,9 @@ concept Text = std::convertible_to<T, std::string>;
 template <class... Body>
 inline constexpr bool is_content = false;
 template <std::convertible_to<Json> Value>
+inline constexpr bool is_content<Value> = true;
+template <sake::detail::HasShape Value>
+    requires(!std::convertible_to<Value, Json>)
 inline constexpr bool is_content<Value> = true;
 template <Text Bytes, std::convertible_to<std::string_view> Type>
 inline constexpr bool is_content<Bytes, Type> = true;
@@ -118,6 +122,11 @@ class Client {
         Request request(std::move(method), url);
         request.json(value);
         return request;
+    }
+    template <sake::detail::HasShape Value>
+        requires(!std::convertible_to<Value, Json>)
+    static Request with_body(std::string method, std::string_view url, const Value& value) {
+        return with_body(std::move(method), url, dump_json(value), "application/json");
     }
     static Request with_body(std::string method, std::string_view url, std::string bytes,
                              std::string_view content_type) {
