@@ -99,6 +99,7 @@ Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, Doc
     const auto add = [&](const std::string& text, Handler handler) -> Route& {
         RouteEntry& entry = table.add(scope, "GET", place(text), std::move(handler));
         entry.handler_reads_body = false;
+        entry.is_hidden = true;
         return entry.route;
     };
     Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/api_info.hpp"
 #include "sake/app/docs_options.hpp"
 #include "sake/app/embed.hpp"
 #include "sake/app/pattern.hpp"
@@ -33,6 +34,12 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
+
+// The same for programs that describe their API; in openapi_impl.hpp.
+template <class Unused = void>
+Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+template <class Unused = void>
+std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -130,6 +137,20 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
+    }
+
+    /// GET of the OpenAPI 3.1 document of the routes of this engine or group, made of their patterns, the
+    /// types of their handlers and what is set by Route::summary and the like; the route of the document is
+    /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
+    /// or version.
+    Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
+        return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
+    }
+    /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
+    /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
+    /// scheme that the info does not have.
+    [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
+        return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:

@@ -246,6 +246,28 @@ struct ServerHandler {
     void (*destroy)(void*) = [](void*) {};
 };
 
+/// An object of any type, or none.
+class Owned {
+  public:
+    Owned() = default;
+    Owned(void* object, void (*destroy)(void*)) noexcept : object_(object), destroy_(destroy) {}
+    Owned(Owned&& other) noexcept
+        : object_(std::exchange(other.object_, nullptr)), destroy_(other.destroy_) {}
+    Owned& operator=(Owned&& other) noexcept {
+        std::swap(object_, other.object_);
+        std::swap(destroy_, other.destroy_);
+        return *this;
+    }
+    ~Owned() {
+        if (object_ != nullptr) destroy_(object_);
+    }
+    [[nodiscard]] void* get() const noexcept { return object_; }
+
+  private:
+    void* object_ = nullptr;
+    void (*destroy_)(void*) = nullptr;
+};
+
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
   public:
@@ -304,27 +326,6 @@ class Handler {
     [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
-    /// A callable of any type, or none.
-    class Owned {
-      public:
-        Owned() = default;
-        Owned(void* callable, void (*destroy)(void*)) noexcept : callable_(callable), destroy_(destroy) {}
-        Owned(Owned&& other) noexcept
-            : callable_(std::exchange(other.callable_, nullptr)), destroy_(other.destroy_) {}
-        Owned& operator=(Owned&& other) noexcept {
-            std::swap(callable_, other.callable_);
-            std::swap(destroy_, other.destroy_);
-            return *this;
-        }
-        ~Owned() {
-            if (callable_ != nullptr) destroy_(callable_);
-        }
-        [[nodiscard]] void* get() const noexcept { return callable_; }
-
-      private:
-        void* callable_ = nullptr;
-        void (*destroy_)(void*) = nullptr;
-    };
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),
