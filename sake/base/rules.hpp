@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "sake/base/rule.hpp"
 #include "sake/base/shape_of.hpp"
@@ -96,8 +97,8 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 /// The rules of a type.
 template <class... Each>
-[[nodiscard]] constexpr auto fields(Each... rules) noexcept {
-    return detail::RuleList<Each...>{{rules...}};
+[[nodiscard]] constexpr auto fields(Each... each) noexcept {
+    return detail::RuleList<Each...>{{each...}};
 }
 
 /// A text has so many characters: code points of Unicode, as JSON schema counts them.
