@@ -116,7 +116,47 @@ std::string faults_of(std::string_view body, std::string_view type = "applicatio
     return row;
 }
 
+struct Ruled {
+    std::string text;
+    std::optional<int> stars;
+    int offset = 0;
+    std::vector<std::string> tags;
+    std::vector<Point> points;
+};
+
 }  // namespace
+}  // namespace test_types
+
+template <>
+inline constexpr auto sake::rules<test_types::Ruled> = sake::fields(
+    sake::length(&test_types::Ruled::text, 1, 5), sake::range(&test_types::Ruled::stars, 1, 5),
+    sake::defaulted(&test_types::Ruled::offset), sake::items(&test_types::Ruled::tags, 0, 2),
+    sake::no_other_members<test_types::Ruled>());
+
+namespace test_types {
+
+TEST_CASE("the rules of a type hold wherever it is read, and for what was sent") {
+    const auto ruled = [](std::string_view members) {
+        return faults_of<Ruled>("{" + std::string(members) + "}");
+    };
+    const std::string rest = R"("tags":[],"points":[])";
+    CHECK(ruled(R"("text":"12345","stars":1,)" + rest) == "fits");
+    CHECK(ruled(R"("text":"123456","stars":0,)" + rest) == "422 /text:length /stars:range");
+    CHECK(ruled(R"("text":"","stars":6,"tags":["a","b","c"],"points":[])") ==
+          "422 /text:length /stars:range /tags:items");
+    CHECK(ruled(R"("text":7,)" + rest) == "422 /text:type");
+    CHECK(ruled(R"("text":"a","extra":1,)" + rest) == "422 /extra:unknown");
+    CHECK(faults_of<std::vector<Ruled>>(R"([{"text":"","tags":[],"points":[]}])") == "422 /0/text:length");
+
+    sake::Engine app;
+    struct Search {
+        std::string q;
+        int page = 1;
+    };
+    app.get("/", [](sake::Query<Search> search) { return *search; });
+    TestClient client(app);
+    CHECK(client.get("/?q=a&more=1").status == 200);
+}
 
 TEST_CASE("a struct is written as it stands, its members in their order") {
     CHECK(sake::dump_json(Point{1, -2}) == R"({"x":1,"y":-2})");

@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/api_info.hpp"
+#include "sake/app/docs_options.hpp"
 #include "sake/app/embed.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
@@ -21,6 +23,10 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
+// A template, so that only programs with such a page compile it; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+
 // Templates, so that only programs that serve files compile them; in static_files.hpp.
 template <class Unused = void>
 Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
@@ -28,6 +34,12 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
+
+// The same for programs that describe their API; in openapi_impl.hpp.
+template <class Unused = void>
+Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+template <class Unused = void>
+std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -94,6 +106,14 @@ class Verbs {
         return self();
     }
 
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
+    }
+
     /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
     /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
     /// directory if it cannot be opened.
@@ -117,6 +137,20 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
+    }
+
+    /// GET of the OpenAPI 3.1 document of the routes of this engine or group, made of their patterns, the
+    /// types of their handlers and what is set by Route::summary and the like; the route of the document is
+    /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
+    /// or version.
+    Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
+        return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
+    }
+    /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
+    /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
+    /// scheme that the info does not have.
+    [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
+        return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:

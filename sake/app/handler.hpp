@@ -198,10 +198,17 @@ template <class Params, class Value>
 struct SignatureOf {
     static constexpr Signature value{};
 };
+template <class T>
+consteval const Shape* shape_or_any() {
+    if constexpr (HasShape<T>)
+        return &ShapeOf<T>::value;
+    else
+        return &any_shape;
+}
 template <class Param>
 consteval SignaturePart part_of_param() {
     if constexpr (Argument<Param>::is_typed)
-        return {Argument<Param>::place, &ShapeOf<typename Argument<Param>::Content>::value};
+        return {Argument<Param>::place, shape_or_any<typename Argument<Param>::Content>()};
     else if constexpr (JsonText<Param>)
         return {SignaturePlace::path, &text_shape};
     else
@@ -213,10 +220,8 @@ consteval SignaturePart part_of_answer() {
         return {SignaturePlace::answer, &text_shape};
     else if constexpr (is_created<Value>)
         return {SignaturePlace::answer, part_of_answer<decltype(Value::value)>().shape, 201};
-    else if constexpr (HasShape<Value>)
-        return {SignaturePlace::answer, &ShapeOf<Value>::value};
     else
-        return {SignaturePlace::answer, &any_shape};
+        return {SignaturePlace::answer, shape_or_any<Value>()};
 }
 template <class... Params, class Value>
     requires(sizeof...(Params) > 0 && std::is_void_v<Value>)
@@ -239,6 +244,28 @@ struct ServerHandler {
     void (*plain)(void*, Call&) = nullptr;
     Task<> (*coroutine)(void*, Call&) = nullptr;
     void (*destroy)(void*) = [](void*) {};
+};
+
+/// An object of any type, or none.
+class Owned {
+  public:
+    Owned() = default;
+    Owned(void* object, void (*destroy)(void*)) noexcept : object_(object), destroy_(destroy) {}
+    Owned(Owned&& other) noexcept
+        : object_(std::exchange(other.object_, nullptr)), destroy_(other.destroy_) {}
+    Owned& operator=(Owned&& other) noexcept {
+        std::swap(object_, other.object_);
+        std::swap(destroy_, other.destroy_);
+        return *this;
+    }
+    ~Owned() {
+        if (object_ != nullptr) destroy_(object_);
+    }
+    [[nodiscard]] void* get() const noexcept { return object_; }
+
+  private:
+    void* object_ = nullptr;
+    void (*destroy_)(void*) = nullptr;
 };
 
 /// A callable of the user, owned, behind one function pointer.
@@ -299,27 +326,6 @@ class Handler {
     [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
-    /// A callable of any type, or none.
-    class Owned {
-      public:
-        Owned() = default;
-        Owned(void* callable, void (*destroy)(void*)) noexcept : callable_(callable), destroy_(destroy) {}
-        Owned(Owned&& other) noexcept
-            : callable_(std::exchange(other.callable_, nullptr)), destroy_(other.destroy_) {}
-        Owned& operator=(Owned&& other) noexcept {
-            std::swap(callable_, other.callable_);
-            std::swap(destroy_, other.destroy_);
-            return *this;
-        }
-        ~Owned() {
-            if (callable_ != nullptr) destroy_(callable_);
-        }
-        [[nodiscard]] void* get() const noexcept { return callable_; }
-
-      private:
-        void* callable_ = nullptr;
-        void (*destroy_)(void*) = nullptr;
-    };
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),

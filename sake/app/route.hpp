@@ -65,6 +65,30 @@ class Route {
         return add_middleware(detail::make_middleware(std::forward<F>(middleware)));
     }
 
+    // --- What Engine::openapi says of the route, besides what the types of its handler say ---
+
+    /// In a few words what it does.
+    Route& summary(std::string text);
+    /// The same at length, in Markdown.
+    Route& description(std::string text);
+    /// A heading that it stands under; it may have several.
+    Route& tag(std::string name);
+    /// The name of its function in generated clients; without one it is made of method and pattern,
+    /// "get_users_id".
+    Route& operation_id(std::string id);
+    /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
+    template <class T>
+    Route& responds(int code, std::string text = {}) {
+        return add_answer(code, std::move(text), detail::part_of_answer<T>().shape);
+    }
+    /// The same without a body; of an error, with a problem document.
+    Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
+    /// Names one of ApiInfo::security that a client needs; of several it needs any one.
+    Route& security(std::string scheme);
+    Route& deprecated(bool on = true);
+    /// Leaves it out.
+    Route& hidden(bool on = true);
+
     [[nodiscard]] std::string_view method() const noexcept;
     [[nodiscard]] std::string_view pattern() const noexcept;
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
@@ -75,6 +99,7 @@ class Route {
     explicit Route(detail::RouteEntry& entry) noexcept : entry_(&entry) {}
     Route& set_max_body(std::int64_t written, std::size_t bytes);
     Route& add_middleware(detail::Handler middleware);
+    Route& add_answer(int code, std::string text, const detail::Shape* shape);
 
     detail::RouteEntry* entry_;
 };
@@ -126,9 +151,12 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
+    bool is_hidden = false;      // from the description of the API
+    Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    [[nodiscard]] bool is_within(const Scope& scope) const noexcept;
     /// A body is streamed to this side, and a worker has it as a whole.
     [[noreturn]] void refuse_both_sides() const;
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }

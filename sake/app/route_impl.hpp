@@ -29,6 +29,12 @@ SAKE_INLINE RouteEntry::RouteEntry(const Scope& scope, RouteInfo info, Handler h
       description_(describe()),
       handler_(std::move(handler)) {}
 
+SAKE_INLINE bool RouteEntry::is_within(const Scope& scope) const noexcept {
+    const Scope* each = scope_;
+    while (each != nullptr && each != &scope) each = each->outer;
+    return each != nullptr;
+}
+
 SAKE_INLINE void RouteEntry::refuse_both_sides() const {
     throw std::invalid_argument(description_ +
                                 ": a worker route has its whole body; with stream_body(), drop worker() "

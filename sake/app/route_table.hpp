@@ -61,11 +61,14 @@ class RouteTable : public Counted {
     void freeze(bool has_carrier);
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const { root_.require_unfrozen(); }
+    /// How often serving has begun: what was made of the routes in another run may be out of date.
+    [[nodiscard]] unsigned runs() const noexcept { return runs_; }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept;
     /// The methods that the server takes on some path.
     [[nodiscard]] Array<std::string> methods() const;
     [[nodiscard]] std::vector<RouteInfo> list() const;
+    [[nodiscard]] const RouteEntry* first() const noexcept { return routes_.first(); }
     /// The route that was registered with this pattern and takes this method, for calls that come with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept;
@@ -94,6 +97,7 @@ class RouteTable : public Counted {
     void check_route(const RouteEntry& entry, std::size_t taken);
 
     bool frozen_ = false;
+    unsigned runs_ = 0;
     Scope root_{nullptr, {}, frozen_};
     OwningList<Scope> scopes_;  // all but the root
     Routes routes_;

@@ -58,6 +58,7 @@ SAKE_INLINE void RouteTable::add_yielding(Scope& scope, std::string_view method,
     RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file, pattern.line};
     OwningPtr<RouteEntry> entry(new RouteEntry(scope, std::move(info), std::move(handler)));
     if (!router_->add_alias(entry->pattern(), method, *entry)) return;
+    entry->is_hidden = true;
     routes_.push_back(entry.release());
 }
 
@@ -87,6 +88,7 @@ SAKE_INLINE void RouteTable::freeze(bool has_carrier) {
     }
     fallback_.first()->build_chain(has_carrier);
     frozen_ = true;
+    ++runs_;
 }
 
 SAKE_INLINE bool RouteTable::has_method(std::string_view name) const noexcept {

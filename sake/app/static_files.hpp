@@ -295,6 +295,7 @@ Route& add_site(RouteTable& table, Scope& scope, const PatternInfo& prefix, Root
     const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
     RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
     entry.handler_reads_body = false;
+    entry.is_hidden = true;
     if (!scope.prefix.empty() || !base.empty()) {
         static char nothing;
         table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},

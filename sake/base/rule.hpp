@@ -16,7 +16,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-enum class RuleKind : std::uint8_t { length, range, one_of, format, items, unique, defaulted };
+enum class RuleKind : std::uint8_t { length, range, one_of, format, items, unique, defaulted, closed };
 
 /// A bound or a choice, exactly: an integer of any type, a floating-point number, or a text.
 struct RuleValue {
@@ -60,7 +60,7 @@ constexpr bool is_at_most(const RuleValue& one, const RuleValue& other) noexcept
 struct Rule {
     RuleKind kind;
     Format format;            // of RuleKind::format
-    std::size_t member;       // its index in the type
+    std::size_t member;       // its index in the type; of `closed`, which is for all of it, 0
     const RuleValue* values;  // the least and the most of length, range and items; the choices of one_of
     std::size_t value_count;
 };

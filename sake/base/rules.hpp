@@ -176,5 +176,13 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
+/// A document, query or form may have no members that the type does not have:
+/// fields(no_other_members<Note>(),
+/// ...). Without it they are ignored.
+template <class T>
+[[nodiscard]] constexpr auto no_other_members() {
+    return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
+}
+
 }  // namespace SAKE_ABI
 }  // namespace sake

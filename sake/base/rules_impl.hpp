@@ -281,7 +281,8 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
     for (std::size_t i = 0; i < shape.rule_count; ++i) {
         const Rule& rule = shape.rules[i];
         const MemberShape& member = shape.members[rule.member];
-        if (rule.kind == RuleKind::defaulted || !is_sound[rule.member]) continue;
+        const bool is_for_values = rule.kind != RuleKind::defaulted && rule.kind != RuleKind::closed;
+        if (!is_for_values || !is_sound[rule.member]) continue;
         RuleCheck<Unused>(rule, faults)
             .check(*member.shape, members[rule.member], Place{&object, member.name()});
     }

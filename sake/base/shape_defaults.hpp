@@ -49,7 +49,19 @@ inline bool is_blank(const Shape& shape, const void* value) {
 inline bool may_be_absent(const ObjectShape& object, std::size_t index, const void* initial) {
     const Shape& shape = *object.members[index].shape;
     if (shape.kind == ShapeKind::optional || shape.kind == ShapeKind::null) return true;
-    return !is_blank(shape, initial);
+    return find_rule(object.rules, object.rule_count, index, RuleKind::defaulted) != nullptr ||
+           !is_blank(shape, initial);
+}
+
+/// Whether members that the type does not have are a fault.
+inline bool is_closed(const ObjectShape& object) {
+    return find_rule(object.rules, object.rule_count, 0, RuleKind::closed) != nullptr;
+}
+inline bool has_member(const ObjectShape& object, std::string_view name) {
+    for (std::size_t i = 0; i < object.count; ++i) {
+        if (object.members[i].name() == name) return true;
+    }
+    return false;
 }
 
 }  // namespace detail

@@ -223,15 +223,22 @@ struct ShapeOf<Json> {
 template <class T>
     requires(!HasShape<T>)
 struct ShapeOf<T> {
-    static_assert(std::is_constructible_v<Json, const T&>,
+    static constexpr bool is_written = std::is_constructible_v<Json, const T&>;
+    static constexpr bool is_read = requires(Json& json) { json.template get<T>(); };
+    static_assert(is_written || is_read,
                   "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of "
                   "texts, variant, a struct of them that is an aggregate, or have nlohmann's to_json");
-    static void append(std::string& out, const void* place) { append_json(out, Json(as<T>(place))); }
+    static void append(std::string& out, const void* place) {
+        if constexpr (is_written)
+            append_json(out, Json(as<T>(place)));
+        else
+            throw std::logic_error("a value is written as JSON whose type has no to_json");
+    }
     static void read(void* json, void* place) {
-        if constexpr (requires { as<Json>(json).template get<T>(); })
+        if constexpr (is_read)
             as<T>(place) = json_as<T>(as<Json>(json));
         else
-            throw std::logic_error("a type that is read from JSON has no from_json");
+            throw std::logic_error("a value is read from JSON whose type has no from_json");
     }
     static constexpr ForeignShape value{{ShapeKind::foreign}, append, read};
 };

@@ -10,6 +10,7 @@
 
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/json_fit_impl.hpp"
+#include "sake/base/rules_impl.hpp"
 #include "sake/base/shape_defaults.hpp"
 #include "sake/base/shape_numbers.hpp"
 #include "sake/base/shape_reader.hpp"
@@ -171,16 +172,26 @@ class ShapeReader {
         if (!json.is_object()) return refuse_type(json, "an object", at);
         std::array<const void*, most_aggregate_members> places;
         shape.locate(value, places.data());
+        std::array<bool, most_aggregate_members> is_sound{};
         auto& members = members_of(json);
         for (std::size_t i = 0; i < shape.count && !faults_.is_full(); ++i) {
             const MemberShape& member = shape.members[i];
             const Place here{&at, member.name()};
             const auto found = members.find(std::string(member.name()));
-            if (found != members.end())
+            if (found != members.end()) {
+                const std::size_t before = faults_.size();
                 read(found->second, *member.shape, const_cast<void*>(places[i]), here);  // of `value`
-            else if (!may_be_absent(shape, i, places[i]))
+                is_sound[i] = faults_.size() == before;
+            } else if (!may_be_absent(shape, i, places[i])) {
                 faults_.add(here, "missing", "is missing");
+            }
         }
+        if (is_closed(shape)) {
+            for (const auto& [name, element] : members) {
+                if (!has_member(shape, name)) faults_.add(Place{&at, name}, "unknown", "is not known here");
+            }
+        }
+        check_rules<>(shape, places.data(), is_sound.data(), at, faults_);
     }
 
     /// The first alternative that is of this kind; of several objects, the first that has all it needs.

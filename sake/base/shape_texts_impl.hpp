@@ -69,22 +69,28 @@ class TextsReader {
   public:
     TextsReader(const Array<NamedText>& texts, Faults& faults) : texts_(texts), faults_(faults) {}
 
-    void read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
-        if (member.shape->kind == ShapeKind::list)
-            return read_list(member.name(), to<ListShape>(*member.shape), value, at);
+    /// Whether there is something to read, and nothing wrong with it.
+    bool read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
+        const std::size_t before = faults_.size();
+        if (member.shape->kind == ShapeKind::list) {
+            read_list(member.name(), to<ListShape>(*member.shape), value, at);
+            return faults_.size() == before;
+        }
         const NamedText* const found = find(member.name());
         // A browser sends an input that was left empty: where it is no text, it counts as absent.
-        const bool is_there = found != nullptr && (!found->text.empty() || takes_empty(*member.shape));
-        if (!is_there) {
+        if (found == nullptr || (found->text.empty() && !takes_empty(*member.shape))) {
             // What is not checked, a browser does not send.
             if (!may_be_absent && member.shape->kind != ShapeKind::boolean)
                 faults_.add(at, "missing", "is missing");
-        } else if (member.shape->kind == ShapeKind::optional) {
+            return false;
+        }
+        if (member.shape->kind == ShapeKind::optional) {
             const auto& optional = to<OptionalShape>(*member.shape);
             read_text(found->text, *optional.content, optional.emplace(value), at, faults_);
         } else {
             read_text(found->text, *member.shape, value, at, faults_);
         }
+        return faults_.size() == before;
     }
 
   private:
@@ -124,11 +130,20 @@ SAKE_INLINE void read_texts(const Array<NamedText>& texts, const ObjectShape& sh
     const Place whole;
     TextsReader reader(texts, faults);
     std::array<const void*, most_aggregate_members> places;
+    std::array<bool, most_aggregate_members> is_sound{};
     shape.locate(object, places.data());
     for (std::size_t i = 0; i < shape.count && !faults.is_full(); ++i) {
-        reader.read(shape.members[i], const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
-                    Place{&whole, shape.members[i].name()});
+        const MemberShape& member = shape.members[i];
+        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
+                                  Place{&whole, member.name()});
     }
+    if (is_closed(shape)) {
+        for (const NamedText& each : texts) {
+            if (!has_member(shape, each.name))
+                faults.add(Place{&whole, each.name}, "unknown", "is not known here");
+        }
+    }
+    check_rules<>(shape, places.data(), is_sound.data(), whole, faults);
 }
 
 }  // namespace detail

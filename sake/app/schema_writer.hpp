@@ -1,0 +1,278 @@
+// SchemaWriter: a shape as JSON schema (2020-12), as OpenAPI 3.1 has it. It says what the reader of JSON
+// demands: what must be there, which numbers fit, which texts are allowed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "sake/app/schema_names.hpp"
+#include "sake/base/array.hpp"
+#include "sake/base/json_lines.hpp"
+#include "sake/base/rule.hpp"
+#include "sake/base/shape.hpp"
+#include "sake/base/shape_defaults.hpp"
+#include "sake/base/shape_writer.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The members of an object that was just made, for what their defaults are.
+template <class Unused = void>
+class InitialMembers {
+  public:
+    explicit InitialMembers(const ObjectShape& object) : object_(&object) {
+        object.locate(object.defaults(), places_.data());
+    }
+    [[nodiscard]] bool may_be_absent(std::size_t index) const {
+        return detail::may_be_absent(*object_, index, places_[index]) ||
+               find_rule(object_->rules, object_->rule_count, index, RuleKind::defaulted) != nullptr;
+    }
+    /// The default of a member, if it has one to speak of; else null.
+    [[nodiscard]] const void* find_default(std::size_t index) const {
+        const Shape& shape = *object_->members[index].shape;
+        return is_blank(shape, places_[index]) ? nullptr : places_[index];
+    }
+
+  private:
+    const ObjectShape* object_;
+    std::array<const void*, most_aggregate_members> places_{};
+};
+
+/// The rules of a member, or none. Those for values are also for what is in a list or a map; those for lists
+/// are for the outermost alone.
+struct MemberRules {
+    const ObjectShape* object = nullptr;
+    std::size_t member = 0;
+    enum class Level : bool { outermost, inner } level = Level::outermost;
+
+    [[nodiscard]] const Rule* find(RuleKind kind) const noexcept {
+        const bool is_of_lists = kind == RuleKind::items || kind == RuleKind::unique;
+        if (object == nullptr || (is_of_lists && level == Level::inner)) return nullptr;
+        return find_rule(object->rules, object->rule_count, member, kind);
+    }
+    [[nodiscard]] MemberRules of_elements() const noexcept { return {object, member, Level::inner}; }
+};
+
+template <class Unused = void>
+class SchemaWriter {
+  public:
+    SchemaWriter(JsonLines& out, const SchemaNames<>& names) noexcept : out_(&out), names_(&names) {}
+
+    /// The schema where a value stands; of a struct or an enum a reference.
+    void write(const Shape& shape, const MemberRules& rules = {}) {
+        out_->begin_object();
+        write_keywords(shape, Null::refused, rules);
+        out_->end_object();
+    }
+
+    /// The schema of a member. A parameter in a query has no null: it is absent.
+    enum class Null : bool { refused, allowed };
+    void write_member(const ObjectShape& object, std::size_t index, const void* initial, Null null) {
+        const Shape* shape = object.members[index].shape;
+        const bool is_optional = shape->kind == ShapeKind::optional;
+        if (is_optional && null == Null::refused) shape = &content_of(*shape);
+        out_->begin_object();
+        write_keywords(*shape, Null::refused, {&object, index});
+        if (initial != nullptr)
+            append_shape(out_->name("default").value(), *object.members[index].shape, initial);
+        out_->end_object();
+    }
+
+    /// What the components of a document have under the name of a type.
+    void write_named(const Shape& shape) {
+        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape));
+        const auto& values = to<EnumShape>(shape);
+        out_->begin_object();
+        write_type("string", Null::refused);
+        out_->name("enum").begin_list();
+        for (std::size_t i = 0; i < values.count; ++i) out_->text(values.values[i].name);
+        out_->end_list();
+        out_->end_object();
+    }
+
+    /// {"$ref": "#/components/schemas/Note"}
+    void write_reference(std::string_view name) {
+        out_->name("$ref").text(std::string("#/components/schemas/").append(name));
+    }
+
+  private:
+    static const Shape& content_of(const Shape& shape) {
+        const Shape* content = &shape;
+        while (content->kind == ShapeKind::optional) content = to<OptionalShape>(*content).content;
+        return *content;
+    }
+
+    void write_object(const ObjectShape& object) {
+        const InitialMembers<> initial(object);
+        out_->begin_object();
+        write_type("object", Null::refused);
+        out_->name("properties").begin_object();
+        bool has_required = false;
+        for (std::size_t i = 0; i < object.count; ++i) {
+            out_->name(object.members[i].name());
+            write_member(object, i, initial.find_default(i), Null::allowed);
+            has_required = has_required || !initial.may_be_absent(i);
+        }
+        out_->end_object();
+        if (has_required) {
+            out_->name("required").begin_list();
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!initial.may_be_absent(i)) out_->text(object.members[i].name());
+            }
+            out_->end_list();
+        }
+        out_->end_object();
+    }
+
+    void write_type(std::string_view type, Null null) {
+        out_->name("type");
+        if (null == Null::refused) return out_->text(type);
+        out_->begin_list();
+        out_->text(type);
+        out_->text("null");
+        out_->end_list();
+    }
+
+    /// One of several, and perhaps null: `each()` writes them.
+    template <class Each>
+    void write_any_of(Null null, Each each) {
+        out_->name("anyOf").begin_list();
+        each();
+        if (null == Null::allowed) {
+            out_->begin_object();
+            write_type("null", Null::refused);
+            out_->end_object();
+        }
+        out_->end_list();
+    }
+
+    void write_keywords(const Shape& shape, Null null, const MemberRules& rules) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return write_type("null", Null::refused);
+            case ShapeKind::boolean:
+                return write_type("boolean", null);
+            case ShapeKind::integer:
+                return write_integer(to<IntegerShape>(shape), null, rules);
+            case ShapeKind::number:
+                write_type("number", null);
+                if (to<NumberShape>(shape).bytes <= sizeof(double))
+                    out_->name("format").text(to<NumberShape>(shape).bytes == 4 ? "float" : "double");
+                return write_range(rules);
+            case ShapeKind::text:
+                return write_string(null, rules);
+            case ShapeKind::formatted:
+                write_type("string", null);
+                return out_->name("format").text(to<FormattedShape>(shape).format);
+            case ShapeKind::optional:
+                return write_keywords(content_of(shape), Null::allowed, rules);
+            case ShapeKind::list:
+                return write_list(to<ListShape>(shape), null, rules);
+            case ShapeKind::map:
+                write_type("object", null);
+                out_->name("additionalProperties");
+                write(*to<MapShape>(shape).element, rules.of_elements());
+                return write_bounds(rules.find(RuleKind::items), "minProperties", "maxProperties");
+            case ShapeKind::enumeration:
+            case ShapeKind::object:
+                if (null == Null::refused) return write_reference(*names_->find(shape));
+                return write_any_of(null, [&] { write(shape); });
+            case ShapeKind::variant: {
+                const auto& variant = to<VariantShape>(shape);
+                return write_any_of(null, [&] {
+                    for (std::size_t i = 0; i < variant.count; ++i) write(*variant.alternatives[i]);
+                });
+            }
+            case ShapeKind::any:
+            case ShapeKind::foreign:
+                return;  // anything
+        }
+    }
+
+    void write_string(Null null, const MemberRules& rules) {
+        write_type("string", null);
+        if (const Rule* const rule = rules.find(RuleKind::format))
+            out_->name("format").text(format_name(rule->format));
+        write_bounds(rules.find(RuleKind::length), "minLength", "maxLength");
+        write_choices(null, rules);
+    }
+
+    /// Up to 32 bits the bounds are those of the type; beyond, JavaScript could not hold them.
+    void write_integer(const IntegerShape& shape, Null null, const MemberRules& rules) {
+        write_type("integer", null);
+        if (shape.is_signed && shape.bytes >= 4)
+            out_->name("format").text(shape.bytes == 4 ? "int32" : "int64");
+        write_choices(null, rules);
+        if (rules.find(RuleKind::range) != nullptr) return write_range(rules);
+        const unsigned bits = 8U * shape.bytes - (shape.is_signed ? 1U : 0U);
+        if (!shape.is_signed) {
+            out_->name("minimum").integer(0);
+        } else if (shape.bytes < 8) {
+            out_->name("minimum").integer(-(std::int64_t{1} << bits));
+        }
+        if (shape.bytes < 8) out_->name("maximum").integer((std::int64_t{1} << bits) - 1);
+    }
+
+    void write_list(const ListShape& shape, Null null, const MemberRules& rules) {
+        write_type("array", null);
+        out_->name("items");
+        write(*shape.element, rules.of_elements());
+        if (shape.fixed_size != 0) {
+            out_->name("minItems").integer(shape.fixed_size);
+            out_->name("maxItems").integer(shape.fixed_size);
+        }
+        write_bounds(rules.find(RuleKind::items), "minItems", "maxItems");
+        if (rules.find(RuleKind::unique) != nullptr) out_->name("uniqueItems").boolean(true);
+    }
+
+    // --- Rules ---
+
+    void write_bounds(const Rule* rule, std::string_view least, std::string_view most) {
+        if (rule == nullptr) return;
+        if (rule->values[0].natural != 0) out_->name(least).integer(rule->values[0].natural);
+        if (rule->values[1].natural != std::numeric_limits<std::size_t>::max())
+            out_->name(most).integer(rule->values[1].natural);
+    }
+    void write_range(const MemberRules& rules) {
+        const Rule* const rule = rules.find(RuleKind::range);
+        if (rule == nullptr) return;
+        out_->name("minimum");
+        write_value(rule->values[0]);
+        out_->name("maximum");
+        write_value(rule->values[1]);
+    }
+    void write_choices(Null null, const MemberRules& rules) {
+        const Rule* const rule = rules.find(RuleKind::one_of);
+        if (rule == nullptr) return;
+        out_->name("enum").begin_list();
+        for (std::size_t i = 0; i < rule->value_count; ++i) write_value(rule->values[i]);
+        if (null == Null::allowed) out_->value().append("null");
+        out_->end_list();
+    }
+    void write_value(const RuleValue& value) {
+        switch (value.type) {
+            case RuleValue::Type::natural:
+                return out_->integer(value.natural);
+            case RuleValue::Type::negative:
+                return out_->integer(value.negative);
+            case RuleValue::Type::single:
+                return out_->number(double{value.single});
+            case RuleValue::Type::number:
+                return out_->number(static_cast<double>(value.number));
+            case RuleValue::Type::text:
+                return out_->text(value.text);
+        }
+    }
+
+    JsonLines* out_;
+    const SchemaNames<>* names_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

@@ -1,0 +1,14 @@
+// expect: Sake does not see the members of a struct with a base
+#include "sake.hpp"
+
+struct Base {
+    int x;
+};
+struct Note : Base {
+    int y;
+};
+
+int main() {
+    sake::Engine app;
+    app.post("/", [](sake::Body<Note>) {});
+}
