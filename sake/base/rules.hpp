@@ -176,9 +176,8 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
-/// A document, query or form may have no members that the type does not have:
-/// fields(no_other_members<Note>(),
-/// ...). Without it they are ignored.
+/// A document, query or form has only members that the type has: `fields(no_other_members<Note>(), ...)`.
+/// Without this rule, others are ignored.
 template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
