@@ -126,6 +126,10 @@ class SchemaWriter {
             }
             out_->end_list();
         }
+        if (is_closed(object)) {
+            out_->name("additionalProperties");
+            out_->boolean(false);
+        }
         out_->end_object();
     }
 
