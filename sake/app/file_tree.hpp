@@ -65,6 +65,13 @@ inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
     return tag;
 }
 
+/// Of bytes in memory.
+inline std::string tag_of_bytes(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return tag_of(mix(0, hash), bytes.size());
+}
+
 /// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
 /// failed.
 inline FoundFile found_file(OpenedFile opened, std::string_view path) {
@@ -113,9 +120,7 @@ class EmbeddedTree {
   public:
     explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
         for (const EmbeddedFile& each : files_.files()) {
-            std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-            for (const char c : each.bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-            tags_.push_back(tag_of(mix(0, hash), each.bytes.size()));
+            tags_.push_back(tag_of_bytes(each.bytes));
         }
     }
 
