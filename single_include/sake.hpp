@@ -23,6 +23,7 @@
 // Contents:
 //   sake/base/platform.hpp
 //   sake/base/version.hpp
+//   sake/base/aggregate.hpp
 //   sake/base/array.hpp
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
@@ -30,13 +31,25 @@
 //   sake/base/byte_buffer.hpp
 //   sake/base/cast.hpp
 //   sake/base/closing_ptr.hpp
+//   sake/base/enum_names.hpp
 //   sake/base/error.hpp
+//   sake/base/faults.hpp
+//   sake/base/format.hpp
 //   sake/base/function.hpp
 //   sake/base/text.hpp
 //   sake/base/json.hpp
+//   sake/base/json_fit.hpp
 //   sake/base/json_writer.hpp
+//   sake/base/rule.hpp
+//   sake/base/shape.hpp
+//   sake/base/shape_of.hpp
+//   sake/base/shape_reader.hpp
+//   sake/base/shape_writer.hpp
+//   sake/base/json_types.hpp
 //   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
+//   sake/base/rules.hpp
+//   sake/base/shape_time.hpp
 //   sake/http/cookie.hpp
 //   sake/http/date.hpp
 //   sake/http/headers.hpp
@@ -88,9 +101,10 @@
 //   sake/io/tcp_stream.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
-//   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
+//   sake/app/signature.hpp
+//   sake/app/arguments.hpp
 //   sake/app/call_handle.hpp
 //   sake/app/client_wait.hpp
 //   sake/app/body_writer.hpp
@@ -104,6 +118,7 @@
 //   sake/app/context_form.hpp
 //   sake/app/typed_slots.hpp
 //   sake/app/context_methods.hpp
+//   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
@@ -133,13 +148,26 @@
 // Definitions:
 //   sake/base/budget_impl.hpp
 //   sake/base/error_impl.hpp
+//   sake/base/faults_impl.hpp
+//   sake/base/ip_text.hpp
+//   sake/base/time_text.hpp
+//   sake/base/format_impl.hpp
+//   sake/base/json_numbers.hpp
+//   sake/base/json_writer_impl.hpp
+//   sake/base/json_fit_impl.hpp
 //   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
-//   sake/base/json_writer_impl.hpp
 //   sake/base/standard_error.hpp
 //   sake/base/log_impl.hpp
 //   sake/base/parse_float.hpp
 //   sake/base/peer_address_impl.hpp
+//   sake/base/shape_numbers.hpp
+//   sake/base/rules_impl.hpp
+//   sake/base/shape_defaults.hpp
+//   sake/base/shape_reader_impl.hpp
+//   sake/base/shape_texts_impl.hpp
+//   sake/base/shape_time_impl.hpp
+//   sake/base/shape_writer_impl.hpp
 //   sake/base/start_thread.hpp
 //   sake/base/text_impl.hpp
 //   sake/http/conditional.hpp
@@ -202,8 +230,6 @@
 //   sake/app/response.hpp
 //   sake/app/call.hpp
 //   sake/app/call_limits.hpp
-//   sake/app/json_numbers.hpp
-//   sake/app/json_fit_impl.hpp
 //   sake/app/problem_impl.hpp
 //   sake/app/bind_impl.hpp
 //   sake/app/body_bytes_impl.hpp
@@ -226,19 +252,26 @@
 //   sake/app/form_reader.hpp
 //   sake/app/context_form_impl.hpp
 //   sake/app/context_impl.hpp
+//   sake/app/listing.hpp
+//   sake/app/docs_page_html.hpp
+//   sake/app/docs_page_operation.hpp
+//   sake/app/docs_page_schema.hpp
+//   sake/app/docs_page_script.hpp
+//   sake/app/docs_page_style.hpp
+//   sake/app/docs_page_try.hpp
+//   sake/app/file_tree.hpp
+//   sake/app/file_answer.hpp
+//   sake/app/docs_page.hpp
 //   sake/app/embed_impl.hpp
 //   sake/app/event_impl.hpp
 //   sake/app/event_stream_impl.hpp
 //   sake/app/fallback.hpp
-//   sake/app/file_tree.hpp
-//   sake/app/file_answer.hpp
 //   sake/app/form_writer.hpp
 //   sake/app/hub_ring.hpp
 //   sake/app/hub_waiters.hpp
 //   sake/app/hub_core.hpp
 //   sake/app/hub_impl.hpp
 //   sake/app/hub_serve.hpp
-//   sake/app/listing.hpp
 //   sake/app/on_head.hpp
 //   sake/app/pattern_impl.hpp
 //   sake/app/route_impl.hpp
@@ -451,6 +484,259 @@ inline namespace SAKE_ABI {
 /// The version of this header as text, "major.minor.patch".
 inline constexpr const char* version = SAKE_VERSION;
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/aggregate.hpp ----
+
+// The members of an aggregate, found by the compiler and without a macro in the program: how many there are,
+// where they are, what they are called. C++20 has no reflection, so the number is found by trying, the places
+// come from structured bindings, and the names from what the compiler prints for a template argument: the
+// technique of Boost.PFR and reflect-cpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::size_t most_aggregate_members = 64;
+
+/// Stands for a value of any type where only the type of an expression matters.
+struct AnyValue {
+    template <class T>
+    operator T() const noexcept;  // NOLINT(google-explicit-constructor)
+};
+template <std::size_t>
+using AnyMember = AnyValue;
+
+template <class T, std::size_t... Index>
+consteval bool takes_members(std::index_sequence<Index...>) {
+    return requires { T{AnyMember<Index>{}...}; };
+}
+
+/// How many members an aggregate has; one more than `most_aggregate_members` if there are more.
+template <class T, std::size_t Known = 0>
+consteval std::size_t count_members() {
+    if constexpr (Known > most_aggregate_members || !takes_members<T>(std::make_index_sequence<Known + 1>{}))
+        return Known;
+    else
+        return count_members<T, Known + 1>();
+}
+template <class T>
+inline constexpr std::size_t member_count = count_members<T>();
+
+/// Stands for a base of a T.
+template <class T>
+struct AnyBaseOf {
+    template <class Base>
+        requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>)
+    operator Base() const noexcept;  // NOLINT(google-explicit-constructor)
+};
+template <class T>
+concept HasBase = requires { T{AnyBaseOf<T>{}}; };
+
+// A structured binding has as many names as are written down: one line for each number of members.
+#define SAKE_1(x) x##1
+#define SAKE_2(x) SAKE_1(x), x##2
+#define SAKE_3(x) SAKE_2(x), x##3
+#define SAKE_4(x) SAKE_3(x), x##4
+#define SAKE_5(x) SAKE_4(x), x##5
+#define SAKE_6(x) SAKE_5(x), x##6
+#define SAKE_7(x) SAKE_6(x), x##7
+#define SAKE_8(x) SAKE_7(x), x##8
+#define SAKE_MEMBERS(count, ...)                   \
+    else if constexpr (member_count<T> == count) { \
+        auto& [__VA_ARGS__] = object;              \
+        return visit(__VA_ARGS__);                 \
+    }
+
+/// Calls `visit(members...)` with a reference to each member, in order, of a `T` or a `const T`.
+template <class T, class Object, class Visit>
+constexpr decltype(auto) with_members(Object& object, Visit visit) {
+    static_assert(std::is_aggregate_v<T>,
+                  "Sake sees the members of an aggregate only: a struct without constructors, bases, private "
+                  "or virtual members");
+    static_assert(!HasBase<T>,
+                  "Sake does not see the members of a struct with a base: make the base its first member");
+    static_assert(member_count<T> <= most_aggregate_members,
+                  "Sake sees the members of a struct with at most 64 of them");
+    if constexpr (member_count<T> == 0) return visit();
+    // A member that is an array, int a[3], ends the compilation here: use a std::array.
+    // clang-format off
+    SAKE_MEMBERS(1, SAKE_1(a))
+    SAKE_MEMBERS(2, SAKE_2(a))
+    SAKE_MEMBERS(3, SAKE_3(a))
+    SAKE_MEMBERS(4, SAKE_4(a))
+    SAKE_MEMBERS(5, SAKE_5(a))
+    SAKE_MEMBERS(6, SAKE_6(a))
+    SAKE_MEMBERS(7, SAKE_7(a))
+    SAKE_MEMBERS(8, SAKE_8(a))
+    SAKE_MEMBERS(9, SAKE_8(a), SAKE_1(b))
+    SAKE_MEMBERS(10, SAKE_8(a), SAKE_2(b))
+    SAKE_MEMBERS(11, SAKE_8(a), SAKE_3(b))
+    SAKE_MEMBERS(12, SAKE_8(a), SAKE_4(b))
+    SAKE_MEMBERS(13, SAKE_8(a), SAKE_5(b))
+    SAKE_MEMBERS(14, SAKE_8(a), SAKE_6(b))
+    SAKE_MEMBERS(15, SAKE_8(a), SAKE_7(b))
+    SAKE_MEMBERS(16, SAKE_8(a), SAKE_8(b))
+    SAKE_MEMBERS(17, SAKE_8(a), SAKE_8(b), SAKE_1(c))
+    SAKE_MEMBERS(18, SAKE_8(a), SAKE_8(b), SAKE_2(c))
+    SAKE_MEMBERS(19, SAKE_8(a), SAKE_8(b), SAKE_3(c))
+    SAKE_MEMBERS(20, SAKE_8(a), SAKE_8(b), SAKE_4(c))
+    SAKE_MEMBERS(21, SAKE_8(a), SAKE_8(b), SAKE_5(c))
+    SAKE_MEMBERS(22, SAKE_8(a), SAKE_8(b), SAKE_6(c))
+    SAKE_MEMBERS(23, SAKE_8(a), SAKE_8(b), SAKE_7(c))
+    SAKE_MEMBERS(24, SAKE_8(a), SAKE_8(b), SAKE_8(c))
+    SAKE_MEMBERS(25, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_1(d))
+    SAKE_MEMBERS(26, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_2(d))
+    SAKE_MEMBERS(27, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_3(d))
+    SAKE_MEMBERS(28, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_4(d))
+    SAKE_MEMBERS(29, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_5(d))
+    SAKE_MEMBERS(30, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_6(d))
+    SAKE_MEMBERS(31, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_7(d))
+    SAKE_MEMBERS(32, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d))
+    SAKE_MEMBERS(33, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_1(e))
+    SAKE_MEMBERS(34, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_2(e))
+    SAKE_MEMBERS(35, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_3(e))
+    SAKE_MEMBERS(36, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_4(e))
+    SAKE_MEMBERS(37, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_5(e))
+    SAKE_MEMBERS(38, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_6(e))
+    SAKE_MEMBERS(39, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_7(e))
+    SAKE_MEMBERS(40, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e))
+    SAKE_MEMBERS(41, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_1(f))
+    SAKE_MEMBERS(42, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_2(f))
+    SAKE_MEMBERS(43, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_3(f))
+    SAKE_MEMBERS(44, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_4(f))
+    SAKE_MEMBERS(45, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_5(f))
+    SAKE_MEMBERS(46, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_6(f))
+    SAKE_MEMBERS(47, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_7(f))
+    SAKE_MEMBERS(48, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f))
+    SAKE_MEMBERS(49, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_1(g))
+    SAKE_MEMBERS(50, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_2(g))
+    SAKE_MEMBERS(51, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_3(g))
+    SAKE_MEMBERS(52, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_4(g))
+    SAKE_MEMBERS(53, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_5(g))
+    SAKE_MEMBERS(54, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_6(g))
+    SAKE_MEMBERS(55, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_7(g))
+    SAKE_MEMBERS(56, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g))
+    SAKE_MEMBERS(57, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_1(h))
+    SAKE_MEMBERS(58, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_2(h))
+    SAKE_MEMBERS(59, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_3(h))
+    SAKE_MEMBERS(60, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_4(h))
+    SAKE_MEMBERS(61, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_5(h))
+    SAKE_MEMBERS(62, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_6(h))
+    SAKE_MEMBERS(63, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_7(h))
+    SAKE_MEMBERS(64, SAKE_8(a), SAKE_8(b), SAKE_8(c), SAKE_8(d), SAKE_8(e), SAKE_8(f), SAKE_8(g), SAKE_8(h))
+    // clang-format on
+}
+
+#undef SAKE_MEMBERS
+#undef SAKE_1
+#undef SAKE_2
+#undef SAKE_3
+#undef SAKE_4
+#undef SAKE_5
+#undef SAKE_6
+#undef SAKE_7
+#undef SAKE_8
+
+/// Room for an object that is never made, whose members have addresses that the compiler knows.
+template <class T>
+union Room {
+    constexpr Room() noexcept : nothing() {}
+    Room(const Room&) = delete;
+    Room& operator=(const Room&) = delete;
+    constexpr ~Room() {}
+    char nothing;
+    T object;
+};
+template <class T>
+inline const Room<T> room{};
+
+/// An address as a template argument. Clang prints its name only when it is inside of a class.
+template <class Pointer>
+struct Address {
+    Pointer pointer;
+};
+
+template <class T>
+consteval auto member_addresses() {
+    return with_members<T>(room<T>.object, [](auto&... members) {
+        return std::tuple(Address<decltype(&members)>{&members}...);
+    });
+}
+
+/// What a compiler calls a template argument stands at the end of what it calls the function.
+template <auto Value>
+consteval const char* printed() {
+    return __PRETTY_FUNCTION__;
+}
+template <class T>
+consteval const char* printed_type() {
+    return __PRETTY_FUNCTION__;
+}
+
+constexpr bool is_word_char(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
+/// The last identifier or number of a text.
+consteval std::string_view last_word(std::string_view text) {
+    while (!text.empty() && !is_word_char(text.back())) text.remove_suffix(1);
+    std::size_t begin = text.size();
+    while (begin > 0 && is_word_char(text[begin - 1])) --begin;
+    return text.substr(begin);
+}
+
+/// The type in "... [with T = api::Note]".
+consteval std::string_view type_word(std::string_view text) {
+    text.remove_prefix(text.find("T = ") + 4);
+    return text.substr(0, text.size() - 1);
+}
+
+/// A text of the compiler's, shortened to what is needed, so that no more is in the program.
+template <std::size_t Size>
+struct FixedText {
+    consteval explicit FixedText(std::string_view text) {
+        for (std::size_t i = 0; i < Size; ++i) chars[i] = text[i];
+    }
+    constexpr operator std::string_view() const noexcept {  // NOLINT(google-explicit-constructor)
+        return {chars, Size};
+    }
+    char chars[Size + 1] = {};
+};
+
+template <class T, std::size_t Index>
+struct MemberName {
+    static constexpr std::string_view found = last_word(printed<std::get<Index>(member_addresses<T>())>());
+    static constexpr FixedText<found.size()> text{found};
+};
+
+/// The name of a member: "text".
+template <class T, std::size_t Index>
+inline constexpr std::string_view member_name = MemberName<T, Index>::text;
+
+template <class T, std::size_t Index>
+using member_type = std::remove_cvref_t<decltype(*std::get<Index>(member_addresses<T>()).pointer)>;
+
+/// A type as the compiler prints it: "api::Note".
+template <class T>
+struct TypeName {
+    static constexpr std::string_view found = type_word(printed_type<T>());
+    static constexpr FixedText<found.size()> text{found};
+};
+
+/// The index of the member that a pointer to member is for.
+template <class T, class Member>
+constexpr std::size_t member_index(Member T::* member) {
+    const void* const wanted = &(room<T>.object.*member);
+    return with_members<T>(room<T>.object, [wanted](auto&... members) {
+        std::size_t index = 0;
+        static_cast<void>(((static_cast<const void*>(&members) == wanted || (++index, false)) || ...));
+        return index;
+    });
+}
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -989,6 +1275,94 @@ class ClosingPtr {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/base/enum_names.hpp ----
+
+// The enumerators of an enum by name, found by the compiler as the members of aggregate.hpp are: it prints
+// each value of a range, and a value that has a name is printed by its name.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Names are found for the values from -16 to 255.
+inline constexpr int first_named_value = -16;
+inline constexpr int named_value_count = 272;
+
+struct Enumerator {
+    std::string_view name;
+    std::int64_t value = 0;
+};
+
+/// Whether the type of an enum's values is written down: then it holds every value of that type, and the
+/// compiler may be asked for it.
+template <class Enum>
+concept HasFixedType = requires { Enum{0}; };
+
+template <HasFixedType Enum>
+class EnumNames {
+    using Number = std::underlying_type_t<Enum>;
+
+    // What the compiler prints of a value: "red", or "3" of "(Color)3" where it has no name.
+    template <int Value>
+    static consteval std::string_view print() {
+        if constexpr (static_cast<int>(static_cast<Number>(Value)) == Value &&
+                      (Value >= 0 || static_cast<Number>(-1) < Number{}))
+            return last_word(printed<static_cast<Enum>(Value)>());
+        else
+            return "0";
+    }
+    template <int... Index>
+    static consteval std::array<std::string_view, sizeof...(Index)> print_all(
+        std::integer_sequence<int, Index...>) {
+        return {print<first_named_value + Index>()...};
+    }
+    static constexpr bool is_name(std::string_view word) { return word.front() > '9'; }
+
+    static constexpr auto words = print_all(std::make_integer_sequence<int, named_value_count>());
+    struct Size {
+        std::size_t names = 0;
+        std::size_t chars = 0;
+    };
+    static constexpr Size size = [] {
+        Size sum;
+        for (const std::string_view word : words) {
+            if (!is_name(word)) continue;
+            ++sum.names;
+            sum.chars += word.size();
+        }
+        return sum;
+    }();
+    // The names in a row, so that nothing else of what the compiler prints is in the program.
+    static constexpr auto text = [] {
+        std::array<char, size.chars + 1> row{};
+        std::size_t at = 0;
+        for (const std::string_view word : words) {
+            if (!is_name(word)) continue;
+            for (const char c : word) row[at++] = c;
+        }
+        return row;
+    }();
+
+  public:
+    /// In the order of their values.
+    static constexpr auto list = [] {
+        std::array<Enumerator, size.names> found{};
+        std::size_t at = 0;
+        std::size_t begin = 0;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            if (!is_name(words[i])) continue;
+            found[at++] = {std::string_view(text.data() + begin, words[i].size()),
+                           first_named_value + static_cast<std::int64_t>(i)};
+            begin += words[i].size();
+        }
+        return found;
+    }();
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/base/error.hpp ----
 
 // The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
@@ -1073,6 +1447,106 @@ template <std::integral T, std::integral Number>
 void demand_no_nul(std::string_view name, std::string_view for_what = {});
 
 [[noreturn]] void throw_system_error(int error, const std::string& what);
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/faults.hpp ----
+
+// Faults: everything that a document has wrong, each with its place, a code for programs and words for
+// people.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// One step on the way through a document: a member, or an element of a list. The outermost has no outer one
+/// and no name, and is the document itself.
+struct Place {
+    const Place* outer = nullptr;
+    std::string_view name = {};
+    std::size_t index = 0;  // of an element, which has no name: its name's data() is null
+
+    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself.
+    [[nodiscard]] std::string pointer() const;
+};
+
+struct Fault {
+    std::string pointer;
+    const char* code;  // "missing", "type", "range"; docs/types.md lists them
+    std::string detail;
+};
+
+/// Faults in the order in which they were found, so many of them and no more.
+class Faults {
+  public:
+    static constexpr std::size_t most = 100;
+
+    void add(const Place& place, const char* code, std::string detail) {
+        if (!is_full()) add(place.pointer(), code, std::move(detail));
+    }
+    void add(std::string pointer, const char* code, std::string detail) {
+        if (!is_full()) list_.push_back({std::move(pointer), code, std::move(detail)});
+    }
+    [[nodiscard]] bool is_full() const noexcept { return list_.size() >= most; }
+    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return list_.size(); }
+    [[nodiscard]] const Fault* begin() const noexcept { return list_.begin(); }
+    [[nodiscard]] const Fault* end() const noexcept { return list_.end(); }
+
+  private:
+    Array<Fault> list_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/format.hpp ----
+
+// Formats: what a text can be required to be, such as an e-mail address or a date. Each is checked by hand in
+// one pass over the text, without a regular expression.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// The form of a text, for the rule sake::format. All are plain ASCII.
+enum class Format : std::uint8_t {
+    email,  // "ada@example.org", as a browser checks it: no quotes, no comments; at most 64@ and 254 in all
+    uri,    // "https://example.org/a?b#c", RFC 3986 with a scheme
+    uuid,   // "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", RFC 9562, any version, upper or lower case
+    date,   // "2026-11-29", RFC 3339: a day of the calendar, years 0000 to 9999
+    date_time,  // "2026-11-29T12:00:00.5+01:00", RFC 3339: a date, a time and an offset or Z
+    ipv4,       // "192.0.2.1", four numbers without leading zeros
+    ipv6,       // "2001:db8::1" or "::ffff:192.0.2.1", RFC 4291, without a zone
+};
+
+namespace detail {
+
+/// As JSON schema names it.
+constexpr std::string_view format_name(Format format) noexcept {
+    switch (format) {
+        case Format::email:
+            return "email";
+        case Format::uri:
+            return "uri";
+        case Format::uuid:
+            return "uuid";
+        case Format::date:
+            return "date";
+        case Format::date_time:
+            return "date-time";
+        case Format::ipv4:
+            return "ipv4";
+        case Format::ipv6:
+            return "ipv6";
+    }
+    return {};
+}
+
+/// Whether the whole text has the format.
+[[nodiscard]] bool has_format(std::string_view text, Format format) noexcept;
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -1575,6 +2049,134 @@ template <class Value = Json>
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/base/json_fit.hpp ----
+
+// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
+// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
+// to, only the conversion knows, which is often the program's own. So what was made of the document is
+// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Thrown where a number of a document does not fit the type that it goes to.
+class JsonMisfit : public std::range_error {
+  public:
+    JsonMisfit(std::string where, const std::string& what)
+        : std::range_error(what), where_(std::move(where)) {}
+    /// Its way through the document: "address/code"; "" for the document itself.
+    [[nodiscard]] const std::string& where() const noexcept { return where_; }
+
+  private:
+    std::string where_;
+};
+
+/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
+/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
+/// functions, asked for a member, they are for its caller and not for clients.
+std::string plain_message(const Json::exception& error);
+
+/// The name in nlohmann's "key 'name' not found", or nothing.
+std::string missing_key(const Json::exception& error);
+
+/// Compares a document with what a type made of it. How it does so is in json_fit_impl.hpp.
+template <class Value>
+class JsonFit {
+  public:
+    explicit JsonFit(Value& document);
+
+    [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
+
+    /// What a floating-point number becomes is not defined if its type does not hold it. So where the wide
+    /// ones go is found out first, by a conversion with a probe in their places; or, if the type does not
+    /// like that, with the nearest integers, since what becomes of these is defined. Wide numbers that go to
+    /// an integer become one. Throws JsonMisfit for what cannot, and what the second conversion throws: the
+    /// numbers themselves are not converted then.
+    template <class T>
+    void settle_floats() {
+        if (wide_.empty()) return;
+        JsonOwner<Value> written;
+        put(StandIn::probe);
+        if (write<T>(written.value)) return settle(written.value, StandIn::probe);
+        put(StandIn::nearest_integer);
+        written.value = document_.template get<T>();
+        settle(written.value, StandIn::nearest_integer);
+    }
+
+    /// Makes the wide floating-point numbers integers, for a conversion of which only the errors matter.
+    static void tame(Value& document) { JsonFit(document).put(StandIn::nearest_integer); }
+
+    /// Throws JsonMisfit if `value`, made of the document, lost something.
+    template <class T>
+    void demand_same(const T& value) {
+        JsonOwner<Value> written;
+        try {
+            written.value = value;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return;  // a to_json of the program that does not like this one
+        }
+        demand_kept(written.value);
+    }
+
+  private:
+    // What is converted in place of a wide number.
+    enum class StandIn : std::uint8_t { probe, nearest_integer };
+
+    // A floating-point number that the narrowest integers do not hold.
+    struct Wide {
+        Value* place;
+        double number;
+    };
+
+    template <class T>
+    bool write(Value& written) {
+        try {
+            written = document_.template get<T>();
+            return true;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+
+    void collect(Value& value);
+    void put(StandIn stand_in);
+    void settle(const Value& written, StandIn stand_in);
+    void demand_kept(const Value& written) const;
+
+    Value& document_;
+    Array<Wide> wide_;
+    bool has_numbers_ = false;
+};
+
+/// Whether a T may have numbers that a document might not fit, and can be written to compare it.
+template <class T>
+inline constexpr bool is_read_exactly = !std::is_same_v<T, Json> && !std::is_same_v<T, std::string> &&
+                                        !std::is_same_v<T, bool> && std::is_constructible_v<Json, const T&>;
+
+/// The document as a T. Throws JsonMisfit for a number that does not fit, and what nlohmann's conversion
+/// throws. The document stays as it is, but that a 2.0 for an integer is a 2.
+template <class T, class Value>
+T json_as(Value& document) {
+    if constexpr (!is_read_exactly<T>) {
+        return document.template get<T>();
+    } else {
+        JsonFit<Value> fit(document);
+        fit.template settle_floats<T>();
+        T value = document.template get<T>();
+        if (fit.has_numbers()) fit.demand_same(value);
+        return value;
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/base/json_writer.hpp ----
 
 // Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
@@ -1590,6 +2192,713 @@ void append_json(std::string& out, const std::type_identity_t<Value>& value);
 /// The same as a text of its own.
 template <std::same_as<Json> Value = Json>
 [[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value);
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/rule.hpp ----
+
+// A rule for a member of a type, as constant data: what rules.hpp makes for programs, and what the check and
+// the schema follow.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+enum class RuleKind : std::uint8_t { length, range, one_of, format, items, unique, defaulted, closed };
+
+/// A bound or a choice, exactly: an integer of any type, a floating-point number, or a text.
+struct RuleValue {
+    enum class Type : std::uint8_t { natural, negative, single, number, text };
+
+    constexpr explicit RuleValue(std::uint64_t value) noexcept : type(Type::natural), natural(value) {}
+    constexpr explicit RuleValue(std::int64_t value) noexcept : type(Type::negative), negative(value) {}
+    constexpr explicit RuleValue(float value) noexcept : type(Type::single), single(value) {}
+    constexpr explicit RuleValue(long double value) noexcept : type(Type::number), number(value) {}
+    constexpr explicit RuleValue(std::string_view value) noexcept : type(Type::text), text(value) {}
+
+    Type type;
+    union {
+        std::uint64_t natural;  // an integer from 0 on
+        std::int64_t negative;  // an integer below 0
+        float single;
+        long double number;
+        std::string_view text;
+    };
+};
+
+/// Whether one is at most the other. Both are of one member: two integers, two floats and so on.
+constexpr bool is_at_most(const RuleValue& one, const RuleValue& other) noexcept {
+    using Type = RuleValue::Type;
+    if (one.type != other.type) return one.type == Type::negative;
+    switch (one.type) {
+        case Type::natural:
+            return one.natural <= other.natural;
+        case Type::negative:
+            return one.negative <= other.negative;
+        case Type::single:
+            return one.single <= other.single;
+        case Type::number:
+            return one.number <= other.number;
+        case Type::text:
+            return one.text <= other.text;
+    }
+    return false;
+}
+
+struct Rule {
+    RuleKind kind;
+    Format format;            // of RuleKind::format
+    std::size_t member;       // its index in the type; of `closed`, which is for all of it, 0
+    const RuleValue* values;  // the least and the most of length, range and items; the choices of one_of
+    std::size_t value_count;
+};
+
+/// The first rule of a kind for a member, or null.
+constexpr const Rule* find_rule(const Rule* rules, std::size_t count, std::size_t member,
+                                RuleKind kind) noexcept {
+    for (const Rule* rule = rules; rule != rules + count; ++rule) {
+        if (rule->member == member && rule->kind == kind) return rule;
+    }
+    return nullptr;
+}
+
+/// A rule as a program holds it in `sake::rules`, with its values.
+template <class T, std::size_t Count>
+struct MemberRule {
+    using Object = T;
+    RuleKind kind;
+    std::size_t member;
+    std::array<RuleValue, Count> values = {};
+    Format format = {};
+};
+template <class... Each>
+struct RuleList {
+    std::tuple<Each...> each;
+};
+
+}  // namespace detail
+
+/// The rules of a type, none unless the program has some: see rules.hpp.
+template <class T>
+inline constexpr auto rules = detail::RuleList<>{};
+
+namespace detail {
+
+// Not constexpr on purpose, as those of app/pattern.hpp.
+inline void a_member_has_the_same_rule_twice() {}
+
+template <class T, class... Each>
+constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each...>& list) {
+    static_assert(
+        (std::is_same_v<typename Each::Object, T> && ...),
+        "sake::rules<T>: every rule must be for a member of T itself, not of another type or a base");
+    const auto table = std::apply(
+        [](const Each&... each) {
+            return std::array<Rule, sizeof...(Each)>{
+                Rule{each.kind, each.format, each.member, each.values.data(), each.values.size()}...};
+        },
+        list.each);
+    for (const Rule& rule : table) {
+        if (find_rule(table.data(), table.size(), rule.member, rule.kind) != &rule)
+            a_member_has_the_same_rule_twice();
+    }
+    return table;
+}
+template <class T>
+constexpr std::array<Rule, 0> make_rule_table(const RuleList<>&) noexcept {
+    return {};
+}
+
+/// The rules of a T as the shape of T points to them.
+template <class T>
+inline constexpr auto rule_table = make_rule_table<T>(rules<T>);
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape.hpp ----
+
+// Shape: what a type of the program is as JSON, as constant data with a few functions for what only the type
+// itself can do. One description serves all uses: the writer, the reader, the rules and the schema are
+// ordinary code that follows it, compiled once and not for each type.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+enum class ShapeKind : std::uint8_t {
+    null,
+    boolean,
+    integer,
+    number,
+    text,
+    enumeration,
+    formatted,  // a text of a fixed form, such as a date
+    optional,
+    list,
+    map,
+    object,
+    variant,
+    any,      // a Json
+    foreign,  // a type that nlohmann/json converts
+};
+
+/// The base of them all. What follows it is known by the kind.
+struct Shape {
+    ShapeKind kind;
+};
+
+/// An integer or an enumeration, stored as so many bytes.
+struct IntegerShape : Shape {
+    std::uint8_t bytes;
+    bool is_signed;
+};
+struct EnumShape : IntegerShape {
+    std::string_view name;
+    const Enumerator* values;
+    std::size_t count;
+};
+/// A float, a double or a long double, by its bytes.
+struct NumberShape : Shape {
+    std::size_t bytes;
+};
+struct TextShape : Shape {
+    std::string_view (*view)(const void* text);
+    void (*assign)(void* text, std::string_view value);  // null for a type that only views
+};
+struct FormattedShape : Shape {
+    std::string_view format;  // as JSON schema names it: "date-time"
+    void (*append)(std::string& out, const void* value);
+    bool (*parse)(std::string_view text, void* value);
+};
+struct OptionalShape : Shape {
+    const Shape* content;
+    const void* (*find)(const void* optional);  // null if there is none
+    void* (*emplace)(void* optional);
+    void (*reset)(void* optional);
+};
+
+/// What is called with each element of a list, or each member of a map.
+struct ElementVisitor {
+    void* context;
+    void (*visit)(void* context, const void* element);
+};
+struct ListShape : Shape {
+    const Shape* element;
+    std::size_t fixed_size;  // of a std::array; 0 for what grows
+    std::size_t (*size)(const void* list);
+    void (*each)(const void* list, ElementVisitor visitor);
+    void (*clear)(void* list);
+    void* (*slot)(void* list, std::size_t index);  // a new element, if it is the next one
+};
+struct MemberVisitor {
+    void* context;
+    void (*visit)(void* context, std::string_view name, const void* element);
+};
+struct MapShape : Shape {
+    const Shape* element;
+    std::size_t (*size)(const void* map);
+    void (*each)(const void* map, MemberVisitor visitor);
+    void (*clear)(void* map);
+    void* (*slot)(void* map, std::string_view name);  // made if it is not there
+};
+struct VariantShape : Shape {
+    const Shape* const* alternatives;
+    std::size_t count;
+    std::size_t (*index)(const void* variant);
+    const void* (*find)(const void* variant);
+    void* (*emplace)(void* variant, std::size_t index);
+};
+
+struct MemberShape {
+    std::string_view label;  // as it is written: "text":, with the quotes and the colon
+    const Shape* shape;
+    [[nodiscard]] constexpr std::string_view name() const noexcept {
+        return label.substr(1, label.size() - 3);
+    }
+};
+struct ObjectShape : Shape {
+    std::string_view name;  // of the type, as the compiler prints it: "api::Note"
+    const MemberShape* members;
+    std::size_t count;
+    const Rule* rules;
+    std::size_t rule_count;
+    void (*locate)(const void* object, const void** members);
+    const void* (*defaults)();  // an object as a program makes it
+};
+/// A Json, or a type that nlohmann/json converts.
+struct ForeignShape : Shape {
+    void (*append)(std::string& out, const void* value);
+    void (*read)(void* json, void* value);  // throws what the conversion throws
+};
+
+/// What stands at a place whose type is known.
+template <class T>
+constexpr const T& as(const void* place) noexcept {
+    return *static_cast<const T*>(place);
+}
+template <class T>
+constexpr T& as(void* place) noexcept {
+    return *static_cast<T*>(place);
+}
+/// A shape by its kind.
+template <class T>
+constexpr const T& to(const Shape& shape) noexcept {
+    return static_cast<const T&>(shape);
+}
+
+/// The shape of a T, as `ShapeOf<T>::value`. In shape_of.hpp.
+template <class T>
+struct ShapeOf;
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_of.hpp ----
+
+// Which types have a shape, and how it is made from the type. See shape.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A to_json of the program for this very type, found by its namespace.
+template <class T>
+concept HasOwnToJson = requires(Json& json, const T& value) { to_json(json, value); };
+template <class T>
+concept HasOwnFromJson = requires(const Json& json, T& value) { from_json(json, value); };
+
+template <class T>
+concept JsonInteger = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, wchar_t> &&
+                      !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+template <class T>
+concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte> && !HasOwnToJson<T>;
+
+template <class T>
+concept JsonText =
+    std::same_as<T, std::string> || std::same_as<T, std::string_view> || std::same_as<T, const char*>;
+
+template <class T>
+inline constexpr bool is_array = false;
+template <class T, std::size_t Size>
+inline constexpr bool is_array<std::array<T, Size>> = true;
+
+/// A std::vector and its like; not a text, nor a std::vector<bool>, whose elements have no address.
+template <class T>
+concept GrowingList = !JsonText<T> && requires(T& list) {
+    { list.emplace_back() } -> std::same_as<typename T::value_type&>;
+    list.begin();
+    list.clear();
+    list.size();
+};
+/// A std::map of texts and its like.
+template <class T>
+concept TextMap = std::same_as<typename T::key_type, std::string> &&
+                  requires(T& map) { map.try_emplace(std::string()).first->second; };
+
+template <class T>
+inline constexpr bool is_pointer_like = false;
+template <class T>
+inline constexpr bool is_pointer_like<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_pointer_like<std::unique_ptr<T>> = true;
+template <class T>
+inline constexpr bool is_pointer_like<std::shared_ptr<T>> = true;
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... Each>
+inline constexpr bool is_variant<std::variant<Each...>> = true;
+
+/// A struct of the program whose members Sake sees. The conversions of nlohmann/json win where a type has
+/// them, and so does what converts to a Json by itself.
+template <class T>
+concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_array<T> && !requires {
+    typename T::value_type;
+} && !HasOwnToJson<T> && !HasOwnFromJson<T> && !std::is_constructible_v<Json, const T&>;
+
+/// Types whose values are texts of a fixed form: see shape_time.hpp.
+template <class T>
+inline constexpr bool is_formatted = false;
+
+/// What Sake reads and writes without nlohmann's conversions.
+template <class T>
+concept HasShape = !std::same_as<T, Json> &&
+                   (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> ||
+                    JsonText<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
+                    TextMap<T> || SeenAggregate<T> || is_formatted<T>);
+
+template <>
+struct ShapeOf<std::monostate> {
+    static constexpr Shape value{ShapeKind::null};
+};
+template <>
+struct ShapeOf<bool> {
+    static constexpr Shape value{ShapeKind::boolean};
+};
+template <JsonInteger T>
+struct ShapeOf<T> {
+    static constexpr IntegerShape value{{ShapeKind::integer}, sizeof(T), std::is_signed_v<T>};
+};
+template <std::floating_point T>
+struct ShapeOf<T> {
+    static constexpr NumberShape value{{ShapeKind::number}, sizeof(T)};
+};
+template <NamedEnum T>
+struct ShapeOf<T> {
+    static constexpr EnumShape value{
+        {{ShapeKind::enumeration}, sizeof(T), std::is_signed_v<std::underlying_type_t<T>>},
+        TypeName<T>::text,
+        EnumNames<T>::list.data(),
+        EnumNames<T>::list.size()};
+};
+template <JsonText T>
+struct ShapeOf<T> {
+    static std::string_view view(const void* text) { return as<T>(text); }
+    static void assign(void* text, std::string_view chars) {
+        if constexpr (std::same_as<T, std::string>) as<T>(text).assign(chars);
+    }
+    static constexpr TextShape value{
+        {ShapeKind::text}, view, std::same_as<T, std::string> ? assign : nullptr};
+};
+
+template <class T>
+    requires is_pointer_like<T>
+struct ShapeOf<T> {
+    using Content = std::remove_cvref_t<decltype(*std::declval<T&>())>;
+    static const void* find(const void* optional) {
+        const T& content = as<T>(optional);
+        return content ? std::addressof(*content) : nullptr;
+    }
+    static void* emplace(void* optional) {
+        if constexpr (requires(T& content) { content.emplace(); })
+            return std::addressof(as<T>(optional).emplace());
+        else
+            return (as<T>(optional) = T(new Content{})).get();
+    }
+    static void reset(void* optional) { as<T>(optional).reset(); }
+    static constexpr OptionalShape value{
+        {ShapeKind::optional}, &ShapeOf<Content>::value, find, emplace, reset};
+};
+
+template <class T>
+struct ListOf {
+    using Element = typename T::value_type;
+    static std::size_t size(const void* list) { return as<T>(list).size(); }
+    static void each(const void* list, ElementVisitor visitor) {
+        for (const Element& element : as<T>(list)) visitor.visit(visitor.context, std::addressof(element));
+    }
+};
+template <class T>
+    requires is_array<T>
+struct ShapeOf<T> : ListOf<T> {
+    static void clear(void* list) { as<T>(list) = T{}; }
+    static void* slot(void* list, std::size_t index) { return std::addressof(as<T>(list)[index]); }
+    static constexpr ListShape value{{ShapeKind::list},
+                                     &ShapeOf<typename T::value_type>::value,
+                                     std::tuple_size_v<T>,
+                                     ListOf<T>::size,
+                                     ListOf<T>::each,
+                                     clear,
+                                     slot};
+};
+template <GrowingList T>
+struct ShapeOf<T> : ListOf<T> {
+    static void clear(void* list) { as<T>(list).clear(); }
+    static void* slot(void* list, std::size_t) { return std::addressof(as<T>(list).emplace_back()); }
+    static constexpr ListShape value{{ShapeKind::list},
+                                     &ShapeOf<typename T::value_type>::value,
+                                     0,
+                                     ListOf<T>::size,
+                                     ListOf<T>::each,
+                                     clear,
+                                     slot};
+};
+template <TextMap T>
+struct ShapeOf<T> {
+    static std::size_t size(const void* map) { return as<T>(map).size(); }
+    static void each(const void* map, MemberVisitor visitor) {
+        for (const auto& [name, element] : as<T>(map))
+            visitor.visit(visitor.context, name, std::addressof(element));
+    }
+    static void clear(void* map) { as<T>(map).clear(); }
+    static void* slot(void* map, std::string_view name) {
+        return std::addressof(as<T>(map).try_emplace(std::string(name)).first->second);
+    }
+    static constexpr MapShape value{
+        {ShapeKind::map}, &ShapeOf<typename T::mapped_type>::value, size, each, clear, slot};
+};
+
+template <class... Each>
+struct ShapeOf<std::variant<Each...>> {
+    using Variant = std::variant<Each...>;
+    static std::size_t index(const void* variant) { return as<Variant>(variant).index(); }
+    static const void* find(const void* variant) {
+        return std::visit([](const auto& each) -> const void* { return std::addressof(each); },
+                          as<Variant>(variant));
+    }
+    template <class T>
+    static void* emplace_one(Variant& variant) {
+        return std::addressof(variant.template emplace<T>());
+    }
+    static void* emplace(void* variant, std::size_t index) {
+        constexpr std::array<void* (*)(Variant&), sizeof...(Each)> ways{&emplace_one<Each>...};
+        return ways[index](as<Variant>(variant));
+    }
+    static constexpr std::array<const Shape*, sizeof...(Each)> alternatives{&ShapeOf<Each>::value...};
+    static constexpr VariantShape value{
+        {ShapeKind::variant}, alternatives.data(), alternatives.size(), index, find, emplace};
+};
+
+template <>
+struct ShapeOf<Json> {
+    static void append(std::string& out, const void* json) { append_json(out, as<Json>(json)); }
+    static void read(void* json, void* place) { as<Json>(place) = std::move(as<Json>(json)); }
+    static constexpr ForeignShape value{{ShapeKind::any}, append, read};
+};
+/// What only nlohmann/json converts, such as a std::pair, a std::set, or a type with its macros.
+template <class T>
+    requires(!HasShape<T>)
+struct ShapeOf<T> {
+    static constexpr bool is_written = std::is_constructible_v<Json, const T&>;
+    static constexpr bool is_read = requires(Json& json) { json.template get<T>(); };
+    static_assert(is_written || is_read,
+                  "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of "
+                  "texts, variant, a struct of them that is an aggregate, or have nlohmann's to_json");
+    static void append(std::string& out, const void* place) {
+        if constexpr (is_written)
+            append_json(out, Json(as<T>(place)));
+        else
+            throw std::logic_error("a value is written as JSON whose type has no to_json");
+    }
+    static void read(void* json, void* place) {
+        if constexpr (is_read)
+            as<T>(place) = json_as<T>(as<Json>(json));
+        else
+            throw std::logic_error("a value is read from JSON whose type has no from_json");
+    }
+    static constexpr ForeignShape value{{ShapeKind::foreign}, append, read};
+};
+
+/// A member's name as it is written.
+template <class T, std::size_t Index>
+struct MemberLabel {
+    static constexpr std::string_view name = member_name<T, Index>;
+    static constexpr auto text = [] {
+        std::array<char, name.size() + 3> label{'"'};
+        for (std::size_t i = 0; i < name.size(); ++i) label[i + 1] = name[i];
+        label[name.size() + 1] = '"';
+        label[name.size() + 2] = ':';
+        return label;
+    }();
+    static constexpr std::string_view value{text.data(), text.size()};
+};
+
+template <SeenAggregate T>
+struct ShapeOf<T> {
+    static_assert(std::is_default_constructible_v<T>,
+                  "Sake makes an object before it reads it: a member of this struct has no default");
+
+    template <std::size_t... Index>
+    static consteval std::array<MemberShape, member_count<T>> make_members(std::index_sequence<Index...>) {
+        return {MemberShape{MemberLabel<T, Index>::value, &ShapeOf<member_type<T, Index>>::value}...};
+    }
+    static constexpr std::array<MemberShape, member_count<T>> members =
+        make_members(std::make_index_sequence<member_count<T>>());
+
+    static void locate(const void* object, const void** places) {
+        with_members<T>(as<T>(object),
+                        [&](const auto&... each) { ((*places++ = std::addressof(each)), ...); });
+    }
+    static const void* defaults() {
+        static const T object{};
+        return &object;
+    }
+    static constexpr ObjectShape value{
+        {ShapeKind::object},  TypeName<T>::text,    members.data(), members.size(),
+        rule_table<T>.data(), rule_table<T>.size(), locate,         defaults};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_reader.hpp ----
+
+// From a client's document or texts to a value of any type with a shape, with a list of everything that does
+// not fit.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
+/// the faults. The document is used up.
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults);
+
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults) {
+    read_shape(document, shape, value, Place{}, faults);
+}
+
+/// A field of a form or a parameter of a query.
+struct NamedText {
+    std::string_view name;
+    std::string_view text;
+};
+
+/// Reads texts into an object that was just made, of members that texts can be: see `is_read_from_texts`.
+void read_texts(const Array<NamedText>& texts, const ObjectShape& shape, void* object, Faults& faults);
+
+/// The value of an enum by its name. False if it is none of them.
+bool read_enum_text(std::string_view name, const EnumShape& shape, void* value);
+/// "must be one of: red, green".
+std::string names_in_words(const EnumShape& shape);
+
+/// Whether a text can be a value of this shape.
+consteval bool is_read_from_text(const Shape& shape) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+        case ShapeKind::integer:
+        case ShapeKind::number:
+        case ShapeKind::enumeration:
+        case ShapeKind::formatted:
+            return true;
+        case ShapeKind::text:
+            return to<TextShape>(shape).assign != nullptr;
+        default:
+            return false;
+    }
+}
+/// Whether an object can be read from a query or a form: its members are texts, numbers, enums and times,
+/// optionals of them, or lists of them.
+consteval bool is_read_from_texts(const Shape& shape) {
+    if (shape.kind != ShapeKind::object) return false;
+    const auto& object = to<ObjectShape>(shape);
+    for (std::size_t i = 0; i < object.count; ++i) {
+        const Shape* member = object.members[i].shape;
+        if (member->kind == ShapeKind::optional)
+            member = to<OptionalShape>(*member).content;
+        else if (member->kind == ShapeKind::list)
+            member = to<ListShape>(*member).element;
+        if (!is_read_from_text(*member)) return false;
+    }
+    return true;
+}
+
+/// A type that was met on the way, and those before it.
+struct ShapeTrail {
+    const ShapeTrail* before;
+    const Shape* shape;
+};
+/// Whether a value of this shape can be read: nothing in it only views what somebody else holds.
+consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullptr) {
+    for (const ShapeTrail* each = before; each != nullptr; each = each->before) {
+        if (each->shape == &shape) return true;
+    }
+    const ShapeTrail trail{before, &shape};
+    switch (shape.kind) {
+        case ShapeKind::text:
+            return to<TextShape>(shape).assign != nullptr;
+        case ShapeKind::optional:
+            return is_readable(*to<OptionalShape>(shape).content, &trail);
+        case ShapeKind::list:
+            return is_readable(*to<ListShape>(shape).element, &trail);
+        case ShapeKind::map:
+            return is_readable(*to<MapShape>(shape).element, &trail);
+        case ShapeKind::object: {
+            const auto& object = to<ObjectShape>(shape);
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!is_readable(*object.members[i].shape, &trail)) return false;
+            }
+            return true;
+        }
+        case ShapeKind::variant: {
+            const auto& variant = to<VariantShape>(shape);
+            for (std::size_t i = 0; i < variant.count; ++i) {
+                if (!is_readable(*variant.alternatives[i], &trail)) return false;
+            }
+            return true;
+        }
+        default:
+            return true;
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_writer.hpp ----
+
+// A value of any type with a shape, written as JSON text straight away, without a tree of values.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Appends a value as compact JSON, as append_json does; members in the order of the type. Throws
+/// std::invalid_argument for an enumeration whose value has no name.
+void append_shape(std::string& out, const Shape& shape, const void* value);
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/json_types.hpp ----
+
+// JSON text to a type of the program and back, without a tree of values between: for structs as they stand,
+// and for lists, maps and optionals of them. The same names as for a Json.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Throws JsonError that names the first of them.
+[[noreturn]] void throw_misfit(const Faults& faults);
+
+/// A document as a T. What does not fit is among the faults.
+template <HasShape T>
+T read_as(Json& document, Faults& faults) {
+    static_assert(
+        is_readable(ShapeOf<T>::value),
+        "a std::string_view or const char* in this type cannot own what is read: use a std::string");
+    T value{};
+    read_shape(document, ShapeOf<T>::value, &value, faults);
+    return value;
+}
+
+}  // namespace detail
+
+/// Parses a JSON text as a T: `parse_json<Note>(text)`. Throws JsonError if it is not JSON, beyond the
+/// limits, or does not fit.
+template <detail::HasShape T>
+[[nodiscard]] T parse_json(std::string_view text, std::size_t depth_limit = 64,
+                           std::size_t value_limit = 1'000'000) {
+    detail::JsonOwner<> document;
+    document.value = parse_json<Json>(text, depth_limit, value_limit);
+    detail::Faults faults;
+    T value = detail::read_as<T>(document.value, faults);
+    if (!faults.empty()) detail::throw_misfit(faults);
+    return value;
+}
+
+/// Appends a value as compact JSON: the members of a struct in their order, an enum by its name, null for
+/// what is not there. Throws std::invalid_argument for an enum whose value has no name.
+template <detail::HasShape T>
+void append_json(std::string& out, const T& value) {
+    detail::append_shape(out, detail::ShapeOf<T>::value, &value);
+}
+/// The same as a text of its own.
+template <detail::HasShape T>
+[[nodiscard]] std::string dump_json(const T& value) {
+    std::string out;
+    append_json(out, value);
+    return out;
+}
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -1705,6 +3014,252 @@ class PeerAddress {
 
     std::array<std::uint8_t, 16> bytes_{};
     Family family_ = Family::local;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/rules.hpp ----
+
+// Rules beside a type: what a client may send beyond what the types of the members say. They hold wherever a
+// value of the type is read, and stand in the OpenAPI document.
+//
+//     struct Note {
+//         std::string text;
+//         std::optional<int> stars;
+//         std::vector<std::string> tags;
+//     };
+//     template <>
+//     inline constexpr auto sake::rules<Note> =
+//         sake::fields(sake::length(&Note::text, 1, 80), sake::range(&Note::stars, 1, 5),
+//                      sake::items(&Note::tags, 0, 10), sake::length(&Note::tags, 1, 20));
+//
+// They stand right after the type, outside of all namespaces, and are constant data: a rule that does not fit
+// its member does not compile.
+//
+// A rule for values (length, range, one_of, format) is for the value of the member. Of an optional member it
+// is for the value that is there, and of a list or map for each element, however deep they nest. A rule for
+// lists (items, unique) is for the outermost list.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a rule for lists is about: the member, or what an optional one holds.
+template <class T>
+struct HeldOf {
+    using type = T;
+};
+template <class T>
+    requires is_pointer_like<T>
+struct HeldOf<T> : HeldOf<std::remove_cvref_t<decltype(*std::declval<T&>())>> {};
+template <class T>
+using Held = typename HeldOf<T>::type;
+
+/// What a rule for values is about: the member, or what is in it.
+template <class T>
+struct RuledOf {
+    using type = T;
+};
+template <class T>
+    requires is_pointer_like<T>
+struct RuledOf<T> : RuledOf<std::remove_cvref_t<decltype(*std::declval<T&>())>> {};
+template <class T>
+    requires(is_array<T> || GrowingList<T>)
+struct RuledOf<T> : RuledOf<typename T::value_type> {};
+template <TextMap T>
+struct RuledOf<T> : RuledOf<typename T::mapped_type> {};
+template <class T>
+using Ruled = typename RuledOf<T>::type;
+
+// Not constexpr on purpose: calling one of these while the rules are made stops the compiler, which prints
+// its name.
+inline void the_least_of_the_rule_is_above_its_most() {}
+inline void a_value_of_the_rule_is_beyond_what_its_member_holds() {}
+
+/// A value of a rule as a Value, which is what its member holds.
+template <class Value, class Given>
+constexpr RuleValue rule_value(Given given) {
+    if constexpr (std::floating_point<Value>) {
+        const auto value = static_cast<Value>(given);
+        if (!(value - value == 0)) a_value_of_the_rule_is_beyond_what_its_member_holds();
+        if constexpr (std::same_as<Value, float>)
+            return RuleValue(value);
+        else
+            return RuleValue(static_cast<long double>(value));
+    } else {
+        const auto value = static_cast<Value>(given);
+        if (static_cast<Given>(value) != given || (value < Value{}) != (given < Given{}))
+            a_value_of_the_rule_is_beyond_what_its_member_holds();
+        if (given < Given{}) return RuleValue(static_cast<std::int64_t>(given));
+        return RuleValue(static_cast<std::uint64_t>(given));
+    }
+}
+
+template <class Value, class T, class Member, class Low, class High>
+constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least, High most) {
+    const RuleValue first = rule_value<Value>(least);
+    const RuleValue last = rule_value<Value>(most);
+    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most();
+    return {kind, member_index(member), {first, last}};
+}
+
+}  // namespace detail
+
+/// The rules of a type.
+template <class... Each>
+[[nodiscard]] constexpr auto fields(Each... rules) noexcept {
+    return detail::RuleList<Each...>{{rules...}};
+}
+
+/// A text has so many characters: code points of Unicode, as JSON schema counts them.
+template <class T, class Member>
+[[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
+    static_assert(detail::JsonText<detail::Ruled<Member>>,
+                  "sake::length: the member must be text, or a list of texts; sake::items is for how many "
+                  "elements a list has");
+    return detail::bounded<std::size_t>(detail::RuleKind::length, member, least, most);
+}
+
+/// A number is from `least` to `most`, both included.
+template <class T, class Member, class Low, class High>
+[[nodiscard]] constexpr auto range(Member T::* member, Low least, High most) {
+    using Value = detail::Ruled<Member>;
+    static_assert(
+        detail::JsonInteger<Value> || std::floating_point<Value>,
+        "sake::range: the member must be a number, or a list of numbers; sake::length is for texts");
+    static_assert(std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>),
+                  "sake::range: the member is an integer, so the bounds must be integers");
+    return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
+}
+
+/// A text or an integer is one of these.
+template <class T, class Member, class... Each>
+[[nodiscard]] constexpr auto one_of(Member T::* member, const Each&... choices) {
+    using Value = detail::Ruled<Member>;
+    constexpr bool is_text = detail::JsonText<Value>;
+    static_assert(is_text || detail::JsonInteger<Value>,
+                  "sake::one_of: the member must be text or an integer, or a list of them");
+    static_assert(sizeof...(Each) > 0, "sake::one_of: there must be a value to choose");
+    using Rule = detail::MemberRule<T, sizeof...(Each)>;
+    if constexpr (is_text) {
+        static_assert((std::is_convertible_v<const Each&, std::string_view> && ...),
+                      "sake::one_of: the member is text, so the values must be texts");
+        return Rule{detail::RuleKind::one_of,
+                    detail::member_index(member),
+                    {detail::RuleValue(std::string_view(choices))...}};
+    } else {
+        static_assert((detail::JsonInteger<Each> && ...),
+                      "sake::one_of: the member is an integer, so the values must be integers");
+        return Rule{
+            detail::RuleKind::one_of, detail::member_index(member), {detail::rule_value<Value>(choices)...}};
+    }
+}
+
+/// A text has a format, such as Format::email.
+template <class T, class Member>
+[[nodiscard]] constexpr auto format(Member T::* member, Format format) {
+    static_assert(detail::JsonText<detail::Ruled<Member>>,
+                  "sake::format: the member must be text, or a list of texts");
+    return detail::MemberRule<T, 0>{detail::RuleKind::format, detail::member_index(member), {}, format};
+}
+
+/// A list or map has so many elements.
+template <class T, class Member>
+[[nodiscard]] constexpr auto items(Member T::* member, std::size_t least, std::size_t most) {
+    static_assert(detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>,
+                  "sake::items: the member must be a list or a map that grows; sake::length is for texts");
+    return detail::bounded<std::size_t>(detail::RuleKind::items, member, least, most);
+}
+
+/// No two elements of a list are equal.
+template <class T, class Member>
+[[nodiscard]] constexpr auto unique(Member T::* member) {
+    static_assert(detail::GrowingList<detail::Held<Member>> || detail::is_array<detail::Held<Member>>,
+                  "sake::unique: the member must be a list");
+    return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
+}
+
+/// The member can be absent, and then keeps the default that the type gives it. Only needed where that is 0,
+/// "", false or empty: a member with another default can be absent anyway, and so can an optional one.
+template <class T, class Member>
+[[nodiscard]] constexpr auto defaulted(Member T::* member) {
+    return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
+}
+
+/// A document, query or form may have no members that the type does not have:
+/// fields(no_other_members<Note>(),
+/// ...). Without it they are ignored.
+template <class T>
+[[nodiscard]] constexpr auto no_other_members() {
+    return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
+}
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_time.hpp ----
+
+// Times in types: std::chrono::sys_time is a date-time of RFC 3339 in UTC, "2026-11-29T12:00:00.250Z", and a
+// std::chrono::year_month_day or a sys_days is a date, "2026-11-29". A fraction has as many digits as the
+// duration: none, 3, 6 or 9. A text with another offset is converted; one that the type cannot hold exactly
+// is refused: too fine, out of range, or a leap second. Times outside the years 0 to 9999 are written as the
+// nearest inside, and a date that is not in the calendar as "0000-00-00".
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The unit of a duration: so many seconds, or so many in a second.
+struct TimeUnit {
+    std::int64_t seconds;
+    std::int64_t per_second;
+};
+
+/// A duration from nanoseconds to days that is counted in whole numbers.
+template <class Duration>
+concept TimeStep =
+    std::signed_integral<typename Duration::rep> &&
+    ((Duration::period::den == 1 && Duration::period::num <= 86400) ||
+     (Duration::period::num == 1 && (Duration::period::den == 1'000 || Duration::period::den == 1'000'000 ||
+                                     Duration::period::den == 1'000'000'000)));
+
+template <TimeStep Duration>
+inline constexpr bool is_formatted<std::chrono::sys_time<Duration>> = true;
+template <>
+inline constexpr bool is_formatted<std::chrono::year_month_day> = true;
+
+// Times as counts of their unit since 1970.
+void append_time(std::string& out, TimeUnit unit, std::int64_t count);
+[[nodiscard]] bool parse_time(std::string_view text, TimeUnit unit, std::int64_t& count) noexcept;
+
+void append_day(std::string& out, const void* date);
+[[nodiscard]] bool parse_day(std::string_view text, void* date) noexcept;
+
+template <>
+struct ShapeOf<std::chrono::year_month_day> {
+    static constexpr FormattedShape value{{ShapeKind::formatted}, "date", append_day, parse_day};
+};
+
+template <TimeStep Duration>
+struct ShapeOf<std::chrono::sys_time<Duration>> {
+    using Time = std::chrono::sys_time<Duration>;
+    using Count = typename Duration::rep;
+    static constexpr TimeUnit unit{Duration::period::num, Duration::period::den};
+    static void append(std::string& out, const void* time) {
+        append_time(out, unit, std::int64_t{as<Time>(time).time_since_epoch().count()});
+    }
+    static bool parse(std::string_view text, void* time) {
+        std::int64_t count = 0;
+        if (!parse_time(text, unit, count) || count < std::numeric_limits<Count>::min() ||
+            count > std::numeric_limits<Count>::max())
+            return false;
+        as<Time>(time) = Time(Duration(static_cast<Count>(count)));
+        return true;
+    }
+    static constexpr FormattedShape value{
+        {ShapeKind::formatted}, unit.seconds == 86400 ? "date" : "date-time", append, parse};
 };
 
 }  // namespace detail
@@ -8432,126 +9987,6 @@ struct Answered {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/json_fit.hpp ----
-
-// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
-// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
-// to, only the conversion knows, which is often the program's own. So what was made of the document is
-// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// Thrown where a number of a document does not fit the type that it goes to.
-class JsonMisfit : public std::range_error {
-  public:
-    JsonMisfit(std::string where, const std::string& what)
-        : std::range_error(what), where_(std::move(where)) {}
-    /// Its way through the document: "address/code"; "" for the document itself.
-    [[nodiscard]] const std::string& where() const noexcept { return where_; }
-
-  private:
-    std::string where_;
-};
-
-/// Compares a document with what a type made of it. How it does so is in json_fit_impl.hpp.
-template <class Value>
-class JsonFit {
-  public:
-    explicit JsonFit(Value& document);
-
-    [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
-
-    /// What a floating-point number becomes is not defined if its type does not hold it. So where the wide
-    /// ones go is found out first, by a conversion with a probe in their places; or, if the type does not
-    /// like that, with the nearest integers, since what becomes of these is defined. Wide numbers that go to
-    /// an integer become one. Throws JsonMisfit for what cannot, and what the second conversion throws: the
-    /// numbers themselves are not converted then.
-    template <class T>
-    void settle_floats() {
-        if (wide_.empty()) return;
-        JsonOwner<Value> written;
-        put(StandIn::probe);
-        if (write<T>(written.value)) return settle(written.value, StandIn::probe);
-        put(StandIn::nearest_integer);
-        written.value = document_.template get<T>();
-        settle(written.value, StandIn::nearest_integer);
-    }
-
-    /// Makes the wide floating-point numbers integers, for a conversion of which only the errors matter.
-    static void tame(Value& document) { JsonFit(document).put(StandIn::nearest_integer); }
-
-    /// Throws JsonMisfit if `value`, made of the document, lost something.
-    template <class T>
-    void demand_same(const T& value) {
-        JsonOwner<Value> written;
-        try {
-            written.value = value;
-        } catch (const std::bad_alloc&) {
-            throw;
-        } catch (const std::exception&) {
-            return;  // a to_json of the program that does not like this one
-        }
-        demand_kept(written.value);
-    }
-
-  private:
-    // What is converted in place of a wide number.
-    enum class StandIn : std::uint8_t { probe, nearest_integer };
-
-    // A floating-point number that the narrowest integers do not hold.
-    struct Wide {
-        Value* place;
-        double number;
-    };
-
-    template <class T>
-    bool write(Value& written) {
-        try {
-            written = document_.template get<T>();
-            return true;
-        } catch (const std::bad_alloc&) {
-            throw;
-        } catch (const std::exception&) {
-            return false;
-        }
-    }
-
-    void collect(Value& value);
-    void put(StandIn stand_in);
-    void settle(const Value& written, StandIn stand_in);
-    void demand_kept(const Value& written) const;
-
-    Value& document_;
-    Array<Wide> wide_;
-    bool has_numbers_ = false;
-};
-
-/// Whether a T may have numbers that a document might not fit, and can be written to compare it.
-template <class T>
-inline constexpr bool is_read_exactly = !std::is_same_v<T, Json> && !std::is_same_v<T, std::string> &&
-                                        !std::is_same_v<T, bool> && std::is_constructible_v<Json, const T&>;
-
-/// The document as a T. Throws JsonMisfit for a number that does not fit, and what nlohmann's conversion
-/// throws. The document stays as it is, but that a 2.0 for an integer is a 2.
-template <class T, class Value>
-T json_as(Value& document) {
-    if constexpr (!is_read_exactly<T>) {
-        return document.template get<T>();
-    } else {
-        JsonFit<Value> fit(document);
-        fit.template settle_floats<T>();
-        T value = document.template get<T>();
-        if (fit.has_numbers()) fit.demand_same(value);
-        return value;
-    }
-}
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/app/problem.hpp ----
 
 // Errors as answers: HttpError for handlers to throw, and the body that every error gets, RFC 9457 "problem
@@ -8567,6 +10002,7 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 /// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
+    std::string errors = {};  // the same, of what does not fit a type
     bool has_type = false;
     bool has_title = false;
 };
@@ -8580,6 +10016,14 @@ struct GivenMembers : Counted {
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
 std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {});
+
+class Faults;
+
+/// Throws HttpError 422 that lists the faults of "the body", "the query" or "the form".
+[[noreturn]] void refuse_faults(const Faults& faults, std::string_view what);
+/// The same of one fault in a member, by its way through the document: "address/code"; "" for all of it.
+[[noreturn]] void refuse_member(std::string_view what, std::string_view where, const char* code,
+                                std::string detail);
 
 }  // namespace detail
 
@@ -8610,6 +10054,8 @@ class HttpError : public std::exception {
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
+    friend void detail::refuse_faults(const detail::Faults& faults, std::string_view what);
+
     int status_;
     std::string detail_;
     http::Headers headers_;
@@ -8652,11 +10098,17 @@ bool is_decimal_number(std::string_view text) noexcept;
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
-    if (auto value = parse_number<T>(text)) return std::move(*value);
+    if constexpr (NamedEnum<T>) {
+        T value{};
+        if (!read_enum_text(text, ShapeOf<T>::value, &value))
+            refuse_text(kind, name, names_in_words(ShapeOf<T>::value).c_str());
+        return value;
+    } else if (auto value = parse_number<T>(text))
+        return std::move(*value);
     if constexpr (std::is_floating_point_v<T>) {
         if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
     }
-    refuse_text(kind, name, kind_of<T>());
+    if constexpr (!NamedEnum<T>) refuse_text(kind, name, kind_of<T>());
 }
 template <class T>
 T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {
@@ -8668,14 +10120,6 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
              T&& fallback) {
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
-
-/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
-/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
-/// functions, asked for a member, they are for its caller and not for clients.
-std::string plain_message(const Json::exception& error);
-
-/// The name in nlohmann's "key 'name' not found", or nothing.
-std::string missing_key(const Json::exception& error);
 
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
 /// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
@@ -8727,52 +10171,199 @@ struct Call;
 template <class Value>
 std::size_t read_json_body(Call& call, Value& document);
 
-/// What a document was made of, as its errors name it.
-struct DocumentNames {
-    const char* whole;
-    const char* member;
-
-    /// "body", or for a member "body: 'list/1'".
-    [[nodiscard]] std::string name(const std::string& where) const;
-};
-inline constexpr DocumentNames names_of_json{"body", "body:"};
-
-/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
+/// A document that has been read as a T by nlohmann's conversions. Throws HttpError 422 that says what does
+/// not fit, as far as these tell.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames& names) {
+T document_as(JsonOwner<>& document, std::size_t body_size, const char* what) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(422, names.name(error.where()) + ": " + error.what());
+            refuse_member(what, error.where(), "range", error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
-                throw HttpError(422,
-                                names.name({}) + ": must be an object, but is " + document.value.type_name());
+                refuse_member(what, {}, "type",
+                              std::string("must be an object, but is ") + document.value.type_name());
             }
             const std::string where = find_culprit<T>(std::move(document.value), body_size);
-            throw HttpError(422, names.name(where) + ": " + plain_message(error));
+            refuse_member(what, where, "type", plain_message(error));
         } catch (const Json::exception& error) {
             const std::string missing = missing_key(error);
-            throw HttpError(422, missing.empty() ? names.name({}) + ": " + plain_message(error)
-                                                 : names.name(missing) + " is missing");
+            if (missing.empty()) refuse_member(what, {}, "type", plain_message(error));
+            refuse_member(what, missing, "missing", "is missing");
         }
     }
 }
 
+/// The parameters of a call's query, decoded. They last as long as the request.
+Array<NamedText> query_texts(Call& call);
+
+template <class T>
+concept ReadableType = HasShape<T> || ReadableFromJson<T>;
+
 template <class T>
 T bind_json(Call& call) {
-    static_assert(
-        ReadableFromJson<T>,
-        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
-        "which its numbers are not checked");
+    static_assert(ReadableType<T>,
+                  "ctx.bind<T>: T must be a struct that is an aggregate, or a type that nlohmann/json makes: "
+                  "without constructors, bases and private members, or with a from_json(const sake::Json&, "
+                  "T&)");
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
-    return document_as<T>(document, size, names_of_json);
+    if constexpr (HasShape<T>) {
+        Faults faults;
+        T value = read_as<T>(document.value, faults);
+        if (!faults.empty()) refuse_faults(faults, "body");
+        return value;
+    } else {
+        return document_as<T>(document, size, "body");
+    }
 }
+
+/// An object from the texts of a query or a form.
+template <class T>
+T bind_texts(const Array<NamedText>& texts, std::string_view what) {
+    static_assert(HasShape<T> && is_read_from_texts(ShapeOf<T>::value),
+                  "a query or a form is read into a struct that is an aggregate, whose members are texts, "
+                  "numbers, bools, enums or times, std::optionals of them, or lists of them");
+    T value{};
+    Faults faults;
+    read_texts(texts, ShapeOf<T>::value, &value, faults);
+    if (!faults.empty()) refuse_faults(faults, what);
+    return value;
+}
+template <class T>
+T bind_query(Call& call) {
+    return bind_texts<T>(query_texts(call), "query");
+}
+/// In context_form.hpp.
+template <class T>
+T bind_form(Call& call);
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/signature.hpp ----
+
+// What a handler's types say of its route: which parameters it takes, what body, what it answers. Constant
+// data, made with the handler, for the description of an API.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+enum class SignaturePlace : std::uint8_t { path, query, body, form, answer };
+
+/// Something that a handler takes or gives. The path parameters come in the order of the pattern; a query, a
+/// body and a form are objects or what stands in their place.
+struct SignaturePart {
+    SignaturePlace place;
+    const Shape* shape;
+    int status = 200;  // of an answer
+};
+
+struct Signature {
+    const SignaturePart* parts = nullptr;
+    std::size_t count = 0;
+    [[nodiscard]] const SignaturePart* begin() const noexcept { return parts; }
+    [[nodiscard]] const SignaturePart* end() const noexcept { return parts + count; }
+};
+
+inline constexpr Signature no_signature{};
+/// Any text, and any JSON, where only what it looks like matters.
+inline constexpr Shape text_shape{ShapeKind::text};
+inline constexpr Shape any_shape{ShapeKind::any};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/arguments.hpp ----
+
+// What a handler may take by type, after its path parameters, and give back: the body, the query or the form
+// of a request as a type of the program, and an answer of something that was made.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A value that was read from a request: `note->text`, `*note`.
+template <class T>
+class Bound {
+  public:
+    explicit Bound(T value) : value_(std::move(value)) {}
+    [[nodiscard]] T& operator*() noexcept { return value_; }
+    [[nodiscard]] const T& operator*() const noexcept { return value_; }
+    [[nodiscard]] T* operator->() noexcept { return &value_; }
+    [[nodiscard]] const T* operator->() const noexcept { return &value_; }
+
+  private:
+    T value_;
+};
+
+}  // namespace detail
+
+/// The JSON body as a T, as ctx.bind<T>() reads it: `app.post("/notes", [](sake::Body<Note> note) {...})`. A
+/// body that does not fit is answered with 422, and the handler does not run.
+template <class T>
+struct Body : detail::Bound<T> {
+    using detail::Bound<T>::Bound;
+};
+/// The parameters of the query as a T, as ctx.query<T>() reads them.
+template <class T>
+struct Query : detail::Bound<T> {
+    using detail::Bound<T>::Bound;
+};
+/// The form in the body as a T, as ctx.form<T>() reads it.
+template <class T>
+struct FormBody : detail::Bound<T> {
+    using detail::Bound<T>::Bound;
+};
+
+/// Returned by a handler: 201 with the value as JSON, and the place of what was made in the field Location,
+/// if it is given.
+template <class T>
+struct Created {
+    explicit Created(T made, std::string place = {}) : value(std::move(made)), location(std::move(place)) {}
+    T value;
+    std::string location;
+};
+
+namespace detail {
+
+/// How an argument is taken by its type. The others are path parameters.
+template <class T>
+struct Argument {
+    static constexpr bool is_typed = false;
+};
+template <class T>
+struct Argument<Body<T>> {
+    static constexpr bool is_typed = true;
+    static constexpr SignaturePlace place = SignaturePlace::body;
+    using Content = T;
+    static Body<T> take(Call& call) { return Body<T>(bind_json<T>(call)); }
+};
+template <class T>
+struct Argument<Query<T>> {
+    static constexpr bool is_typed = true;
+    static constexpr SignaturePlace place = SignaturePlace::query;
+    using Content = T;
+    static Query<T> take(Call& call) { return Query<T>(bind_query<T>(call)); }
+};
+template <class T>
+struct Argument<FormBody<T>> {
+    static constexpr bool is_typed = true;
+    static constexpr SignaturePlace place = SignaturePlace::form;
+    using Content = T;
+    static FormBody<T> take(Call& call) { return FormBody<T>(bind_form<T>(call)); }
+};
+
+template <class T>
+inline constexpr bool is_created = false;
+template <class T>
+inline constexpr bool is_created<Created<T>> = true;
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -9386,6 +10977,10 @@ class Context {
     template <class T>
     [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
+    /// All parameters of the query as a T, a struct of the program: `ctx.query<Paging>()`. Answers 422, which
+    /// lists every fault.
+    template <class T>
+    [[nodiscard]] T query();
     /// All values of a query parameter that may be there more than once, in order.
     [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
 
@@ -9398,8 +10993,9 @@ class Context {
     [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the
-    /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
+    /// The JSON body as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
+    /// from_json. Answers 415 if the request says that its body is of another type, 400 if it is not JSON,
+    /// and 422 if it does not fit T, which lists every fault.
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
@@ -9443,12 +11039,21 @@ class Context {
     Context& html(int code, Moved&& body) {
         return status(code).html(std::move(body));
     }
-    /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    /// JSON of a struct of the program as it stands, of lists, maps and optionals of such, and of anything
+    /// that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
     template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
     template <std::same_as<Json> Value = Json>
     Context& json(int code, const std::type_identity_t<Value>& value) {
         return status(code).json<Value>(value);
+    }
+    template <detail::HasShape T>
+    Context& json(const T& value) {
+        return send_shape(detail::ShapeOf<T>::value, &value);
+    }
+    template <detail::HasShape T>
+    Context& json(int code, const T& value) {
+        return status(code).json(value);
     }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
@@ -9538,6 +11143,7 @@ class Context {
     Context& send_file(std::string path);
     template <class Unused = void>
     Context& send_attachment(std::string path, std::string_view download_name);
+    Context& send_shape(const detail::Shape& shape, const void* value);
     Context& send_moved(std::string&& bytes, std::string_view content_type);
     Context& send_copy(std::string_view bytes, std::string_view content_type);
 
@@ -9757,7 +11363,7 @@ T form_as(const Form& form) {
     JsonOwner<> document;
     document.value = form_document(form, shape);
     settle_members<T>(document.value, size);
-    return document_as<T>(document, size, {"form", "form field"});
+    return document_as<T>(document, size, "form");
 }
 
 }  // namespace detail
@@ -9777,6 +11383,18 @@ namespace detail {
 template <class Unused = void>
 Form& whole_form_of(Call& call);
 
+template <class T>
+T bind_form(Call& call) {
+    const Form& form = whole_form_of<>(call);
+    if constexpr (HasShape<T>) {
+        Array<NamedText> texts;
+        for (const FormField& field : form.fields()) texts.push_back({field.name, field.value});
+        return bind_texts<T>(texts, "form");
+    } else {
+        return form_as<T>(form);
+    }
+}
+
 }  // namespace detail
 
 template <class T>
@@ -9784,7 +11402,7 @@ std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
     if constexpr (std::is_same_v<T, Form>) {
         return detail::whole_form_of<>(*call_);
     } else {
-        return detail::form_as<T>(detail::whole_form_of<>(*call_));
+        return detail::bind_form<T>(*call_);
     }
 }
 
@@ -9918,6 +11536,11 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 }
 
 template <class T>
+T Context::query() {
+    return detail::bind_query<T>(*call_);
+}
+
+template <class T>
 T Context::bind() const {
     return detail::bind_json<T>(*call_);
 }
@@ -9991,6 +11614,22 @@ void Context::after(F f) {
     };
     detail::add_after(*call_, new Given(std::move(f)));
 }
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_options.hpp ----
+
+// What may be set for the page of an API's documentation.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// For Engine::docs.
+struct DocsOptions {
+    std::string openapi = "/openapi.json";  // the path of the document, from the root of the engine
+    std::string title = {};                 // of the page; "" for the title in the document
+};
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -10109,8 +11748,26 @@ struct HandlerParams<F> {
 
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
+
+/// How many of the arguments are path parameters.
+template <class Params>
+inline constexpr std::size_t path_param_count = 0;
+template <class... Params>
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
+    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
 template <class F>
-inline constexpr std::size_t handler_param_count = std::tuple_size_v<HandlerParamsOf<F>>;
+inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
+
+/// Whether the path parameters come first.
+template <class... Params>
+consteval bool has_path_params_first(std::type_identity<std::tuple<Params...>>) {
+    bool was_typed = false;
+    bool is_good = true;
+    ((was_typed = was_typed || Argument<Params>::is_typed,
+      is_good = is_good && (!was_typed || Argument<Params>::is_typed)),
+     ...);
+    return is_good;
+}
 
 /// How a handler is called: with the Context in front of its path parameters, or without.
 template <class F, class Params>
@@ -10155,8 +11812,10 @@ inline constexpr bool is_text =
 /// Whether an answer can be made of what a handler returns.
 template <class T>
 consteval bool is_answer() {
-    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json>)
+    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json> || is_created<T>)
         return true;
+    else if constexpr (HasShape<T>)
+        return !std::is_pointer_v<T>;
     else
         return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
 }
@@ -10164,10 +11823,14 @@ consteval bool is_answer() {
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
 void answer_with(Context& ctx, T&& value) {
-    if constexpr (is_text<std::remove_cvref_t<T>>)
+    if constexpr (is_text<std::remove_cvref_t<T>>) {
         ctx.text(std::forward<T>(value));
-    else
+    } else if constexpr (is_created<std::remove_cvref_t<T>>) {
+        if (!value.location.empty()) ctx.set_header("Location", value.location);
+        ctx.json(201, std::as_const(value.value));
+    } else {
         ctx.json(std::as_const(value));
+    }
 }
 
 /// What a handler is given: the view of its call, and the parameters of the path by position.
@@ -10177,13 +11840,21 @@ std::string_view path_param(Call& call, std::size_t index);
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
 std::string_view param_name(const Call& call, std::size_t index) noexcept;
 
-/// The arguments of a handler, taken from the path.
+/// An argument of a handler, by its type or from the path.
+template <class Param>
+Param take_param(Call& call, std::size_t index) {
+    if constexpr (Argument<Param>::is_typed)
+        return Argument<Param>::take(call);
+    else
+        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
+}
+
+/// The arguments of a handler.
 template <class... Params, std::size_t... Index>
 std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
                                   std::index_sequence<Index...>) {
     // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{
-        convert_text<Params>(path_param(call, Index), "path parameter", param_name(call, Index))...};
+    return std::tuple<Params...>{take_param<Params>(call, Index)...};
 }
 
 template <class Params>
@@ -10191,6 +11862,50 @@ Params take_params(Call& call) {
     return take_params(call, std::type_identity<Params>{},
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
+
+/// What a handler's types say, as a table.
+template <class Params, class Value>
+struct SignatureOf {
+    static constexpr Signature value{};
+};
+template <class T>
+consteval const Shape* shape_or_any() {
+    if constexpr (HasShape<T>)
+        return &ShapeOf<T>::value;
+    else
+        return &any_shape;
+}
+template <class Param>
+consteval SignaturePart part_of_param() {
+    if constexpr (Argument<Param>::is_typed)
+        return {Argument<Param>::place, shape_or_any<typename Argument<Param>::Content>()};
+    else if constexpr (JsonText<Param>)
+        return {SignaturePlace::path, &text_shape};
+    else
+        return {SignaturePlace::path, &ShapeOf<Param>::value};
+}
+template <class Value>
+consteval SignaturePart part_of_answer() {
+    if constexpr (is_text<Value>)
+        return {SignaturePlace::answer, &text_shape};
+    else if constexpr (is_created<Value>)
+        return {SignaturePlace::answer, part_of_answer<decltype(Value::value)>().shape, 201};
+    else
+        return {SignaturePlace::answer, shape_or_any<Value>()};
+}
+template <class... Params, class Value>
+    requires(sizeof...(Params) > 0 && std::is_void_v<Value>)
+struct SignatureOf<std::tuple<Params...>, Value> {
+    static constexpr std::array<SignaturePart, sizeof...(Params)> parts{part_of_param<Params>()...};
+    static constexpr Signature value{parts.data(), parts.size()};
+};
+template <class... Params, class Value>
+    requires(!std::is_void_v<Value>)
+struct SignatureOf<std::tuple<Params...>, Value> {
+    static constexpr std::array<SignaturePart, sizeof...(Params) + 1> parts{part_of_param<Params>()...,
+                                                                            part_of_answer<Value>()};
+    static constexpr Signature value{parts.data(), parts.size()};
+};
 
 /// A handler of the server itself: a function for an object that outlives it, or is destroyed with it. One of
 /// the first two is set.
@@ -10212,9 +11927,10 @@ class Handler {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
         constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
-        static_assert(fits,
-                      "a Sake handler takes sake::Context& first or not at all, and then nothing or the path "
-                      "parameters as types that can be parsed");
+        static_assert(
+            fits,
+            "a Sake handler takes sake::Context& first or not at all, then nothing or the path "
+            "parameters as types that can be parsed, then sake::Body, sake::Query or sake::FormBody");
         if constexpr (fits) {
             using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
@@ -10223,11 +11939,17 @@ class Handler {
                 "ctx.json(...) and the like set the answer: call it without returning what it returns");
             static_assert(
                 is_answer<Value>() || std::is_same_v<Value, Context>,
-                "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
-                "with nlohmann's to_json), or a sake::Task of one of them");
+                "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
+                "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
+            static_assert(has_path_params_first(std::type_identity<Params>{}),
+                          "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
+                          "sake::FormBody");
             callable_ = own<Callable>(std::forward<F>(function));
-            param_count_ = std::tuple_size_v<Params>;
-            if constexpr (is_answer<Value>()) set_call<Callable, Params, Result>();
+            param_count_ = path_param_count<Params>;
+            if constexpr (is_answer<Value>()) {
+                signature_ = &SignatureOf<Params, Value>::value;
+                set_call<Callable, Params, Result>();
+            }
         }
     }
 
@@ -10239,6 +11961,8 @@ class Handler {
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
+    /// What its types say of its route.
+    [[nodiscard]] const Signature& signature() const noexcept { return *signature_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -10318,6 +12042,7 @@ class Handler {
     Owned callable_;
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
+    const Signature* signature_ = &no_signature;
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };
@@ -10413,6 +12138,10 @@ class Event {
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
+    }
+    template <detail::HasShape T>
+    [[nodiscard]] static Event json(const T& value) {
+        return Event(dump_json(value));
     }
 
     Event(const Event& other);
@@ -10566,6 +12295,10 @@ class EventStream {
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
+    }
+    template <detail::HasShape T>
+    [[nodiscard]] detail::SendEvents send_json(const T& value) {
+        return send(Event::json(value));
     }
     /// A comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {});
@@ -11137,6 +12870,10 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
+// The same for programs that show a page of their API; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
@@ -11225,6 +12962,14 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
+    }
+
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
   private:
@@ -11428,6 +13173,11 @@ class Hub {
     template <std::same_as<Json> Value>
     std::uint64_t publish(std::string_view topic, const Value& value) {
         return publish(topic, dump_json<Value>(value));
+    }
+    template <detail::HasShape T>
+        requires(!std::convertible_to<const T&, std::string_view>)
+    std::uint64_t publish(std::string_view topic, const T& value) {
+        return publish(topic, dump_json(value));
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
@@ -11978,6 +13728,9 @@ template <class... Body>
 inline constexpr bool is_content = false;
 template <std::convertible_to<Json> Value>
 inline constexpr bool is_content<Value> = true;
+template <sake::detail::HasShape Value>
+    requires(!std::convertible_to<Value, Json>)
+inline constexpr bool is_content<Value> = true;
 template <Text Bytes, std::convertible_to<std::string_view> Type>
 inline constexpr bool is_content<Bytes, Type> = true;
 template <class... Body>
@@ -12069,6 +13822,11 @@ class Client {
         Request request(std::move(method), url);
         request.json(value);
         return request;
+    }
+    template <sake::detail::HasShape Value>
+        requires(!std::convertible_to<Value, Json>)
+    static Request with_body(std::string method, std::string_view url, const Value& value) {
+        return with_body(std::move(method), url, dump_json(value), "application/json");
     }
     static Request with_body(std::string method, std::string_view url, std::string bytes,
                              std::string_view content_type) {
@@ -12552,9 +14310,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise, and a Form
-    /// is urlencoded, or multipart/form-data if it has files. Braces are a Json: post("/notes", {{"text",
-    /// "buy rice"}}). Without one, no Content-Type is sent.
+    /// With a body: text is text/plain, a Json or a struct of the program application/json, unless `headers`
+    /// say otherwise, and a Form is urlencoded, or multipart/form-data if it has files. Braces are a Json:
+    /// post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -12618,6 +14376,8 @@ class TestClient {
             return send_form(method, target, body, headers);
         } else if constexpr (std::is_convertible_v<const Body&, std::string_view>) {
             return send_text(method, target, body, headers, "text/plain; charset=utf-8");
+        } else if constexpr (detail::HasShape<Body>) {
+            return send_text(method, target, dump_json(body), headers, "application/json");
         } else {
             return send_json(method, target, Json(body), headers);
         }
@@ -12862,6 +14622,973 @@ SAKE_INLINE void demand_no_nul(std::string_view name, std::string_view for_what)
 SAKE_INLINE void throw_system_error(int error, const std::string& what) {
     throw std::system_error(error, std::generic_category(), what);
 }
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/faults_impl.hpp ----
+
+// The way to a fault as a JSON pointer.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+SAKE_INLINE std::string Place::pointer() const {
+    if (outer == nullptr) return {};
+    std::string way = outer->pointer();
+    way += '/';
+    if (name.data() == nullptr) return way.append(std::to_string(index));
+    for (const char c : name) {
+        if (c == '~')
+            way.append("~0");
+        else if (c == '/')
+            way.append("~1");
+        else
+            way += c;
+    }
+    return way;
+}
+
+SAKE_INLINE void throw_misfit(const Faults& faults) {
+    const Fault& first = *faults.begin();
+    throw JsonError(first.pointer.empty() ? "JSON that " + first.detail : first.pointer + ' ' + first.detail);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/ip_text.hpp ----
+
+// IP addresses as text: which texts are one. For the hosts of URIs and for the formats ipv4 and ipv6.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// 1 to 4 hex digits at the front of `text`; 0 when there is no such group.
+constexpr std::size_t hex_group(std::string_view text) noexcept {
+    std::size_t length = 0;
+    while (length < text.size() && length < 5 && ascii::is(text[length], ascii::hex)) ++length;
+    return length < 5 ? length : 0;
+}
+
+/// dotted quad without leading zeros (RFC 3986 section 3.2.2: IPv4address)
+constexpr bool is_ipv4(std::string_view text) noexcept {
+    for (int part = 0; part < 4; ++part) {
+        const std::size_t length = part < 3 ? text.find('.') : text.size();
+        if (length == std::string_view::npos || length == 0 || length > 3) return false;
+        const auto value = parse_decimal<unsigned>(text.substr(0, length));
+        if (!value || *value > 255 || (length > 1 && text[0] == '0')) return false;
+        text.remove_prefix(part < 3 ? length + 1 : length);
+    }
+    return true;
+}
+
+/// IPv6address without brackets or zone: 8 groups, or fewer with one "::"; the last two may be dotted.
+constexpr bool is_ipv6(std::string_view text) noexcept {
+    int groups = 0;
+    bool gap = text.substr(0, 2) == "::";
+    if (gap) text.remove_prefix(2);
+    while (!text.empty()) {
+        const std::size_t length = hex_group(text);
+        if (length < text.size() && text[length] == '.') {
+            if (!is_ipv4(text)) return false;
+            groups += 2;
+            break;
+        }
+        if (length == 0) return false;
+        ++groups;
+        text.remove_prefix(length);
+        if (text.empty()) break;
+        if (text[0] != ':' || text.size() == 1) return false;
+        text.remove_prefix(1);
+        if (text[0] == ':') {
+            if (gap) return false;
+            gap = true;
+            text.remove_prefix(1);
+        }
+    }
+    return gap ? groups <= 7 : groups == 8;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/time_text.hpp ----
+
+// Dates and times of RFC 3339 from text and to text, by arithmetic and without a locale.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a date-time says: the seconds since 1970, and the fraction of the next one.
+struct Moment {
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    bool is_leap_second = false;  // then `seconds` is the second before
+    bool is_finer = false;        // the text has more of the fraction than nanoseconds
+};
+
+/// Removes a number of exactly so many digits, of at most `most`, from the beginning of a text.
+inline bool take_digits(std::string_view& text, std::size_t digits, unsigned most,
+                        unsigned& number) noexcept {
+    if (text.size() < digits) return false;
+    const auto value = parse_decimal<unsigned>(text.substr(0, digits));
+    if (!value || *value > most) return false;
+    number = *value;
+    text.remove_prefix(digits);
+    return true;
+}
+inline bool take_char(std::string_view& text, char c) noexcept {
+    if (!text.starts_with(c)) return false;
+    text.remove_prefix(1);
+    return true;
+}
+/// RFC 3339 lets T and Z be lower case.
+inline bool take_letter(std::string_view& text, char upper) noexcept {
+    return take_char(text, upper) || take_char(text, to_lower(upper));
+}
+
+/// Removes full-date: a day that is in the calendar.
+inline bool take_date(std::string_view& text, std::chrono::year_month_day& date) noexcept {
+    unsigned year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    if (!take_digits(text, 4, 9999, year) || !take_char(text, '-') || !take_digits(text, 2, 12, month) ||
+        !take_char(text, '-') || !take_digits(text, 2, 31, day))
+        return false;
+    date = std::chrono::year(static_cast<int>(year)) / std::chrono::month(month) / std::chrono::day(day);
+    return date.ok();
+}
+
+/// Removes the digits after a point: at least one.
+inline bool take_fraction(std::string_view& text, Moment& moment) noexcept {
+    std::int64_t weight = 100'000'000;
+    std::size_t digits = 0;
+    for (; digits < text.size() && ascii::is(text[digits], ascii::digit); ++digits) {
+        const std::int64_t digit = text[digits] - '0';
+        moment.nanoseconds += digit * weight;
+        if (weight == 0 && digit != 0) moment.is_finer = true;
+        weight /= 10;
+    }
+    text.remove_prefix(digits);
+    return digits > 0;
+}
+
+/// Removes time-offset: Z, or how far local time is ahead of UTC.
+inline bool take_offset(std::string_view& text, std::int64_t& seconds) noexcept {
+    if (take_letter(text, 'Z')) return true;
+    const bool is_behind = take_char(text, '-');
+    unsigned hours = 0;
+    unsigned minutes = 0;
+    if ((!is_behind && !take_char(text, '+')) || !take_digits(text, 2, 23, hours) || !take_char(text, ':') ||
+        !take_digits(text, 2, 59, minutes))
+        return false;
+    seconds = std::int64_t{hours} * 3600 + std::int64_t{minutes} * 60;
+    if (is_behind) seconds = -seconds;
+    return true;
+}
+
+/// Leap seconds are the last second of June or of December, in UTC.
+inline bool ends_half_a_year(std::int64_t seconds) noexcept {
+    const std::chrono::sys_seconds next{std::chrono::seconds(seconds + 1)};
+    const auto day = std::chrono::floor<std::chrono::days>(next);
+    const std::chrono::year_month_day date(day);
+    return next == day && date.day() == std::chrono::day(1) &&
+           (date.month() == std::chrono::July || date.month() == std::chrono::January);
+}
+
+[[nodiscard]] inline bool parse_date(std::string_view text, std::chrono::year_month_day& date) noexcept {
+    return take_date(text, date) && text.empty();
+}
+
+[[nodiscard]] inline bool parse_date_time(std::string_view text, Moment& moment) noexcept {
+    std::chrono::year_month_day date;
+    unsigned hour = 0;
+    unsigned minute = 0;
+    unsigned second = 0;
+    std::int64_t offset = 0;
+    moment = {};
+    if (!take_date(text, date) || !take_letter(text, 'T') || !take_digits(text, 2, 23, hour) ||
+        !take_char(text, ':') || !take_digits(text, 2, 59, minute) || !take_char(text, ':') ||
+        !take_digits(text, 2, 60, second))
+        return false;
+    if (take_char(text, '.') && !take_fraction(text, moment)) return false;
+    if (!take_offset(text, offset) || !text.empty()) return false;
+    moment.is_leap_second = second == 60;
+    if (moment.is_leap_second) second = 59;
+    moment.seconds = std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()} * 86400 +
+                     std::int64_t{hour} * 3600 + std::int64_t{minute} * 60 + std::int64_t{second} - offset;
+    return !moment.is_leap_second || ends_half_a_year(moment.seconds);
+}
+
+/// Appends a number with zeros before it, so that it has so many digits.
+inline void append_padded(std::string& out, std::uint64_t number, std::size_t digits) {
+    out.append(digits, '0');
+    for (std::size_t at = out.size(); digits > 0; --digits, number /= 10)
+        out[--at] = static_cast<char>('0' + number % 10);
+}
+
+/// Appends full-date, of the years 0 to 9999; "0000-00-00" for what is no date.
+inline void append_date(std::string& out, std::chrono::year_month_day date) {
+    const int year = static_cast<int>(date.year());
+    if (!date.ok() || year < 0 || year > 9999) {
+        out.append("0000-00-00");
+        return;
+    }
+    append_padded(out, static_cast<std::uint64_t>(year), 4);
+    out += '-';
+    append_padded(out, static_cast<unsigned>(date.month()), 2);
+    out += '-';
+    append_padded(out, static_cast<unsigned>(date.day()), 2);
+}
+
+/// Appends "T12:00:00" for the seconds since midnight.
+inline void append_time_of_day(std::string& out, std::uint64_t seconds) {
+    out += 'T';
+    append_padded(out, seconds / 3600, 2);
+    out += ':';
+    append_padded(out, seconds / 60 % 60, 2);
+    out += ':';
+    append_padded(out, seconds % 60, 2);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/format_impl.hpp ----
+
+// How the formats of format.hpp are checked: each in one pass, by the grammar that its RFC gives.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline bool is_letter(char c) noexcept { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
+inline bool is_letter_or_digit(char c) noexcept { return is_letter(c) || ascii::is(c, ascii::digit); }
+
+// --- email: the grammar of HTML's <input type=email>, and the lengths of RFC 5321 ---
+
+inline bool is_email_user(std::string_view user) noexcept {
+    if (user.empty() || user.size() > 64) return false;
+    for (const char c : user) {
+        if (!is_letter_or_digit(c) && !ascii::contains_char(".!#$%&'*+/=?^_`{|}~-", c)) return false;
+    }
+    return true;
+}
+inline bool is_host_label(std::string_view label) noexcept {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    for (const char c : label) {
+        if (!is_letter_or_digit(c) && c != '-') return false;
+    }
+    return true;
+}
+inline bool is_email(std::string_view text) noexcept {
+    const std::size_t at = text.find('@');
+    if (at == text.npos || text.size() > 254 || !is_email_user(text.substr(0, at))) return false;
+    text.remove_prefix(at + 1);
+    for (;;) {
+        const std::size_t dot = text.find('.');
+        if (!is_host_label(text.substr(0, dot))) return false;
+        if (dot == text.npos) return true;
+        text.remove_prefix(dot + 1);
+    }
+}
+
+// --- uri: RFC 3986, with a scheme ---
+
+/// Whether all is of the class `segment` or in `others`, or escaped by '%', and nothing is in `except`.
+inline bool is_uri_text(std::string_view text, std::string_view others, std::string_view except) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (ascii::contains_char(except, c)) return false;
+        if (c == '%') {
+            if (text.size() - i < 3 || !ascii::all_of(text.substr(i + 1, 2), ascii::hex)) return false;
+            i += 2;
+        } else if (!ascii::is(c, ascii::segment) && !ascii::contains_char(others, c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// What is in brackets: an IPv6 address, or one of a later version: "v7.something".
+inline bool is_uri_address(std::string_view text) noexcept {
+    if (!take_letter(text, 'V')) return is_ipv6(text);
+    const std::size_t dot = text.find('.');
+    if (dot == 0 || dot == text.npos || !ascii::all_of(text.substr(0, dot), ascii::hex)) return false;
+    text.remove_prefix(dot + 1);
+    return !text.empty() && is_uri_text(text, "", "@%");
+}
+
+/// [user@]host[:port]; the host may be empty, as in file:///etc.
+inline bool is_uri_authority(std::string_view text) noexcept {
+    const std::size_t at = text.find('@');
+    if (at != text.npos) {
+        if (!is_uri_text(text.substr(0, at), "", "@")) return false;
+        text.remove_prefix(at + 1);
+    }
+    if (take_char(text, '[')) {
+        const std::size_t end = text.find(']');
+        if (end == text.npos || !is_uri_address(text.substr(0, end))) return false;
+        text.remove_prefix(end + 1);
+    } else {
+        const std::string_view host = text.substr(0, text.find(':'));
+        if (!is_uri_text(host, "", "@")) return false;
+        text.remove_prefix(host.size());
+    }
+    return text.empty() || (take_char(text, ':') && ascii::all_of(text, ascii::digit));
+}
+
+inline bool is_uri_scheme(std::string_view scheme) noexcept {
+    if (scheme.empty() || !is_letter(scheme.front())) return false;
+    for (const char c : scheme) {
+        if (!is_letter_or_digit(c) && !ascii::contains_char("+-.", c)) return false;
+    }
+    return true;
+}
+
+inline bool is_uri(std::string_view text) noexcept {
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos || !is_uri_scheme(text.substr(0, colon))) return false;
+    text.remove_prefix(colon + 1);
+    if (text.starts_with("//")) {
+        text.remove_prefix(2);
+        const std::string_view authority = text.substr(0, text.find_first_of("/?#"));
+        if (!is_uri_authority(authority)) return false;
+        text.remove_prefix(authority.size());
+    }
+    const std::string_view path = text.substr(0, text.find_first_of("?#"));
+    if (!is_uri_text(path, "/", "")) return false;
+    text.remove_prefix(path.size());
+    const std::string_view query = text.substr(0, text.find('#'));
+    if (!is_uri_text(query, "/?", "")) return false;
+    text.remove_prefix(query.size());
+    return text.empty() || is_uri_text(text.substr(1), "/?", "");
+}
+
+// --- the rest ---
+
+inline bool is_uuid(std::string_view text) noexcept {
+    if (text.size() != 36) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (is_dash ? text[i] != '-' : !ascii::is(text[i], ascii::hex)) return false;
+    }
+    return true;
+}
+
+SAKE_INLINE bool has_format(std::string_view text, Format format) noexcept {
+    std::chrono::year_month_day date;
+    Moment moment;
+    switch (format) {
+        case Format::email:
+            return is_email(text);
+        case Format::uri:
+            return is_uri(text);
+        case Format::uuid:
+            return is_uuid(text);
+        case Format::date:
+            return parse_date(text, date);
+        case Format::date_time:
+            return parse_date_time(text, moment);
+        case Format::ipv4:
+            return is_ipv4(text);
+        case Format::ipv6:
+            return is_ipv6(text);
+    }
+    return false;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/json_numbers.hpp ----
+
+// Numbers of JSON documents as things to compare and to count, whatever they are written like. For
+// json_fit.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a number is worth, and what narrower types make of it.
+template <class Value>
+struct JsonNumbers {
+    static constexpr double two_to_63 = 9223372036854775808.0;
+    static double as_double(const Value& number) { return number.template get<double>(); }
+
+    static Value integer_from(double number) {
+        return number < 0 ? Value(static_cast<std::int64_t>(number))
+                          : Value(static_cast<std::uint64_t>(number));
+    }
+    // An exact -2^63 is parsed as an integer, so this float was beyond it.
+    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
+
+    struct Integer {
+        std::uint64_t bits;
+        bool is_negative;
+        auto operator<=>(const Integer&) const = default;
+    };
+    static Integer integer_of(const Value& value) {
+        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
+        const std::int64_t number = value.template get_ref<const std::int64_t&>();
+        return {static_cast<std::uint64_t>(number), number < 0};
+    }
+    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
+    // one that has a fraction or is huge, the integer is only its bits.
+    enum class NumberKind : std::uint8_t { whole, other, boolean };
+    struct Number {
+        Integer integer;
+        NumberKind kind;
+        auto operator<=>(const Number&) const = default;
+    };
+    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
+    static Number number_of(const Value& value) {
+        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
+        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
+        const double number = as_double(value);
+        if (is_in_64_bits(number) && std::trunc(number) == number)
+            return {integer_of(integer_from(number)), NumberKind::whole};
+        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
+        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
+        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
+    }
+    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
+    template <class Test>
+    static bool is_any_cut(Integer whole, const Test& test) {
+        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
+            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
+            for (const Integer made :
+                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
+                if (made != whole && test(made)) return true;
+            }
+        }
+        return false;
+    }
+    // nlohmann's comparison takes -1 for the largest unsigned number.
+    static bool is_same(const Value& one, const Value& other) {
+        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
+        return one.type() == other.type() && one == other;
+    }
+};
+
+/// How often each number is among the elements, by the names on the way to it.
+template <class Value>
+class JsonTally {
+    using Numbers = JsonNumbers<Value>;
+    using Number = typename Numbers::Number;
+
+  public:
+    explicit JsonTally(const Value& elements) {
+        add(elements, {});
+        std::sort(numbers_.begin(), numbers_.end());
+    }
+    [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
+        const auto [first, last] =
+            std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
+        return last - first;
+    }
+
+  private:
+    void add(const Value& value, const std::string& where) {
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) add(*each, where + '/' + each.key());
+        } else if (value.is_array()) {
+            for (const Value& each : value) add(each, where);
+        } else if (Numbers::is_number(value)) {
+            numbers_.emplace_back(where, Numbers::number_of(value));
+        }
+    }
+
+    std::vector<std::pair<std::string, Number>> numbers_;
+};
+
+/// The same before a conversion and after it.
+template <class Value>
+struct JsonTallies {
+    using Numbers = JsonNumbers<Value>;
+    using Number = typename Numbers::Number;
+
+    const JsonTally<Value>& before;
+    const JsonTally<Value>& after;
+    bool has_all;  // as many elements as before
+
+    /// Whether a number is gone, and there is what a narrower type makes of it.
+    [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
+        const Number number = Numbers::number_of(value);
+        if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
+        const auto is_new = [&](typename Numbers::Integer made) {
+            const Number other{made, Numbers::NumberKind::whole};
+            return after.count(where, other) > (has_all ? before.count(where, other) : 0);
+        };
+        if (number.kind == Numbers::NumberKind::whole) return Numbers::is_any_cut(number.integer, is_new);
+        if (number.kind == Numbers::NumberKind::boolean) return is_new(number.integer);
+        if (!Numbers::is_in_64_bits(Numbers::as_double(value))) return false;
+        return is_new(Numbers::integer_of(Numbers::integer_from(Numbers::as_double(value))));
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/json_writer_impl.hpp ----
+
+// How json_writer.hpp writes JSON, and the texts in it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
+inline std::size_t escape_json_byte(char c, char* out) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+        out[0] = c;
+        return 1;
+    }
+    constexpr std::string_view letters = "uuuuuuuubtnufruu";  // of the first sixteen control characters
+    out[0] = '\\';
+    out[1] = byte < letters.size() ? letters[byte] : byte < 0x20 ? 'u' : c;
+    if (out[1] != 'u') return 2;
+    out[2] = out[3] = '0';
+    out[4] = digits[byte >> 4U];
+    out[5] = digits[byte & 15U];
+    return 6;
+}
+
+/// Appends a JSON string. The text must be UTF-8.
+inline void append_json_string(std::string& out, std::string_view text) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const char* special = find_json_special(at, end);
+    if (special == end) {  // most texts: one append, quotes first
+        const std::size_t begin = out.size() + 1;
+        out.append(text.size() + 2, '"');
+        text.copy(out.data() + begin, text.size());
+        return;
+    }
+    out += '"';
+    for (;; special = find_json_special(at, end)) {
+        out.append(at, special);
+        if (special == end) break;
+        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
+        constexpr std::ptrdiff_t most = 64;
+        char escaped[6 * most];
+        std::size_t size = 0;
+        const char* const stop = special + std::min(most, end - special);
+        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
+        out.append(escaped, size);
+    }
+    out += '"';
+}
+
+/// The same for any bytes.
+inline void append_json_text(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    append_json_string(out, replace_invalid_utf8(bytes));
+}
+
+template <class Number>
+void append_json_integer(std::string& out, Number number) {
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+/// The shortest text that reads back as the same number, and as one with a fraction: "1.0", "1e+20".
+template <class Number>
+void append_json_float(std::string& out, Number number) {
+    if (!std::isfinite(number)) {
+        out.append("null");
+        return;
+    }
+    const double size = std::abs(static_cast<double>(number));
+    const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e15);
+    char digits[32];
+    const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const std::string_view text(
+        digits,
+        static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number, format).ptr - digits));
+    out.append(text);
+    if (text.find_first_of(".e") == std::string_view::npos) out.append(".0");
+}
+
+/// Each of `items` by `append_one`, with commas in between.
+template <class Items, class AppendOne>
+void append_json_list(std::string& out, const Items& items, AppendOne append_one) {
+    bool is_first = true;
+    for (const auto& item : items) {
+        if (!is_first) out += ',';
+        is_first = false;
+        append_one(item);
+    }
+}
+
+template <class Bytes>
+void append_json_bytes(std::string& out, const Bytes& bytes) {
+    out.append(R"({"bytes":[)");
+    append_json_list(out, bytes, [&](std::uint8_t byte) { append_json_integer(out, unsigned{byte}); });
+    out.append(R"(],"subtype":)");
+    if (bytes.has_subtype()) {
+        append_json_integer(out, std::uint64_t{bytes.subtype()});
+    } else {
+        out.append("null");
+    }
+    out += '}';
+}
+
+template <class Value>
+void append_json_object(std::string& out, const typename Value::object_t& members) {
+    out += '{';
+    append_json_list(out, members, [&](const auto& member) {
+        append_json_text(out, member.first);
+        out += ':';
+        append_json<Value>(out, member.second);
+    });
+    out += '}';
+}
+
+template <class Value>
+void append_json_array(std::string& out, const typename Value::array_t& elements) {
+    out += '[';
+    append_json_list(out, elements, [&](const Value& element) { append_json<Value>(out, element); });
+    out += ']';
+}
+
+}  // namespace detail
+
+template <std::same_as<Json> Value>
+void append_json(std::string& out, const std::type_identity_t<Value>& value) {
+    switch (value.type()) {
+        case Value::value_t::object:
+            return detail::append_json_object<Value>(
+                out, value.template get_ref<const typename Value::object_t&>());
+        case Value::value_t::array:
+            return detail::append_json_array<Value>(out,
+                                                    value.template get_ref<const typename Value::array_t&>());
+        case Value::value_t::string:
+            return detail::append_json_text(out, value.template get_ref<const std::string&>());
+        case Value::value_t::boolean:
+            out.append(value.template get_ref<const typename Value::boolean_t&>() ? "true" : "false");
+            return;
+        case Value::value_t::number_integer:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_integer_t&>());
+        case Value::value_t::number_unsigned:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_unsigned_t&>());
+        case Value::value_t::number_float:
+            return detail::append_json_float(out,
+                                             value.template get_ref<const typename Value::number_float_t&>());
+        case Value::value_t::binary:
+            return detail::append_json_bytes(out, value.get_binary());
+        default:
+            out.append("null");
+    }
+}
+
+template <std::same_as<Json> Value>
+std::string dump_json(const std::type_identity_t<Value>& value) {
+    std::string out;
+    append_json<Value>(out, value);
+    return out;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template void append_json<Json>(std::string& out, const Json& value);
+template std::string dump_json<Json>(const Json& value);
+#endif
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/json_fit_impl.hpp ----
+
+// How a JsonFit compares a document with what a type made of it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
+/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
+/// for first, from the end.
+inline std::string_view without_place(std::string_view text) noexcept {
+    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
+    std::size_t end = 0;
+    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
+        const std::size_t at = text.rfind(words);
+        if (at != std::string_view::npos && at > end) end = at;
+    }
+    if (end == 0) end = text.find(") ");  // the program's own words
+    return end == std::string_view::npos ? text : text.substr(end + 2);
+}
+
+SAKE_INLINE std::string plain_message(const Json::exception& error) {
+    std::string_view text = error.what();
+    const std::size_t end = text.find("] ");
+    if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    text = without_place(text);
+    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
+        if (!text.starts_with(use)) continue;
+        text.remove_prefix(use.size());
+        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
+            .append(text);
+    }
+    return std::string(text);
+}
+
+SAKE_INLINE std::string missing_key(const Json::exception& error) {
+    const std::string text = plain_message(error);
+    constexpr std::string_view before = "key '";
+    constexpr std::string_view after = "' not found";
+    const bool fits =
+        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
+    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
+}
+
+/// What of a document is lost in what a type made of it.
+template <class Value>
+class JsonComparison : private JsonNumbers<Value> {
+  public:
+    /// Through a document: the name of a member, or the place in an array. The last step comes first.
+    struct Step {
+        std::string name;
+        std::size_t index = 0;
+    };
+    using Way = std::vector<Step>;
+    /// The same on the way down, with nothing copied.
+    struct Trail {
+        const Trail* outer;
+        const std::string* name;
+        std::size_t index = 0;
+    };
+
+    /// What is converted in place of a wide number. No float holds the probe and the widest integers exactly,
+    /// so that a float is told from a double.
+    using StandIn = Value (*)(double);
+
+    /// Makes the numbers of `value` that go to integers such. Throws JsonMisfit for what does not fit.
+    static void settle_all(Value& value, const Value& written, StandIn stand_in, const Trail* trail) {
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Trail here{trail, &each.key()};
+                const Value* const other = member(written, each.key());
+                if (other != nullptr) settle_all(*each, *other, stand_in, &here);
+            }
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i) {
+                const Trail here{trail, nullptr, i};
+                // A set makes one of equal elements; they are all of one type.
+                const Value* const other = written.is_array() && !written.empty()
+                                               ? &written[std::min(i, written.size() - 1)]
+                                               : nullptr;
+                if (other != nullptr) settle_all(value[i], *other, stand_in, &here);
+            }
+        } else if (value.is_number_float() && !settle(value, written, stand_in(as_double(value)))) {
+            throw JsonMisfit(text_of(trail), words_for(value));
+        }
+    }
+
+    /// What of the document is lost in `written`, and the way to it; nullptr if nothing.
+    static const Value* find_lost(const Value& value, const Value& written, Way& way) {
+        if (value.is_object() && written.is_object()) return find_lost_member(value, written, way);
+        if (value.is_array() && written.is_array()) return find_lost_element(value, written, way);
+        return is_lost(value, written) ? &value : nullptr;
+    }
+
+    static void append_step(std::string& where, const Step& step) {
+        if (!where.empty()) where += '/';
+        where += step.name.empty() ? std::to_string(step.index) : step.name;
+    }
+    static std::string words_for(const Value& number) {
+        if (number.is_boolean()) return "type must be number, but is boolean";
+        const bool has_fraction =
+            number.is_number_float() && std::trunc(as_double(number)) != as_double(number);
+        return dump_json(number) + (has_fraction ? " is not an integer" : " is out of range");
+    }
+    static Value probe_for(double) { return Value(0.1); }
+    static Value nearest_integer(double number) {
+        return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
+    }
+
+  private:
+    using Numbers = JsonNumbers<Value>;
+    using Numbers::as_double;
+    using Numbers::integer_from;
+    using Numbers::integer_of;
+    using Numbers::is_any_cut;
+    using Numbers::is_in_64_bits;
+    using Numbers::is_number;
+    using Numbers::is_same;
+    using Numbers::number_of;
+    using Numbers::two_to_63;
+    using typename Numbers::Integer;
+
+    static std::string text_of(const Trail* trail) {
+        if (trail == nullptr) return {};
+        std::string where = text_of(trail->outer);
+        append_step(where, {trail->name != nullptr ? *trail->name : std::string(), trail->index});
+        return where;
+    }
+
+    // Makes a number that goes to an integer one. False if it does not fit.
+    static bool settle(Value& number, const Value& written, const Value& stood_in) {
+        const double value = as_double(number);
+        if (value > -1 && value < 128) return true;
+        const bool is_single = written.is_number_float() && as_double(written) != as_double(stood_in);
+        if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
+        if (!written.is_number_integer()) return true;
+        if (!is_in_64_bits(value)) return false;
+        if (is_same(written, stood_in)) return true;  // held by its type, without the fraction
+        if (std::trunc(value) != value) return false;
+        number = integer_from(value);
+        return true;
+    }
+
+    static const Value* member(const Value& value, const std::string& name) {
+        if (!value.is_object()) return nullptr;
+        const auto found = value.find(name);
+        return found == value.end() ? nullptr : &*found;
+    }
+    // Not any other number: the program may have had its reasons.
+    static bool is_cut(Integer whole, Integer written) {
+        return is_any_cut(whole, [&](Integer made) { return made == written; });
+    }
+
+    static const Value* find_lost_member(const Value& value, const Value& written, Way& way) {
+        for (auto each = value.begin(); each != value.end(); ++each) {
+            const auto other = written.find(each.key());
+            if (other == written.end()) continue;
+            const Value* const lost = find_lost(*each, *other, way);
+            if (lost == nullptr) continue;
+            way.push_back({each.key()});
+            return lost;
+        }
+        return nullptr;
+    }
+
+    // A set has another order than its document, and so have the pairs of a map. Equal ones become one.
+    static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
+        if (has_same_numbers(value, written)) return nullptr;
+        const JsonTally<Value> before(value);
+        const JsonTally<Value> after(written);
+        return find_merged(value, Tallies{before, after, value.size() == written.size()}, {}, way);
+    }
+
+    // Whether all numbers that are in both are where they were.
+    static bool has_same_numbers(const Value& value, const Value& written) {
+        if (value.is_array() && written.is_array()) {
+            if (value.size() != written.size()) return false;
+            for (std::size_t i = 0; i < value.size(); ++i)
+                if (!has_same_numbers(value[i], written[i])) return false;
+            return true;
+        }
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Value* const other = member(written, each.key());
+                if (other != nullptr && !has_same_numbers(*each, *other)) return false;
+            }
+            return true;
+        }
+        if (!written.is_number()) return true;
+        return is_number(value) && number_of(value) == number_of(written);
+    }
+
+    using Tallies = JsonTallies<Value>;
+    static const Value* find_merged(const Value& value, const Tallies& tallies, const std::string& where,
+                                    Way& way) {
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Value* const lost = find_merged(*each, tallies, where + '/' + each.key(), way);
+                if (lost == nullptr) continue;
+                way.push_back({each.key()});
+                return lost;
+            }
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i) {
+                const Value* const lost = find_merged(value[i], tallies, where, way);
+                if (lost == nullptr) continue;
+                way.push_back({{}, i});
+                return lost;
+            }
+        }
+        return is_number(value) && tallies.is_lost(where, value) ? &value : nullptr;
+    }
+
+    static bool is_lost(const Value& value, const Value& written) {
+        if (!written.is_number()) return false;
+        if (value.is_boolean()) return true;
+        if (!value.is_number()) return false;
+        if (value.is_number_integer())
+            return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
+        const double number = as_double(value);
+        if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
+        if (!is_in_64_bits(number)) return true;
+        if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
+        return is_cut(integer_of(integer_from(number)), integer_of(written));
+    }
+};
+
+template <class Value>
+JsonFit<Value>::JsonFit(Value& document) : document_(document) {
+    collect(document);
+}
+
+template <class Value>
+void JsonFit<Value>::collect(Value& value) {
+    if (value.is_structured()) {
+        for (Value& each : value) collect(each);
+    } else if (value.is_number_float()) {
+        const double number = value.template get<double>();
+        if (number <= -1 || number >= 128) wide_.push_back({&value, number});
+    }
+    has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
+}
+
+template <class Value>
+typename JsonComparison<Value>::StandIn stand_in_of(bool is_probe) {
+    return is_probe ? &JsonComparison<Value>::probe_for : &JsonComparison<Value>::nearest_integer;
+}
+
+template <class Value>
+void JsonFit<Value>::put(StandIn stand_in) {
+    const auto made = stand_in_of<Value>(stand_in == StandIn::probe);
+    for (const Wide& each : wide_) *each.place = made(each.number);
+}
+
+template <class Value>
+void JsonFit<Value>::settle(const Value& written, StandIn stand_in) {
+    for (const Wide& each : wide_) *each.place = each.number;
+    JsonComparison<Value>::settle_all(document_, written, stand_in_of<Value>(stand_in == StandIn::probe),
+                                      nullptr);
+}
+
+template <class Value>
+void JsonFit<Value>::demand_kept(const Value& written) const {
+    using Comparison = JsonComparison<Value>;
+    typename Comparison::Way way;
+    const Value* const lost = Comparison::find_lost(document_, written, way);
+    if (lost == nullptr) return;
+    std::string where;
+    for (auto step = way.rbegin(); step != way.rend(); ++step) Comparison::append_step(where, *step);
+    throw JsonMisfit(std::move(where), Comparison::words_for(*lost));
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template class JsonFit<Json>;
+#endif
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -13226,176 +15953,6 @@ Value untagged(const Value& value) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/base/json_writer_impl.hpp ----
-
-// How json_writer.hpp writes JSON, and the texts in it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
-inline std::size_t escape_json_byte(char c, char* out) noexcept {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && c != '"' && c != '\\') {
-        out[0] = c;
-        return 1;
-    }
-    constexpr std::string_view letters = "uuuuuuuubtnufruu";  // of the first sixteen control characters
-    out[0] = '\\';
-    out[1] = byte < letters.size() ? letters[byte] : byte < 0x20 ? 'u' : c;
-    if (out[1] != 'u') return 2;
-    out[2] = out[3] = '0';
-    out[4] = digits[byte >> 4U];
-    out[5] = digits[byte & 15U];
-    return 6;
-}
-
-/// Appends a JSON string. The text must be UTF-8.
-inline void append_json_string(std::string& out, std::string_view text) {
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    const char* special = find_json_special(at, end);
-    if (special == end) {  // most texts: one append, quotes first
-        const std::size_t begin = out.size() + 1;
-        out.append(text.size() + 2, '"');
-        text.copy(out.data() + begin, text.size());
-        return;
-    }
-    out += '"';
-    for (;; special = find_json_special(at, end)) {
-        out.append(at, special);
-        if (special == end) break;
-        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
-        constexpr std::ptrdiff_t most = 64;
-        char escaped[6 * most];
-        std::size_t size = 0;
-        const char* const stop = special + std::min(most, end - special);
-        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
-        out.append(escaped, size);
-    }
-    out += '"';
-}
-
-/// The same for any bytes.
-inline void append_json_text(std::string& out, std::string_view bytes) {
-    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
-    append_json_string(out, replace_invalid_utf8(bytes));
-}
-
-template <class Number>
-void append_json_integer(std::string& out, Number number) {
-    char digits[24];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
-
-/// The shortest text that reads back as the same number, and as one with a fraction: "1.0", "1e+20".
-inline void append_json_float(std::string& out, double number) {
-    if (!std::isfinite(number)) {
-        out.append("null");
-        return;
-    }
-    const double size = std::abs(number);
-    const bool is_plain = number == 0 || (size >= 1e-4 && size < 1e15);
-    char digits[32];
-    const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
-    const std::string_view text(
-        digits,
-        static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number, format).ptr - digits));
-    out.append(text);
-    if (text.find_first_of(".e") == std::string_view::npos) out.append(".0");
-}
-
-/// Each of `items` by `append_one`, with commas in between.
-template <class Items, class AppendOne>
-void append_json_list(std::string& out, const Items& items, AppendOne append_one) {
-    bool is_first = true;
-    for (const auto& item : items) {
-        if (!is_first) out += ',';
-        is_first = false;
-        append_one(item);
-    }
-}
-
-template <class Bytes>
-void append_json_bytes(std::string& out, const Bytes& bytes) {
-    out.append(R"({"bytes":[)");
-    append_json_list(out, bytes, [&](std::uint8_t byte) { append_json_integer(out, unsigned{byte}); });
-    out.append(R"(],"subtype":)");
-    if (bytes.has_subtype()) {
-        append_json_integer(out, std::uint64_t{bytes.subtype()});
-    } else {
-        out.append("null");
-    }
-    out += '}';
-}
-
-template <class Value>
-void append_json_object(std::string& out, const typename Value::object_t& members) {
-    out += '{';
-    append_json_list(out, members, [&](const auto& member) {
-        append_json_text(out, member.first);
-        out += ':';
-        append_json<Value>(out, member.second);
-    });
-    out += '}';
-}
-
-template <class Value>
-void append_json_array(std::string& out, const typename Value::array_t& elements) {
-    out += '[';
-    append_json_list(out, elements, [&](const Value& element) { append_json<Value>(out, element); });
-    out += ']';
-}
-
-}  // namespace detail
-
-template <std::same_as<Json> Value>
-void append_json(std::string& out, const std::type_identity_t<Value>& value) {
-    switch (value.type()) {
-        case Value::value_t::object:
-            return detail::append_json_object<Value>(
-                out, value.template get_ref<const typename Value::object_t&>());
-        case Value::value_t::array:
-            return detail::append_json_array<Value>(out,
-                                                    value.template get_ref<const typename Value::array_t&>());
-        case Value::value_t::string:
-            return detail::append_json_text(out, value.template get_ref<const std::string&>());
-        case Value::value_t::boolean:
-            out.append(value.template get_ref<const typename Value::boolean_t&>() ? "true" : "false");
-            return;
-        case Value::value_t::number_integer:
-            return detail::append_json_integer(
-                out, value.template get_ref<const typename Value::number_integer_t&>());
-        case Value::value_t::number_unsigned:
-            return detail::append_json_integer(
-                out, value.template get_ref<const typename Value::number_unsigned_t&>());
-        case Value::value_t::number_float:
-            return detail::append_json_float(out,
-                                             value.template get_ref<const typename Value::number_float_t&>());
-        case Value::value_t::binary:
-            return detail::append_json_bytes(out, value.get_binary());
-        default:
-            out.append("null");
-    }
-}
-
-template <std::same_as<Json> Value>
-std::string dump_json(const std::type_identity_t<Value>& value) {
-    std::string out;
-    append_json<Value>(out, value);
-    return out;
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template void append_json<Json>(std::string& out, const Json& value);
-template std::string dump_json<Json>(const Json& value);
-#endif
-
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/base/standard_error.hpp ----
 
 // Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
@@ -13743,6 +16300,1094 @@ SAKE_INLINE void PeerAddress::take_v6(const in6_addr& address) noexcept {
     const bool mapped = IN6_IS_ADDR_V4MAPPED(&address) != 0;
     family_ = mapped ? Family::v4 : Family::v6;
     std::memcpy(bytes_.data(), address.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_numbers.hpp ----
+
+// Integers and other numbers where only their shape is known: loaded, stored, and the ends of their range.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The two's complement of an integer of any size, widened to 64 bits.
+struct WideInteger {
+    std::uint64_t bits = 0;
+    bool is_negative = false;
+};
+
+template <class Bits>
+std::uint64_t load_bits(const void* place) noexcept {
+    Bits bits;
+    std::memcpy(&bits, place, sizeof bits);  // the integer may be of any type of this size
+    return bits;
+}
+template <class Bits>
+void store_bits(void* place, std::uint64_t wide) noexcept {
+    const Bits bits = static_cast<Bits>(wide);
+    std::memcpy(place, &bits, sizeof bits);
+}
+
+inline std::uint64_t sign_bit(const IntegerShape& shape) noexcept {
+    return std::uint64_t{1} << (shape.bytes * 8U - 1U);
+}
+
+inline WideInteger load_integer(const IntegerShape& shape, const void* place) noexcept {
+    const std::uint64_t bits = shape.bytes == 8   ? load_bits<std::uint64_t>(place)
+                               : shape.bytes == 4 ? load_bits<std::uint32_t>(place)
+                               : shape.bytes == 2 ? load_bits<std::uint16_t>(place)
+                                                  : load_bits<std::uint8_t>(place);
+    const std::uint64_t sign = sign_bit(shape);
+    if (!shape.is_signed || (bits & sign) == 0) return {bits, false};
+    return {(bits ^ sign) - sign, true};
+}
+
+/// Stores an integer that fits.
+inline void store_integer(const IntegerShape& shape, void* place, WideInteger number) noexcept {
+    if (shape.bytes == 8)
+        store_bits<std::uint64_t>(place, number.bits);
+    else if (shape.bytes == 4)
+        store_bits<std::uint32_t>(place, number.bits);
+    else if (shape.bytes == 2)
+        store_bits<std::uint16_t>(place, number.bits);
+    else
+        store_bits<std::uint8_t>(place, number.bits);
+}
+
+inline std::uint64_t greatest_of(const IntegerShape& shape) noexcept {
+    return shape.is_signed ? sign_bit(shape) - 1 : sign_bit(shape) - 1 + sign_bit(shape);
+}
+inline bool fits(const IntegerShape& shape, WideInteger number) noexcept {
+    if (!number.is_negative) return number.bits <= greatest_of(shape);
+    return shape.is_signed && ~number.bits < sign_bit(shape);
+}
+/// "must be from -128 to 127".
+inline std::string range_in_words(const IntegerShape& shape) {
+    const std::uint64_t greatest = greatest_of(shape);
+    std::string words = "must be from ";
+    words += shape.is_signed ? "-" + std::to_string(greatest + 1) : "0";
+    return words.append(" to ").append(std::to_string(greatest));
+}
+
+/// Whether a double is a whole number that 64 bits hold, and which.
+inline bool is_whole(double number, WideInteger& whole) noexcept {
+    constexpr double two_to_63 = 9223372036854775808.0;
+    // An exact -2^63 is parsed as an integer, so a float was beyond it.
+    if (!(number > -two_to_63 && number < 2 * two_to_63)) return false;
+    whole.is_negative = number < 0;
+    whole.bits = number < 0 ? static_cast<std::uint64_t>(static_cast<std::int64_t>(number))
+                            : static_cast<std::uint64_t>(number);
+    return (number < 0 ? static_cast<double>(static_cast<std::int64_t>(whole.bits))
+                       : static_cast<double>(whole.bits)) == number;
+}
+
+inline double load_number(const NumberShape& shape, const void* place) noexcept {
+    if (shape.bytes == sizeof(float)) return double{as<float>(place)};
+    if (shape.bytes == sizeof(double)) return as<double>(place);
+    return static_cast<double>(as<long double>(place));
+}
+/// Stores a floating-point number. False if it is beyond what the type holds.
+inline bool store_number(const NumberShape& shape, void* place, double number) noexcept {
+    if (shape.bytes == sizeof(float)) {
+        const double most = std::numeric_limits<float>::max();
+        if (number > most || number < -most) return false;
+        as<float>(place) = static_cast<float>(number);
+    } else if (shape.bytes == sizeof(double)) {
+        as<double>(place) = number;
+    } else {
+        as<long double>(place) = number;
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/rules_impl.hpp ----
+
+// How the rules of rules.hpp are checked against an object that was read: ordinary code that follows the
+// table of the type. It reads each text and each list once, apart from `unique`, which sorts.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a member holds, as a rule compares it.
+inline RuleValue load_rule_value(const Shape& shape, const void* value) noexcept {
+    if (shape.kind == ShapeKind::integer) {
+        const WideInteger number = load_integer(to<IntegerShape>(shape), value);
+        if (number.is_negative) return RuleValue(static_cast<std::int64_t>(number.bits));
+        return RuleValue(number.bits);
+    }
+    if (shape.kind == ShapeKind::text) return RuleValue(to<TextShape>(shape).view(value));
+    const auto& number = to<NumberShape>(shape);
+    if (number.bytes == sizeof(float)) return RuleValue(as<float>(value));
+    if (number.bytes == sizeof(double)) return RuleValue(static_cast<long double>(as<double>(value)));
+    return RuleValue(as<long double>(value));
+}
+
+/// Appends a value as it is said to a client: "80", "0.5", "red".
+inline void append_rule_value(std::string& out, const RuleValue& value) {
+    using Type = RuleValue::Type;
+    char digits[32];
+    char* const end = digits + sizeof digits;
+    char* stop = digits;
+    switch (value.type) {
+        case Type::natural:
+            stop = std::to_chars(digits, end, value.natural).ptr;
+            break;
+        case Type::negative:
+            stop = std::to_chars(digits, end, value.negative).ptr;
+            break;
+        case Type::single:
+            stop = std::to_chars(digits, end, value.single).ptr;
+            break;
+        case Type::number:
+            stop = std::to_chars(digits, end, static_cast<double>(value.number)).ptr;
+            break;
+        case Type::text:
+            out.append(value.text);
+            return;
+    }
+    out.append(digits, stop);
+}
+
+/// Characters of UTF-8: the bytes that do not continue one.
+inline std::size_t count_characters(std::string_view text) noexcept {
+    std::size_t count = 0;
+    for (const char c : text) count += std::size_t{(static_cast<unsigned char>(c) & 0xc0U) != 0x80U};
+    return count;
+}
+
+/// "must have 1 to 80 characters, but has 81".
+inline std::string count_in_words(const Rule& rule, std::uint64_t count, std::string_view what) {
+    const std::uint64_t least = rule.values[0].natural;
+    const std::uint64_t most = rule.values[1].natural;
+    std::uint64_t last = most;
+    std::string words = "must have ";
+    if (least == most) {
+        words.append("exactly ");
+    } else if (most == std::numeric_limits<std::size_t>::max()) {
+        words.append("at least ");
+        last = least;
+    } else {
+        words.append(least == 0 ? "at most " : std::to_string(least) + " to ");
+    }
+    words.append(std::to_string(last)).append(" ").append(what);
+    if (last != 1) words += 's';
+    return words.append(", but has ").append(std::to_string(count));
+}
+
+inline const char* format_in_words(Format format) noexcept {
+    switch (format) {
+        case Format::email:
+            return "is not an e-mail address";
+        case Format::uri:
+            return "is not a URI, such as https://example.org/";
+        case Format::uuid:
+            return "is not a UUID";
+        case Format::date:
+            return "is not a date, such as 2026-11-29";
+        case Format::date_time:
+            return "is not a date and time, such as 2026-11-29T12:00:00Z";
+        case Format::ipv4:
+            return "is not an IPv4 address";
+        case Format::ipv6:
+            return "is not an IPv6 address";
+    }
+    return "";
+}
+
+/// The elements of a list as texts that are equal where the elements are.
+template <class Unused>
+class ElementTexts {
+  public:
+    ElementTexts(const ListShape& shape, const void* list) : element_(*shape.element) {
+        elements_.reserve(shape.size(list));
+        shape.each(
+            list, {this, [](void* context, const void* element) { as<ElementTexts>(context).add(element); }});
+        if (element_.kind == ShapeKind::text) return;
+        // Only now, since what is written moves while it grows.
+        std::size_t begin = 0;
+        for (Element& each : elements_) {
+            each.text = std::string_view(written_).substr(begin, each.end - begin);
+            begin = each.end;
+        }
+    }
+
+    /// The first element that is equal to one before it, and that one; two times the size if there is none.
+    std::pair<std::size_t, std::size_t> find_equal() {
+        const std::size_t none = elements_.size();
+        std::pair<std::size_t, std::size_t> found(none, none);
+        std::sort(elements_.begin(), elements_.end(), [](const Element& one, const Element& other) {
+            const int order = one.text.compare(other.text);
+            return order != 0 ? order < 0 : one.index < other.index;
+        });
+        std::size_t first = 0;  // of those that are equal to it
+        for (std::size_t i = 1; i < elements_.size(); ++i) {
+            if (elements_[i].text != elements_[first].text)
+                first = i;
+            else if (elements_[i].index < found.second)
+                found = {elements_[first].index, elements_[i].index};
+        }
+        return found;
+    }
+
+  private:
+    struct Element {
+        std::string_view text;
+        std::size_t end;  // of its text in what is written
+        std::size_t index;
+    };
+
+    void add(const void* element) {
+        const std::size_t index = elements_.size();
+        if (element_.kind == ShapeKind::text) {
+            elements_.push_back({to<TextShape>(element_).view(element), 0, index});
+        } else {
+            append_shape(written_, element_, element);
+            elements_.push_back({{}, written_.size(), index});
+        }
+    }
+
+    const Shape& element_;
+    Array<Element> elements_;
+    std::string written_;
+};
+
+/// One rule on its way through a member.
+template <class Unused>
+class RuleCheck {
+  public:
+    RuleCheck(const Rule& rule, Faults& faults) : rule_(rule), faults_(faults) {}
+
+    void check(const Shape& shape, const void* value, const Place& at) {
+        if (faults_.is_full()) return;
+        if (shape.kind == ShapeKind::optional) {
+            const auto& optional = to<OptionalShape>(shape);
+            const void* const content = optional.find(value);
+            if (content != nullptr) check(*optional.content, content, at);
+        } else if (rule_.kind == RuleKind::items) {
+            check_items(shape, value, at);
+        } else if (rule_.kind == RuleKind::unique) {
+            check_unique(to<ListShape>(shape), value, at);
+        } else if (shape.kind == ShapeKind::list) {
+            check_elements(to<ListShape>(shape), value, at);
+        } else if (shape.kind == ShapeKind::map) {
+            check_elements(to<MapShape>(shape), value, at);
+        } else {
+            check_value(load_rule_value(shape, value), at);
+        }
+    }
+
+  private:
+    /// A list or map while its elements are visited.
+    struct Walk {
+        RuleCheck& check;
+        const Shape& element;
+        const Place& at;
+        std::size_t index = 0;
+    };
+
+    void check_elements(const ListShape& shape, const void* list, const Place& at) {
+        Walk walk{*this, *shape.element, at};
+        shape.each(list, {&walk, [](void* context, const void* element) {
+                              auto& here = as<Walk>(context);
+                              here.check.check(here.element, element, Place{&here.at, {}, here.index++});
+                          }});
+    }
+    void check_elements(const MapShape& shape, const void* map, const Place& at) {
+        Walk walk{*this, *shape.element, at};
+        shape.each(map, {&walk, [](void* context, std::string_view name, const void* element) {
+                             auto& here = as<Walk>(context);
+                             here.check.check(here.element, element, Place{&here.at, name});
+                         }});
+    }
+
+    void check_items(const Shape& shape, const void* value, const Place& at) {
+        const bool is_list = shape.kind == ShapeKind::list;
+        check_count(is_list ? to<ListShape>(shape).size(value) : to<MapShape>(shape).size(value), "items",
+                    "element", at);
+    }
+    void check_count(std::size_t count, const char* code, std::string_view what, const Place& at) {
+        if (count < rule_.values[0].natural || count > rule_.values[1].natural)
+            faults_.add(at, code, count_in_words(rule_, count, what));
+    }
+    void check_unique(const ListShape& shape, const void* list, const Place& at) {
+        const auto [first, second] = ElementTexts<Unused>(shape, list).find_equal();
+        if (first == second) return;
+        faults_.add(at, "unique",
+                    "must not have equal elements, but has them at " + std::to_string(first) + " and " +
+                        std::to_string(second));
+    }
+
+    void check_value(const RuleValue& value, const Place& at) {
+        switch (rule_.kind) {
+            case RuleKind::length:
+                return check_count(count_characters(value.text), "length", "character", at);
+            case RuleKind::range:
+                return check_range(value, at);
+            case RuleKind::one_of:
+                return check_choice(value, at);
+            case RuleKind::format:
+                if (!has_format(value.text, rule_.format))
+                    faults_.add(at, "format", format_in_words(rule_.format));
+                return;
+            default:
+                return;
+        }
+    }
+    void check_range(const RuleValue& value, const Place& at) {
+        const bool reaches_least = is_at_most(rule_.values[0], value);
+        if (reaches_least && is_at_most(value, rule_.values[1])) return;
+        std::string words = reaches_least ? "must be at most " : "must be at least ";
+        append_rule_value(words, rule_.values[reaches_least ? 1 : 0]);
+        faults_.add(at, "range", std::move(words));
+    }
+    void check_choice(const RuleValue& value, const Place& at) {
+        std::string words = "must be one of: ";
+        for (std::size_t i = 0; i < rule_.value_count; ++i) {
+            const RuleValue& choice = rule_.values[i];
+            if (is_at_most(choice, value) && is_at_most(value, choice)) return;
+        }
+        for (std::size_t i = 0; i < rule_.value_count; ++i) {
+            if (i != 0) words.append(", ");
+            append_rule_value(words, rule_.values[i]);
+        }
+        faults_.add(at, "one_of", std::move(words));
+    }
+
+    const Rule& rule_;
+    Faults& faults_;
+};
+
+/// Adds a fault for each rule that a member breaks. `members` are the places of the members, as the shape
+/// locates them. A member that is not sound is skipped: it has a fault already, or was absent. A template, so
+/// that programs without rules do not compile it.
+template <class Unused = void>
+void check_rules(const ObjectShape& shape, const void* const* members, const bool* is_sound,
+                 const Place& object, Faults& faults) {
+    for (std::size_t i = 0; i < shape.rule_count; ++i) {
+        const Rule& rule = shape.rules[i];
+        const MemberShape& member = shape.members[rule.member];
+        const bool is_for_values = rule.kind != RuleKind::defaulted && rule.kind != RuleKind::closed;
+        if (!is_for_values || !is_sound[rule.member]) continue;
+        RuleCheck<Unused>(rule, faults)
+            .check(*member.shape, members[rule.member], Place{&object, member.name()});
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_defaults.hpp ----
+
+// Which members of an object a document may leave out: those that are optional, and those that have a default
+// which is not just the nothing of their type.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
+inline bool is_blank(const Shape& shape, const void* value) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+            return !as<bool>(value);
+        case ShapeKind::integer:
+        case ShapeKind::enumeration:
+            return load_integer(to<IntegerShape>(shape), value).bits == 0;
+        case ShapeKind::number:
+            return load_number(to<NumberShape>(shape), value) == 0;
+        case ShapeKind::text:
+            return to<TextShape>(shape).view(value).empty();
+        case ShapeKind::optional:
+            return to<OptionalShape>(shape).find(value) == nullptr;
+        case ShapeKind::list:
+            return to<ListShape>(shape).fixed_size != 0 || to<ListShape>(shape).size(value) == 0;
+        case ShapeKind::map:
+            return to<MapShape>(shape).size(value) == 0;
+        case ShapeKind::object: {
+            const auto& object = to<ObjectShape>(shape);
+            std::array<const void*, most_aggregate_members> places;
+            object.locate(value, places.data());
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!is_blank(*object.members[i].shape, places[i])) return false;
+            }
+            return true;
+        }
+        default:
+            return true;
+    }
+}
+
+/// Whether a member may be absent from a document. Its value is that of an object which was just made.
+inline bool may_be_absent(const ObjectShape& object, std::size_t index, const void* initial) {
+    const Shape& shape = *object.members[index].shape;
+    if (shape.kind == ShapeKind::optional || shape.kind == ShapeKind::null) return true;
+    return find_rule(object.rules, object.rule_count, index, RuleKind::defaulted) != nullptr ||
+           !is_blank(shape, initial);
+}
+
+/// Whether members that the type does not have are a fault.
+inline bool is_closed(const ObjectShape& object) {
+    return find_rule(object.rules, object.rule_count, 0, RuleKind::closed) != nullptr;
+}
+inline bool has_member(const ObjectShape& object, std::string_view name) {
+    for (std::size_t i = 0; i < object.count; ++i) {
+        if (object.members[i].name() == name) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_reader_impl.hpp ----
+
+// How shape_reader.hpp reads JSON: value by value along the shape.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+SAKE_INLINE std::string names_in_words(const EnumShape& shape) {
+    std::string words = "must be one of: ";
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        if (i != 0) words.append(", ");
+        words.append(shape.values[i].name);
+    }
+    return words;
+}
+inline const Enumerator* find_enumerator(const EnumShape& shape, std::string_view name) {
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        if (shape.values[i].name == name) return &shape.values[i];
+    }
+    return nullptr;
+}
+SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, void* value) {
+    const Enumerator* const found = find_enumerator(shape, name);
+    if (found == nullptr) return false;
+    store_integer(shape, value, {static_cast<std::uint64_t>(found->value), found->value < 0});
+    return true;
+}
+inline std::string format_in_words(const FormattedShape& shape) {
+    return "is not a " + std::string(shape.format) + " that can be held";
+}
+
+/// One value, or what is in it.
+template <class Value>
+class ShapeReader {
+  public:
+    explicit ShapeReader(Faults& faults) : faults_(faults) {}
+
+    void read(Value& json, const Shape& shape, void* value, const Place& at) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return json.is_null() ? void() : refuse_type(json, "null", at);
+            case ShapeKind::boolean:
+                if (!json.is_boolean()) return refuse_type(json, "true or false", at);
+                as<bool>(value) = json.template get_ref<const typename Value::boolean_t&>();
+                return;
+            case ShapeKind::integer:
+                return read_integer(json, to<IntegerShape>(shape), value, at);
+            case ShapeKind::number:
+                return read_number(json, to<NumberShape>(shape), value, at);
+            case ShapeKind::text:
+                if (!json.is_string()) return refuse_type(json, "text", at);
+                return to<TextShape>(shape).assign(value, text_of(json));
+            case ShapeKind::enumeration:
+                return read_enum(json, to<EnumShape>(shape), value, at);
+            case ShapeKind::formatted:
+                if (!json.is_string()) return refuse_type(json, "text", at);
+                if (!to<FormattedShape>(shape).parse(text_of(json), value))
+                    faults_.add(at, "format", format_in_words(to<FormattedShape>(shape)));
+                return;
+            case ShapeKind::optional: {
+                const auto& optional = to<OptionalShape>(shape);
+                if (json.is_null()) return optional.reset(value);
+                return read(json, *optional.content, optional.emplace(value), at);
+            }
+            case ShapeKind::list:
+                return read_list(json, to<ListShape>(shape), value, at);
+            case ShapeKind::map:
+                return read_map(json, to<MapShape>(shape), value, at);
+            case ShapeKind::object:
+                return read_object(json, to<ObjectShape>(shape), value, at);
+            case ShapeKind::variant:
+                return read_variant(json, to<VariantShape>(shape), value, at);
+            case ShapeKind::any:
+                return to<ForeignShape>(shape).read(&json, value);
+            case ShapeKind::foreign:
+                return read_foreign(json, to<ForeignShape>(shape), value, at);
+        }
+    }
+
+  private:
+    static std::string_view text_of(const Value& json) { return json.template get_ref<const std::string&>(); }
+    static const char* kind_of(const Value& json) {
+        switch (json.type()) {
+            case Value::value_t::null:
+                return "null";
+            case Value::value_t::boolean:
+                return "true or false";
+            case Value::value_t::string:
+                return "text";
+            case Value::value_t::array:
+                return "an array";
+            case Value::value_t::object:
+                return "an object";
+            default:
+                return "a number";
+        }
+    }
+    void refuse_type(const Value& json, const char* wanted, const Place& at) {
+        faults_.add(at, "type", std::string("must be ") + wanted + ", but is " + kind_of(json));
+    }
+
+    /// A number as an integer, if it has no fraction and 64 bits hold it.
+    static bool is_integer(const Value& json, WideInteger& number) {
+        if (json.is_number_float())
+            return is_whole(json.template get_ref<const typename Value::number_float_t&>(), number);
+        if (!json.is_number_integer()) return false;
+        if (json.is_number_unsigned()) {
+            number = {json.template get_ref<const typename Value::number_unsigned_t&>(), false};
+        } else {
+            const std::int64_t stored = json.template get_ref<const typename Value::number_integer_t&>();
+            number = {static_cast<std::uint64_t>(stored), stored < 0};
+        }
+        return true;
+    }
+
+    void read_integer(const Value& json, const IntegerShape& shape, void* value, const Place& at) {
+        WideInteger number;
+        if (!json.is_number()) return refuse_type(json, "an integer", at);
+        if (!is_integer(json, number)) {
+            const double written = json.template get<double>();
+            if (written == std::trunc(written)) return faults_.add(at, "range", range_in_words(shape));
+            return faults_.add(at, "type", "must be an integer, but has a fraction");
+        }
+        if (!fits(shape, number)) return faults_.add(at, "range", range_in_words(shape));
+        store_integer(shape, value, number);
+    }
+    void read_number(const Value& json, const NumberShape& shape, void* value, const Place& at) {
+        if (!json.is_number()) return refuse_type(json, "a number", at);
+        if (!store_number(shape, value, json.template get<double>()))
+            faults_.add(at, "range", "is beyond what a float holds");
+    }
+    void read_enum(const Value& json, const EnumShape& shape, void* value, const Place& at) {
+        if (!json.is_string()) return refuse_type(json, "text", at);
+        if (!read_enum_text(text_of(json), shape, value)) faults_.add(at, "one_of", names_in_words(shape));
+    }
+
+    void read_list(Value& json, const ListShape& shape, void* value, const Place& at) {
+        if (!json.is_array()) return refuse_type(json, "an array", at);
+        const std::size_t size = json.size();
+        if (shape.fixed_size != 0 && size != shape.fixed_size) {
+            return faults_.add(at, "items",
+                               "must have " + std::to_string(shape.fixed_size) + " elements, but has " +
+                                   std::to_string(size));
+        }
+        shape.clear(value);
+        for (std::size_t i = 0; i < size && !faults_.is_full(); ++i)
+            read(json[i], *shape.element, shape.slot(value, i), Place{&at, {}, i});
+    }
+    void read_map(Value& json, const MapShape& shape, void* value, const Place& at) {
+        if (!json.is_object()) return refuse_type(json, "an object", at);
+        shape.clear(value);
+        for (auto& [name, element] : members_of(json)) {
+            if (faults_.is_full()) return;
+            read(element, *shape.element, shape.slot(value, name), Place{&at, name});
+        }
+    }
+    void read_object(Value& json, const ObjectShape& shape, void* value, const Place& at) {
+        if (!json.is_object()) return refuse_type(json, "an object", at);
+        std::array<const void*, most_aggregate_members> places;
+        shape.locate(value, places.data());
+        std::array<bool, most_aggregate_members> is_sound{};
+        auto& members = members_of(json);
+        for (std::size_t i = 0; i < shape.count && !faults_.is_full(); ++i) {
+            const MemberShape& member = shape.members[i];
+            const Place here{&at, member.name()};
+            const auto found = members.find(std::string(member.name()));
+            if (found != members.end()) {
+                const std::size_t before = faults_.size();
+                read(found->second, *member.shape, const_cast<void*>(places[i]), here);  // of `value`
+                is_sound[i] = faults_.size() == before;
+            } else if (!may_be_absent(shape, i, places[i])) {
+                faults_.add(here, "missing", "is missing");
+            }
+        }
+        if (is_closed(shape)) {
+            for (const auto& [name, element] : members) {
+                if (!has_member(shape, name)) faults_.add(Place{&at, name}, "unknown", "is not known here");
+            }
+        }
+        check_rules<>(shape, places.data(), is_sound.data(), at, faults_);
+    }
+
+    /// The first alternative that is of this kind; of several objects, the first that has all it needs.
+    void read_variant(Value& json, const VariantShape& shape, void* value, const Place& at) {
+        for (std::size_t i = 0; i < shape.count; ++i) {
+            const Shape& alternative = *shape.alternatives[i];
+            if (!looks_like(json, alternative)) continue;
+            void* const place = shape.emplace(value, i);
+            if (alternative.kind != ShapeKind::formatted) return read(json, alternative, place, at);
+            if (to<FormattedShape>(alternative).parse(text_of(json), place)) return;
+        }
+        faults_.add(at, "type",
+                    std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+    }
+    bool looks_like(Value& json, const Shape& shape) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return json.is_null();
+            case ShapeKind::boolean:
+                return json.is_boolean();
+            case ShapeKind::integer: {
+                WideInteger number;
+                return is_integer(json, number) && fits(to<IntegerShape>(shape), number);
+            }
+            case ShapeKind::number:
+                return json.is_number();
+            case ShapeKind::text:
+            case ShapeKind::formatted:
+                return json.is_string();
+            case ShapeKind::enumeration:
+                return json.is_string() && find_enumerator(to<EnumShape>(shape), text_of(json)) != nullptr;
+            case ShapeKind::optional:
+                return json.is_null() || looks_like(json, *to<OptionalShape>(shape).content);
+            case ShapeKind::list:
+                return json.is_array();
+            case ShapeKind::map:
+                return json.is_object();
+            case ShapeKind::object:
+                return json.is_object() && has_needed(json, to<ObjectShape>(shape));
+            case ShapeKind::variant: {
+                const auto& variant = to<VariantShape>(shape);
+                for (std::size_t i = 0; i < variant.count; ++i) {
+                    if (looks_like(json, *variant.alternatives[i])) return true;
+                }
+                return false;
+            }
+            case ShapeKind::any:
+            case ShapeKind::foreign:
+                break;
+        }
+        return true;
+    }
+    bool has_needed(Value& json, const ObjectShape& shape) {
+        std::array<const void*, most_aggregate_members> places;
+        shape.locate(shape.defaults(), places.data());
+        auto& members = members_of(json);
+        for (std::size_t i = 0; i < shape.count; ++i) {
+            if (!may_be_absent(shape, i, places[i]) &&
+                members.find(std::string(shape.members[i].name())) == members.end())
+                return false;
+        }
+        return true;
+    }
+
+    void read_foreign(Value& json, const ForeignShape& shape, void* value, const Place& at) {
+        try {
+            shape.read(&json, value);
+        } catch (const JsonMisfit& error) {
+            faults_.add(error.where().empty() ? at.pointer() : at.pointer() + '/' + error.where(), "range",
+                        error.what());
+        } catch (const typename Value::exception& error) {
+            const std::string missing = missing_key(error);
+            if (missing.empty())
+                faults_.add(at, "type", plain_message(error));
+            else
+                faults_.add(Place{&at, missing}, "missing", "is missing");
+        }
+    }
+
+    static auto& members_of(Value& json) { return json.template get_ref<typename Value::object_t&>(); }
+
+    Faults& faults_;
+};
+
+template <class Value>
+void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults) {
+    ShapeReader<Value>(faults).read(document, shape, value, at);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template void read_shape<Json>(Json& document, const Shape& shape, void* value, const Place& at,
+                               Faults& faults);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_texts_impl.hpp ----
+
+// How shape_reader.hpp reads the texts of a query or a form.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline bool read_bool_text(std::string_view text, void* value) {
+    const bool is_true = text == "true" || text == "1" || text == "on";  // "on" is what a checkbox sends
+    if (!is_true && text != "false" && text != "0" && text != "off") return false;
+    as<bool>(value) = is_true;
+    return true;
+}
+inline void read_integer_text(std::string_view text, const IntegerShape& shape, void* value, const Place& at,
+                              Faults& faults) {
+    WideInteger number;
+    if (const auto whole = parse_number<std::uint64_t>(text)) {
+        number = {*whole, false};
+    } else if (const auto negative = parse_number<std::int64_t>(text)) {
+        number = {static_cast<std::uint64_t>(*negative), *negative < 0};
+    } else {
+        const bool has_digits =
+            text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string_view::npos;
+        if (!has_digits || text.empty() || text == "-") return faults.add(at, "type", "must be an integer");
+        return faults.add(at, "range", range_in_words(shape));
+    }
+    if (!fits(shape, number)) return faults.add(at, "range", range_in_words(shape));
+    store_integer(shape, value, number);
+}
+
+/// A text as a value of a shape that texts can be.
+inline void read_text(std::string_view text, const Shape& shape, void* value, const Place& at,
+                      Faults& faults) {
+    switch (shape.kind) {
+        case ShapeKind::boolean:
+            if (!read_bool_text(text, value)) faults.add(at, "type", "must be true or false");
+            return;
+        case ShapeKind::integer:
+            return read_integer_text(text, to<IntegerShape>(shape), value, at, faults);
+        case ShapeKind::number: {
+            const auto number = parse_number<double>(text);
+            if (!number) return faults.add(at, "type", "must be a number");
+            if (!store_number(to<NumberShape>(shape), value, *number))
+                faults.add(at, "range", "is beyond what a float holds");
+            return;
+        }
+        case ShapeKind::enumeration:
+            if (!read_enum_text(text, to<EnumShape>(shape), value))
+                faults.add(at, "one_of", names_in_words(to<EnumShape>(shape)));
+            return;
+        case ShapeKind::formatted:
+            if (!to<FormattedShape>(shape).parse(text, value))
+                faults.add(at, "format", format_in_words(to<FormattedShape>(shape)));
+            return;
+        default:
+            to<TextShape>(shape).assign(value, text);
+    }
+}
+
+/// One member of an object, from all texts of its name.
+class TextsReader {
+  public:
+    TextsReader(const Array<NamedText>& texts, Faults& faults) : texts_(texts), faults_(faults) {}
+
+    /// Whether there is something to read, and nothing wrong with it.
+    bool read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
+        const std::size_t before = faults_.size();
+        if (member.shape->kind == ShapeKind::list) {
+            read_list(member.name(), to<ListShape>(*member.shape), value, at);
+            return faults_.size() == before;
+        }
+        const NamedText* const found = find(member.name());
+        // A browser sends an input that was left empty: where it is no text, it counts as absent.
+        if (found == nullptr || (found->text.empty() && !takes_empty(*member.shape))) {
+            // What is not checked, a browser does not send.
+            if (!may_be_absent && member.shape->kind != ShapeKind::boolean)
+                faults_.add(at, "missing", "is missing");
+            return false;
+        }
+        if (member.shape->kind == ShapeKind::optional) {
+            const auto& optional = to<OptionalShape>(*member.shape);
+            read_text(found->text, *optional.content, optional.emplace(value), at, faults_);
+        } else {
+            read_text(found->text, *member.shape, value, at, faults_);
+        }
+        return faults_.size() == before;
+    }
+
+  private:
+    static bool takes_empty(const Shape& shape) {
+        return shape.kind == ShapeKind::text || (shape.kind == ShapeKind::optional &&
+                                                 to<OptionalShape>(shape).content->kind == ShapeKind::text);
+    }
+    [[nodiscard]] const NamedText* find(std::string_view name) const {
+        for (const NamedText& each : texts_) {
+            if (each.name == name) return &each;
+        }
+        return nullptr;
+    }
+    void read_list(std::string_view name, const ListShape& shape, void* value, const Place& at) {
+        std::size_t count = 0;
+        for (const NamedText& each : texts_) count += std::size_t{each.name == name};
+        if (shape.fixed_size != 0 && count != shape.fixed_size) {
+            return faults_.add(at, "items",
+                               "must be there " + std::to_string(shape.fixed_size) + " times, but is there " +
+                                   std::to_string(count) + " times");
+        }
+        if (count != 0) shape.clear(value);
+        std::size_t i = 0;
+        for (const NamedText& each : texts_) {
+            if (each.name != name || faults_.is_full()) continue;
+            read_text(each.text, *shape.element, shape.slot(value, i), Place{&at, {}, i}, faults_);
+            ++i;
+        }
+    }
+
+    const Array<NamedText>& texts_;
+    Faults& faults_;
+};
+
+SAKE_INLINE void read_texts(const Array<NamedText>& texts, const ObjectShape& shape, void* object,
+                            Faults& faults) {
+    const Place whole;
+    TextsReader reader(texts, faults);
+    std::array<const void*, most_aggregate_members> places;
+    std::array<bool, most_aggregate_members> is_sound{};
+    shape.locate(object, places.data());
+    for (std::size_t i = 0; i < shape.count && !faults.is_full(); ++i) {
+        const MemberShape& member = shape.members[i];
+        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
+                                  Place{&whole, member.name()});
+    }
+    if (is_closed(shape)) {
+        for (const NamedText& each : texts) {
+            if (!has_member(shape, each.name))
+                faults.add(Place{&whole, each.name}, "unknown", "is not known here");
+        }
+    }
+    check_rules<>(shape, places.data(), is_sound.data(), whole, faults);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_time_impl.hpp ----
+
+// How shape_time.hpp writes and reads times, whatever their unit.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+// What four digits of a year can say.
+inline constexpr std::int64_t first_written_second = -62'167'219'200;  // 0000-01-01T00:00:00Z
+inline constexpr std::int64_t last_written_second = 253'402'300'799;   // 9999-12-31T23:59:59Z
+
+inline std::size_t fraction_digits(TimeUnit unit) noexcept {
+    std::size_t digits = 0;
+    for (std::int64_t left = unit.per_second; left > 1; left /= 10) ++digits;
+    return digits;
+}
+
+/// The count of a moment in fractions of a second. False if 64 bits do not hold it.
+inline bool count_fractions(Moment moment, std::int64_t per_second, std::int64_t& count) noexcept {
+    using Limits = std::numeric_limits<std::int64_t>;
+    std::int64_t fraction = moment.nanoseconds / (1'000'000'000 / per_second);
+    if (moment.seconds < 0 && fraction > 0) {  // so that both parts have the same sign
+        ++moment.seconds;
+        fraction -= per_second;
+    }
+    if (moment.seconds > Limits::max() / per_second || moment.seconds < Limits::min() / per_second)
+        return false;
+    count = moment.seconds * per_second;
+    if (fraction > 0 ? count > Limits::max() - fraction : count < Limits::min() - fraction) return false;
+    count += fraction;
+    return true;
+}
+
+SAKE_INLINE void append_time(std::string& out, TimeUnit unit, std::int64_t count) {
+    // The seconds before the time, also where it is before 1970.
+    std::int64_t seconds = count / unit.per_second - (count % unit.per_second < 0 ? 1 : 0);
+    std::int64_t fraction = count - seconds * unit.per_second;
+    if (unit.per_second == 1) {
+        seconds = std::clamp(count, first_written_second / unit.seconds, last_written_second / unit.seconds) *
+                  unit.seconds;
+    } else if (seconds < first_written_second) {
+        seconds = first_written_second;
+        fraction = 0;
+    } else if (seconds > last_written_second) {
+        seconds = last_written_second;
+        fraction = unit.per_second - 1;
+    }
+    const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    append_date(out, std::chrono::year_month_day(day));
+    if (unit.seconds == 86400) return;
+    append_time_of_day(out, static_cast<std::uint64_t>((time - day).count()));
+    if (unit.per_second > 1) {
+        out += '.';
+        append_padded(out, static_cast<std::uint64_t>(fraction), fraction_digits(unit));
+    }
+    out += 'Z';
+}
+
+SAKE_INLINE bool parse_time(std::string_view text, TimeUnit unit, std::int64_t& count) noexcept {
+    if (unit.seconds == 86400) {
+        std::chrono::year_month_day date;
+        if (!parse_date(text, date)) return false;
+        count = std::chrono::sys_days(date).time_since_epoch().count();
+        return true;
+    }
+    Moment moment;
+    if (!parse_date_time(text, moment) || moment.is_leap_second || moment.is_finer ||
+        moment.seconds < first_written_second || moment.seconds > last_written_second ||
+        moment.nanoseconds % (1'000'000'000 / unit.per_second) != 0)
+        return false;
+    if (unit.per_second > 1) return count_fractions(moment, unit.per_second, count);
+    count = moment.seconds / unit.seconds;
+    return moment.seconds % unit.seconds == 0;
+}
+
+SAKE_INLINE void append_day(std::string& out, const void* date) {
+    append_date(out, as<std::chrono::year_month_day>(date));
+}
+SAKE_INLINE bool parse_day(std::string_view text, void* date) noexcept {
+    return parse_date(text, as<std::chrono::year_month_day>(date));
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/shape_writer_impl.hpp ----
+
+// How shape_writer.hpp writes each kind of value.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Where the elements of a list or map are written: with a comma before each but the first.
+struct ShapeList {
+    std::string& out;
+    const Shape& element;
+    bool is_first = true;
+
+    void separate() {
+        if (!is_first) out += ',';
+        is_first = false;
+    }
+};
+
+inline void append_integer_shape(std::string& out, const IntegerShape& shape, const void* value) {
+    const WideInteger number = load_integer(shape, value);
+    if (number.is_negative)
+        append_json_integer(out, static_cast<std::int64_t>(number.bits));
+    else
+        append_json_integer(out, number.bits);
+}
+
+inline void append_enum_shape(std::string& out, const EnumShape& shape, const void* value) {
+    const WideInteger number = load_integer(shape, value);
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        if (shape.values[i].value == static_cast<std::int64_t>(number.bits))
+            return append_json_string(out, shape.values[i].name);
+    }
+    throw std::invalid_argument("an enumeration " + std::string(shape.name) + " has the value " +
+                                std::to_string(static_cast<std::int64_t>(number.bits)) +
+                                ", which has no name that Sake finds: it looks from -16 to 255");
+}
+
+inline void append_number_shape(std::string& out, const NumberShape& shape, const void* value) {
+    if (shape.bytes == sizeof(float)) return append_json_float(out, as<float>(value));
+    if (shape.bytes == sizeof(double)) return append_json_float(out, as<double>(value));
+    append_json_float(out, static_cast<double>(as<long double>(value)));
+}
+
+inline void append_list_shape(std::string& out, const ListShape& shape, const void* value) {
+    ShapeList list{out, *shape.element};
+    out += '[';
+    shape.each(value, {&list, [](void* context, const void* element) {
+                           auto& here = as<ShapeList>(context);
+                           here.separate();
+                           append_shape(here.out, here.element, element);
+                       }});
+    out += ']';
+}
+
+inline void append_map_shape(std::string& out, const MapShape& shape, const void* value) {
+    ShapeList list{out, *shape.element};
+    out += '{';
+    shape.each(value, {&list, [](void* context, std::string_view name, const void* element) {
+                           auto& here = as<ShapeList>(context);
+                           here.separate();
+                           append_json_text(here.out, name);
+                           here.out += ':';
+                           append_shape(here.out, here.element, element);
+                       }});
+    out += '}';
+}
+
+inline void append_object_shape(std::string& out, const ObjectShape& shape, const void* value) {
+    std::array<const void*, most_aggregate_members> places;
+    shape.locate(value, places.data());
+    char before = '{';
+    if (shape.count == 0) out += before;
+    for (std::size_t i = 0; i < shape.count; ++i) {
+        out += before;
+        before = ',';
+        out.append(shape.members[i].label);
+        append_shape(out, *shape.members[i].shape, places[i]);
+    }
+    out += '}';
+}
+
+SAKE_INLINE void append_shape(std::string& out, const Shape& shape, const void* value) {
+    switch (shape.kind) {
+        case ShapeKind::null:
+            out.append("null");
+            return;
+        case ShapeKind::boolean:
+            out.append(as<bool>(value) ? "true" : "false");
+            return;
+        case ShapeKind::integer:
+            return append_integer_shape(out, to<IntegerShape>(shape), value);
+        case ShapeKind::number:
+            return append_number_shape(out, to<NumberShape>(shape), value);
+        case ShapeKind::text:
+            return append_json_text(out, to<TextShape>(shape).view(value));
+        case ShapeKind::enumeration:
+            return append_enum_shape(out, to<EnumShape>(shape), value);
+        case ShapeKind::formatted:
+            out += '"';
+            to<FormattedShape>(shape).append(out, value);
+            out += '"';
+            return;
+        case ShapeKind::optional: {
+            const auto& optional = to<OptionalShape>(shape);
+            const void* const content = optional.find(value);
+            if (content != nullptr) return append_shape(out, *optional.content, content);
+            out.append("null");
+            return;
+        }
+        case ShapeKind::list:
+            return append_list_shape(out, to<ListShape>(shape), value);
+        case ShapeKind::map:
+            return append_map_shape(out, to<MapShape>(shape), value);
+        case ShapeKind::object:
+            return append_object_shape(out, to<ObjectShape>(shape), value);
+        case ShapeKind::variant: {
+            const auto& variant = to<VariantShape>(shape);
+            return append_shape(out, *variant.alternatives[variant.index(value)], variant.find(value));
+        }
+        case ShapeKind::any:
+        case ShapeKind::foreign:
+            return to<ForeignShape>(shape).append(out, value);
+    }
 }
 
 }  // namespace detail
@@ -14378,52 +18023,6 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
             if (!is_in_query) return p;
         }
     }
-}
-
-/// 1 to 4 hex digits at the front of `text`; 0 when there is no such group.
-constexpr std::size_t hex_group(std::string_view text) noexcept {
-    std::size_t length = 0;
-    while (length < text.size() && length < 5 && ascii::is(text[length], ascii::hex)) ++length;
-    return length < 5 ? length : 0;
-}
-
-/// dotted quad without leading zeros (RFC 3986 section 3.2.2: IPv4address)
-constexpr bool is_ipv4(std::string_view text) noexcept {
-    for (int part = 0; part < 4; ++part) {
-        const std::size_t length = part < 3 ? text.find('.') : text.size();
-        if (length == std::string_view::npos || length == 0 || length > 3) return false;
-        const auto value = parse_decimal<unsigned>(text.substr(0, length));
-        if (!value || *value > 255 || (length > 1 && text[0] == '0')) return false;
-        text.remove_prefix(part < 3 ? length + 1 : length);
-    }
-    return true;
-}
-
-/// IPv6address without brackets or zone: 8 groups, or fewer with one "::"; the last two may be dotted.
-constexpr bool is_ipv6(std::string_view text) noexcept {
-    int groups = 0;
-    bool gap = text.substr(0, 2) == "::";
-    if (gap) text.remove_prefix(2);
-    while (!text.empty()) {
-        const std::size_t length = hex_group(text);
-        if (length < text.size() && text[length] == '.') {
-            if (!is_ipv4(text)) return false;
-            groups += 2;
-            break;
-        }
-        if (length == 0) return false;
-        ++groups;
-        text.remove_prefix(length);
-        if (text.empty()) break;
-        if (text[0] != ':' || text.size() == 1) return false;
-        text.remove_prefix(1);
-        if (text[0] == ':') {
-            if (gap) return false;
-            gap = true;
-            text.remove_prefix(1);
-        }
-    }
-    return gap ? groups <= 7 : groups == 8;
 }
 
 /// Where the host ends and ":port" may begin, or npos when the host is bad. Names are letters, digits and
@@ -21384,382 +24983,6 @@ inline constexpr CallLimits no_call_limits;
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/json_numbers.hpp ----
-
-// Numbers of JSON documents as things to compare and to count, whatever they are written like. For
-// json_fit.hpp.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// What a number is worth, and what narrower types make of it.
-template <class Value>
-struct JsonNumbers {
-    static constexpr double two_to_63 = 9223372036854775808.0;
-    static double as_double(const Value& number) { return number.template get<double>(); }
-
-    static Value integer_from(double number) {
-        return number < 0 ? Value(static_cast<std::int64_t>(number))
-                          : Value(static_cast<std::uint64_t>(number));
-    }
-    // An exact -2^63 is parsed as an integer, so this float was beyond it.
-    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
-
-    struct Integer {
-        std::uint64_t bits;
-        bool is_negative;
-        auto operator<=>(const Integer&) const = default;
-    };
-    static Integer integer_of(const Value& value) {
-        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
-        const std::int64_t number = value.template get_ref<const std::int64_t&>();
-        return {static_cast<std::uint64_t>(number), number < 0};
-    }
-    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
-    // one that has a fraction or is huge, the integer is only its bits.
-    enum class NumberKind : std::uint8_t { whole, other, boolean };
-    struct Number {
-        Integer integer;
-        NumberKind kind;
-        auto operator<=>(const Number&) const = default;
-    };
-    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
-    static Number number_of(const Value& value) {
-        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
-        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
-        const double number = as_double(value);
-        if (is_in_64_bits(number) && std::trunc(number) == number)
-            return {integer_of(integer_from(number)), NumberKind::whole};
-        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
-        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
-        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
-    }
-    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
-    template <class Test>
-    static bool is_any_cut(Integer whole, const Test& test) {
-        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
-            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
-            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
-            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
-            for (const Integer made :
-                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
-                if (made != whole && test(made)) return true;
-            }
-        }
-        return false;
-    }
-    // nlohmann's comparison takes -1 for the largest unsigned number.
-    static bool is_same(const Value& one, const Value& other) {
-        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
-        return one.type() == other.type() && one == other;
-    }
-};
-
-/// How often each number is among the elements, by the names on the way to it.
-template <class Value>
-class JsonTally {
-    using Numbers = JsonNumbers<Value>;
-    using Number = typename Numbers::Number;
-
-  public:
-    explicit JsonTally(const Value& elements) {
-        add(elements, {});
-        std::sort(numbers_.begin(), numbers_.end());
-    }
-    [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
-        const auto [first, last] =
-            std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
-        return last - first;
-    }
-
-  private:
-    void add(const Value& value, const std::string& where) {
-        if (value.is_object()) {
-            for (auto each = value.begin(); each != value.end(); ++each) add(*each, where + '/' + each.key());
-        } else if (value.is_array()) {
-            for (const Value& each : value) add(each, where);
-        } else if (Numbers::is_number(value)) {
-            numbers_.emplace_back(where, Numbers::number_of(value));
-        }
-    }
-
-    std::vector<std::pair<std::string, Number>> numbers_;
-};
-
-/// The same before a conversion and after it.
-template <class Value>
-struct JsonTallies {
-    using Numbers = JsonNumbers<Value>;
-    using Number = typename Numbers::Number;
-
-    const JsonTally<Value>& before;
-    const JsonTally<Value>& after;
-    bool has_all;  // as many elements as before
-
-    /// Whether a number is gone, and there is what a narrower type makes of it.
-    [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
-        const Number number = Numbers::number_of(value);
-        if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
-        const auto is_new = [&](typename Numbers::Integer made) {
-            const Number other{made, Numbers::NumberKind::whole};
-            return after.count(where, other) > (has_all ? before.count(where, other) : 0);
-        };
-        if (number.kind == Numbers::NumberKind::whole) return Numbers::is_any_cut(number.integer, is_new);
-        if (number.kind == Numbers::NumberKind::boolean) return is_new(number.integer);
-        if (!Numbers::is_in_64_bits(Numbers::as_double(value))) return false;
-        return is_new(Numbers::integer_of(Numbers::integer_from(Numbers::as_double(value))));
-    }
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/json_fit_impl.hpp ----
-
-// How a JsonFit compares a document with what a type made of it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// What of a document is lost in what a type made of it.
-template <class Value>
-class JsonComparison : private JsonNumbers<Value> {
-  public:
-    /// Through a document: the name of a member, or the place in an array. The last step comes first.
-    struct Step {
-        std::string name;
-        std::size_t index = 0;
-    };
-    using Way = std::vector<Step>;
-    /// The same on the way down, with nothing copied.
-    struct Trail {
-        const Trail* outer;
-        const std::string* name;
-        std::size_t index = 0;
-    };
-
-    /// What is converted in place of a wide number. No float holds the probe and the widest integers exactly,
-    /// so that a float is told from a double.
-    using StandIn = Value (*)(double);
-
-    /// Makes the numbers of `value` that go to integers such. Throws JsonMisfit for what does not fit.
-    static void settle_all(Value& value, const Value& written, StandIn stand_in, const Trail* trail) {
-        if (value.is_object()) {
-            for (auto each = value.begin(); each != value.end(); ++each) {
-                const Trail here{trail, &each.key()};
-                const Value* const other = member(written, each.key());
-                if (other != nullptr) settle_all(*each, *other, stand_in, &here);
-            }
-        } else if (value.is_array()) {
-            for (std::size_t i = 0; i < value.size(); ++i) {
-                const Trail here{trail, nullptr, i};
-                // A set makes one of equal elements; they are all of one type.
-                const Value* const other = written.is_array() && !written.empty()
-                                               ? &written[std::min(i, written.size() - 1)]
-                                               : nullptr;
-                if (other != nullptr) settle_all(value[i], *other, stand_in, &here);
-            }
-        } else if (value.is_number_float() && !settle(value, written, stand_in(as_double(value)))) {
-            throw JsonMisfit(text_of(trail), words_for(value));
-        }
-    }
-
-    /// What of the document is lost in `written`, and the way to it; nullptr if nothing.
-    static const Value* find_lost(const Value& value, const Value& written, Way& way) {
-        if (value.is_object() && written.is_object()) return find_lost_member(value, written, way);
-        if (value.is_array() && written.is_array()) return find_lost_element(value, written, way);
-        return is_lost(value, written) ? &value : nullptr;
-    }
-
-    static void append_step(std::string& where, const Step& step) {
-        if (!where.empty()) where += '/';
-        where += step.name.empty() ? std::to_string(step.index) : step.name;
-    }
-    static std::string words_for(const Value& number) {
-        if (number.is_boolean()) return "type must be number, but is boolean";
-        const bool has_fraction =
-            number.is_number_float() && std::trunc(as_double(number)) != as_double(number);
-        return dump_json(number) + (has_fraction ? " is not an integer" : " is out of range");
-    }
-    static Value probe_for(double) { return Value(0.1); }
-    static Value nearest_integer(double number) {
-        return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
-    }
-
-  private:
-    using Numbers = JsonNumbers<Value>;
-    using Numbers::as_double;
-    using Numbers::integer_from;
-    using Numbers::integer_of;
-    using Numbers::is_any_cut;
-    using Numbers::is_in_64_bits;
-    using Numbers::is_number;
-    using Numbers::is_same;
-    using Numbers::number_of;
-    using Numbers::two_to_63;
-    using typename Numbers::Integer;
-
-    static std::string text_of(const Trail* trail) {
-        if (trail == nullptr) return {};
-        std::string where = text_of(trail->outer);
-        append_step(where, {trail->name != nullptr ? *trail->name : std::string(), trail->index});
-        return where;
-    }
-
-    // Makes a number that goes to an integer one. False if it does not fit.
-    static bool settle(Value& number, const Value& written, const Value& stood_in) {
-        const double value = as_double(number);
-        if (value > -1 && value < 128) return true;
-        const bool is_single = written.is_number_float() && as_double(written) != as_double(stood_in);
-        if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
-        if (!written.is_number_integer()) return true;
-        if (!is_in_64_bits(value)) return false;
-        if (is_same(written, stood_in)) return true;  // held by its type, without the fraction
-        if (std::trunc(value) != value) return false;
-        number = integer_from(value);
-        return true;
-    }
-
-    static const Value* member(const Value& value, const std::string& name) {
-        if (!value.is_object()) return nullptr;
-        const auto found = value.find(name);
-        return found == value.end() ? nullptr : &*found;
-    }
-    // Not any other number: the program may have had its reasons.
-    static bool is_cut(Integer whole, Integer written) {
-        return is_any_cut(whole, [&](Integer made) { return made == written; });
-    }
-
-    static const Value* find_lost_member(const Value& value, const Value& written, Way& way) {
-        for (auto each = value.begin(); each != value.end(); ++each) {
-            const auto other = written.find(each.key());
-            if (other == written.end()) continue;
-            const Value* const lost = find_lost(*each, *other, way);
-            if (lost == nullptr) continue;
-            way.push_back({each.key()});
-            return lost;
-        }
-        return nullptr;
-    }
-
-    // A set has another order than its document, and so have the pairs of a map. Equal ones become one.
-    static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
-        if (has_same_numbers(value, written)) return nullptr;
-        const JsonTally<Value> before(value);
-        const JsonTally<Value> after(written);
-        return find_merged(value, Tallies{before, after, value.size() == written.size()}, {}, way);
-    }
-
-    // Whether all numbers that are in both are where they were.
-    static bool has_same_numbers(const Value& value, const Value& written) {
-        if (value.is_array() && written.is_array()) {
-            if (value.size() != written.size()) return false;
-            for (std::size_t i = 0; i < value.size(); ++i)
-                if (!has_same_numbers(value[i], written[i])) return false;
-            return true;
-        }
-        if (value.is_object()) {
-            for (auto each = value.begin(); each != value.end(); ++each) {
-                const Value* const other = member(written, each.key());
-                if (other != nullptr && !has_same_numbers(*each, *other)) return false;
-            }
-            return true;
-        }
-        if (!written.is_number()) return true;
-        return is_number(value) && number_of(value) == number_of(written);
-    }
-
-    using Tallies = JsonTallies<Value>;
-    static const Value* find_merged(const Value& value, const Tallies& tallies, const std::string& where,
-                                    Way& way) {
-        if (value.is_object()) {
-            for (auto each = value.begin(); each != value.end(); ++each) {
-                const Value* const lost = find_merged(*each, tallies, where + '/' + each.key(), way);
-                if (lost == nullptr) continue;
-                way.push_back({each.key()});
-                return lost;
-            }
-        } else if (value.is_array()) {
-            for (std::size_t i = 0; i < value.size(); ++i) {
-                const Value* const lost = find_merged(value[i], tallies, where, way);
-                if (lost == nullptr) continue;
-                way.push_back({{}, i});
-                return lost;
-            }
-        }
-        return is_number(value) && tallies.is_lost(where, value) ? &value : nullptr;
-    }
-
-    static bool is_lost(const Value& value, const Value& written) {
-        if (!written.is_number()) return false;
-        if (value.is_boolean()) return true;
-        if (!value.is_number()) return false;
-        if (value.is_number_integer())
-            return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
-        const double number = as_double(value);
-        if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
-        if (!is_in_64_bits(number)) return true;
-        if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
-        return is_cut(integer_of(integer_from(number)), integer_of(written));
-    }
-};
-
-template <class Value>
-JsonFit<Value>::JsonFit(Value& document) : document_(document) {
-    collect(document);
-}
-
-template <class Value>
-void JsonFit<Value>::collect(Value& value) {
-    if (value.is_structured()) {
-        for (Value& each : value) collect(each);
-    } else if (value.is_number_float()) {
-        const double number = value.template get<double>();
-        if (number <= -1 || number >= 128) wide_.push_back({&value, number});
-    }
-    has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
-}
-
-template <class Value>
-typename JsonComparison<Value>::StandIn stand_in_of(bool is_probe) {
-    return is_probe ? &JsonComparison<Value>::probe_for : &JsonComparison<Value>::nearest_integer;
-}
-
-template <class Value>
-void JsonFit<Value>::put(StandIn stand_in) {
-    const auto made = stand_in_of<Value>(stand_in == StandIn::probe);
-    for (const Wide& each : wide_) *each.place = made(each.number);
-}
-
-template <class Value>
-void JsonFit<Value>::settle(const Value& written, StandIn stand_in) {
-    for (const Wide& each : wide_) *each.place = each.number;
-    JsonComparison<Value>::settle_all(document_, written, stand_in_of<Value>(stand_in == StandIn::probe),
-                                      nullptr);
-}
-
-template <class Value>
-void JsonFit<Value>::demand_kept(const Value& written) const {
-    using Comparison = JsonComparison<Value>;
-    typename Comparison::Way way;
-    const Value* const lost = Comparison::find_lost(document_, written, way);
-    if (lost == nullptr) return;
-    std::string where;
-    for (auto step = way.rbegin(); step != way.rend(); ++step) Comparison::append_step(where, *step);
-    throw JsonMisfit(std::move(where), Comparison::words_for(*lost));
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template class JsonFit<Json>;
-#endif
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/app/problem_impl.hpp ----
 
 // The documents of problem.hpp, and what an HttpError does.
@@ -21780,7 +25003,35 @@ SAKE_INLINE std::string problem_body(int status, std::string_view detail, const 
     if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
+    return body.append(members.errors).append(members.text).append("}");
+}
+
+SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
+    const Fault& first = *faults.begin();
+    std::string detail = std::string(what) + ": ";
+    if (!first.pointer.empty()) detail.append(first.pointer) += ' ';
+    detail.append(first.detail);
+    if (faults.size() > 1) {
+        detail.append(", and ").append(std::to_string(faults.size() - 1)).append(" more: see errors");
+    }
+    HttpError error(422, std::move(detail));
+    std::string& errors = error.extra_.errors;
+    errors.append(R"(,"errors":[)");
+    append_json_list(errors, faults, [&](const Fault& fault) {
+        append_json_text(errors.append(R"({"pointer":)"), fault.pointer);
+        append_json_text(errors.append(R"(,"code":)"), fault.code);
+        append_json_text(errors.append(R"(,"detail":)"), fault.detail);
+        errors += '}';
+    });
+    errors += ']';
+    throw error;
+}
+
+SAKE_INLINE void refuse_member(std::string_view what, std::string_view where, const char* code,
+                               std::string detail) {
+    Faults faults;
+    faults.add(where.empty() ? std::string() : "/" + std::string(where), code, std::move(detail));
+    refuse_faults(faults, what);
 }
 
 }  // namespace detail
@@ -21816,6 +25067,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (given_) all->object = static_cast<const Given&>(*given_).object;
     all->object.update(members);
     detail::ProblemMembers extra;
+    extra.errors = extra_.errors;
     extra.has_type = all->object.contains("type");
     extra.has_title = all->object.contains("title");
     for (auto each = all->object.begin(); each != all->object.end(); ++each) {
@@ -21876,47 +25128,6 @@ inline void require_json_type(std::string_view content_type) {
         iequals(type, "application/json") ||
         (type.size() > suffix.size() && iequals(type.substr(type.size() - suffix.size()), suffix));
     if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
-}
-
-/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
-/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
-/// for first, from the end.
-inline std::string_view without_place(std::string_view text) noexcept {
-    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
-    std::size_t end = 0;
-    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
-        const std::size_t at = text.rfind(words);
-        if (at != std::string_view::npos && at > end) end = at;
-    }
-    if (end == 0) end = text.find(") ");  // the program's own words
-    return end == std::string_view::npos ? text : text.substr(end + 2);
-}
-
-SAKE_INLINE std::string plain_message(const Json::exception& error) {
-    std::string_view text = error.what();
-    const std::size_t end = text.find("] ");
-    if (end != std::string_view::npos) text.remove_prefix(end + 2);
-    text = without_place(text);
-    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
-        if (!text.starts_with(use)) continue;
-        text.remove_prefix(use.size());
-        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
-            .append(text);
-    }
-    return std::string(text);
-}
-
-SAKE_INLINE std::string missing_key(const Json::exception& error) {
-    const std::string text = plain_message(error);
-    constexpr std::string_view before = "key '";
-    constexpr std::string_view after = "' not found";
-    const bool fits =
-        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
-    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
-}
-
-SAKE_INLINE std::string DocumentNames::name(const std::string& where) const {
-    return where.empty() ? std::string(whole) : std::string(member).append(" '").append(where) + "'";
 }
 
 /// The body as JSON, within the limits, if there is memory for it.
@@ -23884,6 +27095,14 @@ SAKE_INLINE std::vector<std::string_view> Context::queries(std::string_view name
     return values;
 }
 
+SAKE_INLINE detail::Array<detail::NamedText> detail::query_texts(Call& call) {
+    Array<NamedText> texts;
+    for (const auto& [name, value] : QueryPairs(call.request.raw_query())) {
+        texts.push_back({decoded_query_value(call.request, name), decoded_query_value(call.request, value)});
+    }
+    return texts;
+}
+
 SAKE_INLINE std::optional<std::string_view> Context::find_param(std::string_view name) {
     if (call_->route == nullptr) return std::nullopt;
     std::string_view rest = call_->route->pattern();
@@ -23968,6 +27187,13 @@ Context& Context::json(const std::type_identity_t<Value>& value) {
     response.set_static_type("application/json");
     response.body.clear();
     append_json<Value>(response.body, value);
+    return *this;
+}
+SAKE_INLINE Context& Context::send_shape(const detail::Shape& shape, const void* value) {
+    detail::Response& response = call_->settable("ctx.json");
+    response.set_static_type("application/json");
+    response.body.clear();
+    detail::append_shape(response.body, shape, value);
     return *this;
 }
 SAKE_INLINE Context& Context::send_moved(std::string&& bytes, std::string_view content_type) {
@@ -24061,6 +27287,1492 @@ template const Json& Context::get<0, Json>(std::string_view key) const;
 template Json& detail::kept_value<Json>(detail::Call& call, std::string_view key);
 #endif
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/listing.hpp ----
+
+// The page that shows what is in a directory: see StaticOptions::listing.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline void append_html(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+}
+
+struct ListedName {
+    std::string name;
+    bool is_directory = false;
+};
+
+/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
+/// only programs that serve files compile it.
+template <class Listed = ListedName>
+std::string listing_page(std::string_view path, Array<Listed> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
+        if (a.is_directory != b.is_directory) return a.is_directory;
+        return a.name < b.name;
+    });
+    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
+    append_html(page, path);
+    page += "</title></head>\n<body>\n<h1>Index of ";
+    append_html(page, path);
+    page += "</h1>\n<ul>\n";
+    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
+    for (const Listed& each : names) {
+        const std::string_view slash = each.is_directory ? "/" : "";
+        page += "<li><a href=\"./";  // so that no name is a scheme
+        append_html(page, http::percent_encode(each.name));
+        page.append(slash).append("\">");
+        append_html(page, each.name);
+        page.append(slash).append("</a></li>\n");
+    }
+    return page += "</ul>\n</body>\n</html>\n";
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_html.hpp ----
+
+// The page of an API's documentation as HTML: a frame, which its script fills. See docs_page_script.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Relative addresses, as the page has them: they hold behind a proxy that takes a prefix away.
+struct DocsLinks {
+    std::string files;    // the folder of the script and the style, with a slash at its end
+    std::string root;     // the root of the engine
+    std::string openapi;  // the document
+};
+
+/// The page is strict about what it loads: its own script and style, and answers of its own origin.
+inline constexpr std::string_view docs_page_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A template, like what calls it: only programs with such a page compile it.
+template <class Links = DocsLinks>
+std::string docs_page(const Links& links, std::string_view title) {
+    std::string page;
+    const auto add = [&page](std::string_view html, std::string_view text) {
+        page += html;
+        append_html(page, text);
+    };
+    const std::string_view shown = title.empty() ? "API documentation" : title;
+    add(R"html(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>)html",
+        shown);
+    add(R"html(</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href=")html",
+        links.files);
+    add(R"html(page.css">
+<script defer src=")html",
+        links.files);
+    add(R"html(page.js"></script>
+</head>
+<body data-root=")html",
+        links.root);
+    add(R"html(" data-openapi=")html", links.openapi);
+    add(R"html(" data-title=")html", title);
+    add(R"html(">
+<main>
+<h1>)html",
+        shown);
+    page += R"html(</h1>
+<noscript><p>This page needs JavaScript. The document that it shows can be read as it is: )html";
+    add(R"html(<a href=")html", links.openapi);
+    page += R"html(">the OpenAPI document</a>.</p></noscript>
+</main>
+</body>
+</html>
+)html";
+    return page;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_operation.hpp ----
+
+// The script of an API's page, third part: what an opened operation shows.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_operation = R"js(
+// ---- an opened operation
+
+// The schema of a parameter or a header, which may be that of its content.
+const schemaOf = (parameter) => parameter.schema ?? objectOf(Object.values(objectOf(parameter.content))[0]).schema ?? {};
+
+// The examples that a parameter or a body has, as pairs of a name and a value.
+const examplesOf = (media) => [["", media.example], ...entriesOf(media.examples).map(([name, each]) => {
+  const example = resolve(each);
+  return [textOf(example.summary) || name, example.value];
+})].filter(([, value]) => value !== undefined);
+
+const indented = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
+const fieldRow = (name, place, field) =>
+  row(textOf(name), schemaOf(field), {...field, place, example: examplesOf(field)[0]?.[1]});
+
+// The bodies of a request or an answer by media type, each with schema and example.
+const contentView = (content, leftOut) => entriesOf(content).map(([type, value]) => {
+  const media = resolve(value);
+  const schema = media.schema ?? media.itemSchema;
+  const given = examplesOf(media);
+  if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
+  return el("div", {class: "content"}, quiet(code(type)), schema !== undefined && schemaView(schema),
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`, () => pre("Example", indented(example)))));
+});
+
+function responseView([status, value]) {
+  const response = resolve(value);
+  const headers = entriesOf(response.headers).map(([name, each]) => fieldRow(name, "header", resolve(each)));
+  return el("div", {class: "response"},
+    el("h5", {}, code(status === "default" ? "any other" : status), " ", response.description),
+    list("fields", headers), contentView(response.content, "writeOnly"));
+}
+
+// The names of the security schemes that an operation asks for; a list for each choice.
+const securityOf = (operation) =>
+  listOf(operation.security ?? api.security).map((choice) => Object.keys(objectOf(choice)));
+
+const block = (title, ...children) => el("div", {class: "block"}, el("h4", {}, title), children);
+
+function operationView(entry) {
+  const {operation, parameters} = entry;
+  const body = resolve(operation.requestBody);
+  const responses = entriesOf(operation.responses);
+  const docs = objectOf(operation.externalDocs);
+  const security = securityOf(operation).map((names) => names.join(" and ") || "nothing").join(", or ");
+  return [
+    operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
+    prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
+    security && quiet(`Authorization: ${security}`),
+    parameters.length > 0 && block("Parameters",
+      list("fields", parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
+    isObject(body.content) && block(`Request body${body.required === true ? "" : " (optional)"}`,
+      prose(body.description), contentView(body.content, "readOnly")),
+    responses.length > 0 && block("Responses", responses.map(responseView)),
+    !entry.isWebhook && block("Try it", tryView(entry)),
+  ];
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_schema.hpp ----
+
+// The script of an API's page, second part: how schemas are shown, and examples made from them.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_schema = R"js(
+// ---- schemas
+
+// The name of a schema that stands in the section "Schemas"; "" for another one.
+function nameOf(schema) {
+  const reference = textOf(objectOf(schema).$ref);
+  const prefix = "#/components/schemas/";
+  return reference.startsWith(prefix) && target(reference) !== undefined ? unescaped(reference.slice(prefix.length)) : "";
+}
+
+// A schema with its references followed, and the parts of its allOf put together.
+function flatten(schema, depth = 0) {
+  const {allOf, ...whole} = resolve(schema);
+  for (const part of depth < 6 ? listOf(allOf) : []) {
+    const added = flatten(part, depth + 1);
+    const properties = {...objectOf(whole.properties), ...objectOf(added.properties)};
+    const required = [...listOf(whole.required), ...listOf(added.required)];
+    Object.assign(whole, {...added, ...whole, properties, required});
+  }
+  return whole;
+}
+
+const choicesOf = (flat) => [...listOf(flat.oneOf), ...listOf(flat.anyOf)];
+
+// The types of a flat schema as a list. What is not said follows from what else is.
+function typesOf(flat) {
+  const types = [flat.type || []].flat().map(textOf);
+  if (flat.nullable === true) types.push("null");
+  if (types.length) return types;
+  if (entriesOf(flat.properties).length || isObject(flat.additionalProperties)) return ["object"];
+  if (isObject(flat.items)) return ["array"];
+  const value = flat.const ?? listOf(flat.enum)[0] ?? null;
+  return value === null ? [] : [typeof value];
+}
+
+// The type in words, with links to the schemas that have a name.
+function typeOf(schema, depth = 0) {
+  const name = nameOf(schema);
+  if (name) return [el("a", {href: `#${encodeURIComponent(`schema/${name}`)}`}, name)];
+  if (schema === false) return ["nothing"];
+  if (depth > 4) return ["..."];
+  const flat = flatten(schema);
+  const words = typesOf(flat).map((type) => {
+    if (type === "array" && flat.items) return ["array of ", typeOf(flat.items, depth + 1)];
+    if (type === "object" && isObject(flat.additionalProperties) && !flat.properties)
+      return ["map of ", typeOf(flat.additionalProperties, depth + 1)];
+    return [type, typeof flat.format === "string" && type !== "null" && ` (${flat.format})`];
+  });
+  if (!words.length) words.push(...choicesOf(flat).map((choice) => typeOf(choice, depth + 1)));
+  return words.length ? words.map((word, index) => [index > 0 && " or ", word]) : ["any value"];
+}
+
+const RULES = {
+  minimum: "at least %", exclusiveMinimum: "more than %", maximum: "at most %", exclusiveMaximum: "less than %",
+  multipleOf: "a multiple of %", minLength: "at least % characters", maxLength: "at most % characters",
+  pattern: "pattern %", minItems: "at least % items", maxItems: "at most % items", uniqueItems: "no item twice",
+  minProperties: "at least % members", maxProperties: "at most % members", const: "always %", enum: "one of %",
+  contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
+};
+
+function rulesView(flat) {
+  const rules = Object.entries(RULES).filter(([key, words]) =>
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
+  return list("rules", rules.map(([key, words]) => {
+    const [before, after] = words.split("%");
+    const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
+      .map((each) => (key === "pattern" ? textOf(each) : JSON.stringify(each)));
+    return el("li", {}, before, after !== undefined && values.map((text, index) => [index > 0 && ", ", code(text)]), after);
+  }));
+}
+
+// A parameter, a header or a member of an object.
+function row(name, schema, facts, path = []) {
+  const flat = flatten(schema);
+  const example = facts.example ?? flat.example ?? listOf(flat.examples)[0];
+  return el("li", {class: "field"},
+    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)), facts.place && span("type", facts.place),
+      facts.required === true ? el("strong", {}, "required") : span("type", "optional"), markOf({...flat, ...facts})),
+    prose(facts.description || flat.description), rulesView(flat),
+    example !== undefined && quiet("Example: ", code(JSON.stringify(example))), nested(schema, path));
+}
+
+function hasMembers(schema, depth = 0) {
+  const flat = flatten(schema);
+  return entriesOf(flat.properties).length > 0 || (depth < 4 &&
+    [flat.items, flat.additionalProperties, ...choicesOf(flat)].some((inner) => isObject(inner) && hasMembers(inner, depth + 1)));
+}
+
+// The members of a schema inside another one. What is deep, or inside itself, is made when it is asked for.
+function nested(schema, path) {
+  if (!hasMembers(schema)) return "";
+  const name = nameOf(schema);
+  if (path.length < 3 && !(name && path.includes(name))) return members(schema, [...path, name]);
+  return expander(`Members${name && ` of ${name}`}`, () => members(schema, [name]));
+}
+
+function members(schema, path) {
+  const flat = flatten(schema);
+  const rows = entriesOf(flat.properties).map(([name, each]) =>
+    row(name, each, {required: listOf(flat.required).includes(name)}, path));
+  if (rows.length && isObject(flat.additionalProperties))
+    rows.push(row("*", flat.additionalProperties, {place: "any other name"}, path));
+  const choices = choicesOf(flat).filter((choice) => hasMembers(choice));
+  return [list("fields", rows),
+    [flat.items, !rows.length && flat.additionalProperties].filter(isObject).map((each) => nested(each, path)),
+    choices.map((choice) => [
+      choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"), nested(choice, path)])];
+}
+
+// A whole schema: its type, its rules and its members.
+const schemaView = (schema, path = []) => [
+  el("p", {class: "type"}, typeOf(path.length && schema !== false ? resolve(schema) : schema)),
+  rulesView(flatten(schema)), hasMembers(schema) && members(schema, [...path, nameOf(schema)])];
+
+// ---- examples
+
+const TEXTS = {
+  "date-time": "2026-01-31T12:00:00Z", date: "2026-01-31", time: "12:00:00Z", email: "name@example.com",
+  uri: "urn:example:1", uuid: "3fa85f64-5717-4562-b3fc-2c963f66afa6", ipv4: "192.0.2.1", ipv6: "2001:db8::1",
+};
+
+function exampleText({format, minLength, maxLength}) {
+  const size = Math.max(Math.min(Math.max(minLength || 0, 4), maxLength ?? 1000, 1000), 0);
+  return own(TEXTS, format) ?? "text".repeat(size).slice(0, size);
+}
+
+function exampleNumber({minimum, exclusiveMinimum, maximum, multipleOf}) {
+  const number = Math.min(Math.max(minimum ?? 1, exclusiveMinimum + 1 || 1, 1), maximum ?? Infinity);
+  return multipleOf > 0 ? Math.ceil(number / multipleOf) * multipleOf : number;
+}
+
+// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, also where the schema is not.
+function exampleOf(schema, leftOut) {
+  let left = 1000;
+  function make(part, inside) {
+    const name = nameOf(part);
+    if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
+    const flat = flatten(part);
+    const within = [...inside, name];
+    const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
+    if (given !== undefined) return given;
+    const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
+    const type = typesOf(flat)[0];
+    if (type === "object") return makeObject(flat, objectOf(choice), within);
+    if (type === "array") {
+      const count = Math.min(Math.max(flat.minItems || 1, 1), 10);
+      return Array.from({length: count}, () => make(flat.items, within)).filter((value) => value !== undefined);
+    }
+    if (type === "boolean") return true;
+    if (type === "string") return exampleText(flat);
+    if (type === "integer" || type === "number") return exampleNumber(flat);
+    return type === undefined && choicesOf(flat).length ? choice : null;
+  }
+  function makeObject(flat, chosen, inside) {
+    const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
+      .map(([name, each]) => [name, make(each, inside)]);
+    if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);
+    return Object.fromEntries([...entriesOf(chosen), ...made].filter(([, value]) => value !== undefined));
+  }
+  return make(schema, []);
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_script.hpp ----
+
+// The script of an API's page, first part: elements, values of the document, and its list of operations.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_script = R"js("use strict";
+
+// ---- elements: what a document says becomes text, never markup
+
+const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(Boolean)
+  .map((child) => (child instanceof Node ? child : textOf(child))));
+
+function el(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== false && value !== undefined) made.setAttribute(key, value);
+  }
+  put(made, children);
+  return made;
+}
+
+const code = (text, className) => el("code", {class: className}, text);
+const span = (className, ...children) => el("span", {class: className}, children);
+const quiet = (...children) => el("p", {class: "quiet"}, children);
+const list = (className, items) => items.length > 0 && el("ul", {class: className}, items);
+const pre = (label, text) => el("pre", {tabindex: "0", "aria-label": label}, text);
+
+let lastId = 0;
+const freshId = () => `part-${++lastId}`;
+
+// A button that shows and hides what `build` makes when it is opened first.
+function disclosure(className, label, build) {
+  const panel = el("div", {id: freshId(), class: "panel", hidden: ""});
+  const button = el("button", {type: "button", class: className, "aria-expanded": "false",
+    "aria-controls": panel.id, click: () => toggle(panel.hidden)}, label);
+  function toggle(open) {
+    if (open && !panel.hasChildNodes()) put(panel, build());
+    panel.hidden = !open;
+    button.setAttribute("aria-expanded", open);
+  }
+  return {button, panel, toggle};
+}
+
+function expander(label, build) {
+  const {button, panel} = disclosure("expander", label, build);
+  return el("div", {}, button, panel);
+}
+
+// Paragraphs, with `code` in them.
+const prose = (text) => textOf(text).split(/\n\s*\n/).filter((part) => part.trim()).map((paragraph) =>
+  el("p", {class: "prose"}, paragraph.split(/`([^`\n]+)`/).map((part, index) =>
+    index % 2 ? code(part) : part)));
+
+// Only an address of the web is a link.
+const outsideLink = (url, text) => /^https?:/i.test(textOf(url))
+  ? el("a", {href: url, rel: "noopener noreferrer"}, text || url) : text;
+
+// ---- values, whatever stands in the document
+
+let api = {};
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const objectOf = (value) => (isObject(value) ? value : {});
+const entriesOf = (value) => Object.entries(objectOf(value));
+const listOf = (value) => (Array.isArray(value) ? value : []);
+const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value ?? "").replace(/^""$/, ""));
+const own = (value, key) => (Object.hasOwn(Object(value), key) ? value[key] : undefined);
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+const unescaped = (key) => decoded(key).replaceAll("~1", "/").replaceAll("~0", "~");
+
+// What "#/components/schemas/Pet" stands for; undefined if it is not in the document.
+const target = (reference) => (/^#\//.test(reference)
+  ? reference.split("/").slice(1).reduce((value, key) => own(value, unescaped(key)), api) : undefined);
+
+// The value with its references followed. What stands beside a reference comes first.
+function resolve(value) {
+  let found = objectOf(value);
+  for (let steps = 0; typeof found.$ref === "string" && steps < 20; ++steps) {
+    const {$ref, ...beside} = found;
+    const there = target($ref);
+    if (there === undefined) return {description: `${$ref} is not in this document.`, ...beside};
+    found = {...objectOf(there), ...beside};
+  }
+  return found;
+}
+
+// ---- the list of operations
+
+const METHODS = ["get", "post", "put", "patch", "delete", "head", "options", "trace", "query"];
+
+const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, value]) => {
+  const item = resolve(value);
+  return METHODS.filter((method) => isObject(item[method])).map((method) => {
+    const operation = item[method];
+    const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
+      .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
+    const tags = listOf(operation.tags).map(textOf).filter(Boolean);
+    return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
+      group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
+      id: textOf(operation.operationId) || `${method}${path}`};
+  });
+});
+
+const openers = new Map();  // from what stands behind "#" in the address to the function that opens it
+
+function openFromAddress() {
+  const open = openers.get(decoded(location.hash.slice(1)));
+  if (open) open();
+}
+
+// A line of a list that opens, also by its id in the address.
+function listItem(id, label, build) {
+  const {button, panel, toggle} = disclosure("line", label, build);
+  button.addEventListener("click", () => history.replaceState(null, "", `#${encodeURIComponent(id)}`));
+  const item = el("li", {class: "item"}, el("h3", {}, button), panel);
+  openers.set(id, () => {
+    toggle(true);
+    item.closest("section").hidden = item.hidden = false;
+    item.scrollIntoView();
+    button.focus({preventScroll: true});
+  });
+  return item;
+}
+
+const markOf = (value) => value.deprecated === true && span("mark", "deprecated");
+
+function operationItem(entry) {
+  const {method, path, operation, id} = entry;
+  const label = [span("method", method), code(path, "path"), span("summary", operation.summary), markOf(operation)];
+  const item = listItem(id, label, () => operationView(entry));
+  const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
+  return {item, words};
+}
+
+// Operations by group, in the order of the document's tags, and a field that filters them.
+function operationList() {
+  const operations = [...operationsOf(api.paths, false), ...operationsOf(api.webhooks, true)];
+  const tags = new Map(listOf(api.tags).map(objectOf).map((tag) => [textOf(tag.name), tag.description]));
+  const groups = [...new Set([...tags.keys(), ...operations.map((entry) => entry.group)])].map((name) => {
+    const items = operations.filter((entry) => entry.group === name).map(operationItem);
+    const section = el("section", {}, el("h2", {}, name), prose(tags.get(name)),
+      list("list", items.map(({item}) => item)));
+    return {section, items};
+  }).filter(({items}) => items.length);
+  const count = el("p", {class: "quiet", role: "status"});
+  const filter = el("input", {id: freshId(), type: "search", input: show, autocomplete: "off"});
+  function show() {
+    const words = filter.value.toLowerCase().split(/\s+/);
+    for (const {section, items} of groups) {
+      for (const each of items) each.item.hidden = !words.every((word) => each.words.includes(word));
+      section.hidden = items.every(({item}) => item.hidden);
+    }
+    const shown = groups.flatMap(({items}) => items).filter(({item}) => !item.hidden).length;
+    count.textContent = `${shown} of ${operations.length} operations`;
+  }
+  show();
+  return [el("div", {class: "filter"}, el("label", {for: filter.id}, "Filter"), filter, count),
+    groups.map(({section}) => section)];
+}
+
+function schemaList() {
+  const schemas = entriesOf(objectOf(api.components).schemas);
+  return schemas.length > 0 && el("section", {}, el("h2", {}, "Schemas"),
+    list("list", schemas.map(([name, schema]) => listItem(`schema/${name}`, code(name, "path"),
+      () => [prose(flatten(schema).description), schemaView(schema, [name])]))));
+}
+
+// ---- the page
+
+function heading() {
+  const {title, openapi} = document.body.dataset;
+  const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
+  document.title = title || textOf(info.title) || document.title;
+  return el("header", {}, el("h1", {}, document.title, " ", span("version", info.version)),
+    prose(info.summary), prose(info.description),
+    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
+      outsideLink(contact.url, contact.name), contact.email));
+}
+
+async function readDocument(address) {
+  const problem = (words) => () => {
+    throw new Error(`The document at ${address} ${words}.`);
+  };
+  const answer = await fetch(address).catch(problem("cannot be fetched: there is no answer"));
+  if (!answer.ok) problem(`cannot be fetched: the answer is ${answer.status}`)();
+  const read = await answer.json().catch(problem("is not JSON"));
+  if (!/^3\./.test(own(read, "openapi"))) problem('is not of OpenAPI 3: its member "openapi" is not 3.x')();
+  return read;
+}
+
+async function start() {
+  const main = document.querySelector("main");
+  try {
+    api = await readDocument(new URL(document.body.dataset.openapi, location.href).href);
+    const shown = el("div", {}, heading(), credentialsView(), operationList(), schemaList());
+    main.replaceChildren(shown);
+    openFromAddress();
+    addEventListener("hashchange", openFromAddress);
+  } catch (error) {
+    put(main, el("p", {class: "problem", role: "alert"}, error.message));
+  }
+}
+
+addEventListener("DOMContentLoaded", start);
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_style.hpp ----
+
+// The style of an API's page: system fonts, one accent colour, light and dark, from 360 pixels on.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_style = R"css(:root {
+  color-scheme: light dark;
+  --back: #fff; --raised: #f5f6f8; --line: #dfe3e8; --edge: #7d8793;
+  --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --bad: #b3261e;
+  --mono: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #14171b; --raised: #1e2228; --line: #333a43; --edge: #7c8794;
+    --text: #e5e8ec; --quiet: #a3adb9; --accent: #8ab6ff; --bad: #ff9d94;
+  }
+}
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+body { margin: 0; background: var(--back); color: var(--text); font: 1rem/1.55 system-ui, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 6rem; overflow-wrap: anywhere; }
+h1 { margin: 0 0 0.75rem; font-size: 1.9rem; line-height: 1.2; }
+h2 { margin: 3rem 0 0.5rem; font-size: 1.3rem; }
+h3, h5 { margin: 0; font-size: 1rem; }
+h4 { margin: 0 0 0.5rem; font-size: 1.1rem; }
+p { margin: 0 0 0.6rem; }
+ul { margin: 0; padding: 0; list-style: none; }
+a { color: var(--accent); text-underline-offset: 0.15em; }
+code, pre, .code { font-family: var(--mono); font-size: 0.875em; }
+pre { margin: 0.5rem 0; padding: 0.75rem 1rem; max-height: 30rem; overflow: auto; white-space: pre-wrap;
+  background: var(--raised); border: 1px solid var(--line); border-radius: 6px; }
+button, input, select, textarea { font: inherit; color: inherit; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+
+.prose { max-width: 46rem; white-space: pre-line; }
+.quiet, .type, .rules, .version { color: var(--quiet); font-size: 0.9rem; font-weight: 400; }
+.problem { color: var(--bad); font-weight: 600; }
+.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem; font-weight: 400; }
+.links, .rules, .head, .filter { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
+.filter { margin-top: 1.75rem; }
+.filter input { flex: 1 1 14rem; max-width: 28rem; }
+.filter p { margin: 0; }
+
+.list { margin-top: 0.75rem; border-top: 1px solid var(--line); }
+.item { border-bottom: 1px solid var(--line); scroll-margin-top: 1rem; }
+.item > .panel { padding: 1rem 0.5rem 2.5rem; }
+.line { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.9rem; position: relative; width: 100%;
+  padding: 0.7rem 2rem 0.7rem 0.5rem; border: 0; background: none; text-align: left; cursor: pointer; }
+.line:hover, .line[aria-expanded="true"] { background: var(--raised); }
+.line::after { content: "\203A"; position: absolute; right: 0.75rem; }
+.line[aria-expanded="true"]::after, .expander[aria-expanded="true"]::before { content: "\2304"; }
+.method { flex: 0 0 4.2rem; color: var(--accent); font: 600 0.82rem var(--mono); }
+.path, .name { font-weight: 600; }
+.summary { color: var(--quiet); font-weight: 400; }
+
+.block { margin-top: 1.75rem; }
+.fields { margin: 0.5rem 0; border-left: 2px solid var(--line); padding-left: 1rem; }
+.head strong { font-size: 0.9rem; }
+.field { padding: 0.4rem 0; }
+.field p, .content p { margin: 0.15rem 0; }
+.response, .content { margin: 0.4rem 0 1rem; }
+.choice { font-size: 0.9rem; font-weight: 600; }
+.expander { display: inline-flex; gap: 0.5rem; min-height: 1.75rem; padding: 0; border: 0; background: none;
+  color: var(--accent); font-size: 0.9rem; cursor: pointer; }
+.expander::before { content: "\203A"; }
+
+form { max-width: 46rem; }
+.control { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.2rem; margin: 0.75rem 0; }
+.control label { font-size: 0.9rem; font-weight: 600; }
+input:not([type="file"]), select, textarea { width: 100%; min-height: 2.5rem; padding: 0.4rem 0.65rem;
+  background: var(--back); border: 1px solid var(--edge); border-radius: 6px; }
+textarea { resize: vertical; }
+input { max-width: 100%; }
+.button { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 6px;
+  background: none; cursor: pointer; }
+.primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
+.answer { margin: 1.25rem 0; }
+@media (max-width: 34rem) {
+  main { padding: 1.5rem 1rem 4rem; }
+  .summary { flex-basis: 100%; }
+}
+)css";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page_try.hpp ----
+
+// The script of an API's page, last part: credentials, requests that are sent from the page, and their
+// answers.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view docs_page_try = R"js(
+// ---- fields
+
+function labelled(label, control, about) {
+  control.id = freshId();
+  return el("div", {class: "control"}, el("label", {for: control.id}, label), control, about && quiet(about));
+}
+
+const input = (type, value) => el("input", {type, value, autocomplete: "off", spellcheck: "false"});
+const editor = (rows, value) => el("textarea", {rows, class: "code", spellcheck: "false"}, value);
+const selection = (choices, value) => el("select", {}, choices.map((choice) =>
+  el("option", choice === value ? {selected: ""} : {}, choice)));
+
+// A control for a value of the schema; of a list there is one value a line.
+function controlFor(schema, isRequired, value) {
+  const flat = flatten(schema);
+  const type = typesOf(flat)[0];
+  if (type === "array") return editor(2, listOf(value).map(textOf).join("\n"));
+  const choices = type === "boolean" ? ["true", "false"] : listOf(flat.enum).map(textOf);
+  return choices.length ? selection(isRequired ? choices : ["", ...choices], textOf(value)) : input("text", textOf(value));
+}
+
+const valuesOf = (control) => (control.type === "file" ? [...control.files]
+  : control.type === "textarea" ? control.value.split("\n") : [control.value]).filter(Boolean);
+
+// ---- credentials: kept in this page alone, until it is left
+
+const credentials = new Map();  // from the name of a scheme to the function that adds them to a request
+
+function credentialControls([name, value]) {
+  const scheme = resolve(value);
+  const [user, secret] = [input("text"), input("password")];
+  const isBasic = scheme.type === "http" && /^basic$/i.test(scheme.scheme);
+  credentials.set(name, (request) => {
+    const utf8 = new TextEncoder().encode(`${user.value}:${secret.value}`);
+    const words = isBasic ? `Basic ${btoa(String.fromCharCode(...utf8))}` : `Bearer ${secret.value}`;
+    if (!secret.value && !user.value) return;
+    if (scheme.type !== "apiKey") request.headers.push(["Authorization", words]);
+    else addParameter(request, scheme, [secret.value]);
+  });
+  const kind = isBasic ? "password" : scheme.type === "apiKey" ? "key" : "bearer token";
+  return [isBasic && labelled(`${name}: user`, user), labelled(`${name}: ${kind}`, secret, scheme.description)];
+}
+
+function credentialsView() {
+  const schemes = entriesOf(objectOf(api.components).securitySchemes);
+  return schemes.length > 0 && expander("Authorization", () => el("form", {submit: (event) => event.preventDefault()},
+    quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
+    schemes.map(credentialControls)));
+}
+
+// ---- a request
+
+// Paths begin at the engine that serves this page, and there at the path of the document's server.
+function addressOf({path, query}) {
+  const root = new URL(document.body.dataset.root, location.href).href.replace(/\/+$/, "");
+  const server = textOf(objectOf(listOf(api.servers)[0]).url).replace(/\/+$/, "");
+  return root + (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/") + (query.size ? `?${query}` : "");
+}
+
+// A parameter without a value is left out. Cookies are the browser's.
+function addParameter(request, parameter, values) {
+  const name = textOf(parameter.name);
+  if (parameter.in === "path")
+    request.path = request.path.replaceAll(`{${name}}`, () => values.map(encodeURIComponent).join(","));
+  else if (parameter.in === "query" && parameter.explode !== false)
+    values.forEach((value) => request.query.append(name, value));
+  else if (parameter.in === "query" && values.length) request.query.append(name, values.join(","));
+  else if (parameter.in === "header" && values.length) request.headers.push([name, values.join(",")]);
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function curlOf({curl, ...request}) {
+  const verb = request.method === "GET" ? "" : request.method === "HEAD" ? "--head " : `-X ${request.method} `;
+  return [`curl ${verb}${quoted(addressOf(request))}`,
+    ...request.headers.map((pair) => `-H ${quoted(pair.join(": "))}`), ...curl].join(" \\\n  ");
+}
+
+// ---- the body of a request
+
+const isText = (type) => !type || /^text\/|json|xml|yaml|javascript|urlencoded/.test(type);
+
+// What is shown to edit a body of this type, and `add`, which puts the body into a request.
+function bodyEditor([type, value]) {
+  const media = resolve(value);
+  const flat = flatten(media.schema);
+  if (/^multipart\/form-data|urlencoded/.test(type) && isObject(flat.properties)) return formEditor(type, flat);
+  const [given] = examplesOf(media);
+  const text = isText(type) ? indented(given ? given[1] : exampleOf(media.schema ?? {}, "readOnly") ?? "") : "";
+  const control = isText(type) ? editor(Math.min(text.split("\n").length + 1, 24), text) : input("file");
+  return {type, view: [labelled(`Body: ${type}`, control)], add(request) {
+    const body = isText(type) ? control.value : control.files[0];
+    if (!body) return;
+    Object.assign(request, {body}).headers.push(["Content-Type", type]);
+    request.curl.push(isText(type) ? `--data-raw ${quoted(body)}` : `--data-binary ${quoted(`@${body.name}`)}`);
+  }};
+}
+
+function formEditor(type, flat) {
+  const isMultipart = type.startsWith("multipart");
+  const fields = Object.entries(flat.properties).map(([name, schema]) => {
+    const isRequired = listOf(flat.required).includes(name);
+    const whole = flatten(schema);
+    const {format, contentMediaType, contentEncoding} = isObject(whole.items) ? flatten(whole.items) : whole;
+    const isFile = format === "binary" || (contentMediaType && !contentEncoding);
+    const control = isFile ? el("input", {type: "file", multiple: isObject(whole.items)})
+      : controlFor(schema, isRequired, isRequired ? exampleOf(schema) : "");
+    return {name, control, view: labelled(`${name}${isRequired ? " (required)" : ""}`, control)};
+  });
+  return {type, view: fields.map(({view}) => view), add(request) {
+    request.body = isMultipart ? new FormData() : new URLSearchParams();
+    for (const [name, each] of fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]))) {
+      request.body.append(name, each);
+      const option = !isMultipart ? "--data-urlencode" : each instanceof File ? "-F" : "--form-string";
+      request.curl.push(`${option} ${quoted(`${name}=${each instanceof File ? `@${each.name}` : each}`)}`);
+    }
+  }};
+}
+
+// ---- an answer
+
+const LIMIT = 256 * 1024;  // of characters that are shown
+
+// JSON with its members one a line. Where the browser can, numbers keep all their digits.
+function prettyJson(text) {
+  try {
+    return indented(JSON.parse(text, (key, value, context) =>
+      (typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value)));
+  } catch {
+    return text;
+  }
+}
+
+// Shows an answer while it comes, since a stream of events may have no end.
+async function showAnswer(answer, time, view) {
+  const type = answer.headers.get("Content-Type");
+  const body = pre("Body", !isText(type) && `(${type} is not shown)`);
+  const status = el("p", {role: "status"}, el("strong", {}, `${answer.status} ${answer.statusText}`), ` in ${time} ms`);
+  put(view, status, pre("Header fields", [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
+  const decoder = new TextDecoder();
+  const reader = (answer.body || new Blob().stream()).getReader();
+  let [text, size] = ["", 0];
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    size += piece.value.length;
+    if (!isText(type) || text.length > LIMIT) continue;
+    text += decoder.decode(piece.value, {stream: true});
+    body.textContent = text;
+  }
+  if (/json/.test(type) && text.length <= LIMIT) body.textContent = prettyJson(text);
+  put(status, `, ${size} bytes`, text.length > LIMIT && "; the rest is not shown");
+  body.hidden = size === 0;
+}
+
+async function send(request, signal, view) {
+  const since = performance.now();
+  try {
+    const answer = await fetch(addressOf(request), {...request, signal});
+    await showAnswer(answer, Math.round(performance.now() - since), view);
+  } catch (error) {
+    put(view, el("p", {class: "problem", role: "alert"}, signal.aborted ? "Stopped." : `The request failed: ${error.message}`));
+  }
+}
+
+// ---- the form of an operation
+
+function parameterField(parameter) {
+  const isRequired = parameter.required === true;
+  const [given] = examplesOf(parameter);
+  const value = given ? given[1] : isRequired ? exampleOf(schemaOf(parameter)) : "";
+  const control = controlFor(schemaOf(parameter), isRequired, value);
+  const label = `${textOf(parameter.name)} (${textOf(parameter.in)}${isRequired ? ", required" : ""})`;
+  return {parameter, control, view: labelled(label, control, control.rows && "One value a line.")};
+}
+
+// The request as a command for a shell. It follows what is typed.
+function commandView(request) {
+  const command = pre("Command");
+  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
+  function update() {
+    command.textContent = curlOf(request());
+    copier.textContent = "Copy";
+  }
+  async function copy() {
+    getSelection().selectAllChildren(command);  // for the reader to copy, where the page may not
+    const isCopied = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
+    copier.textContent = isCopied ? "Copied" : "Selected";
+  }
+  update();
+  for (const event of ["input", "change"]) document.addEventListener(event, update);
+  return [command, copier];
+}
+
+function tryView({method, path, operation, parameters}) {
+  const fields = parameters.filter((each) => each.in !== "cookie").map(parameterField);
+  const content = /^(GET|HEAD)$/.test(method) ? {} : resolve(operation.requestBody).content;
+  const editors = entriesOf(content).map(bodyEditor);
+  const kind = selection(editors.map(({type}) => type));
+  const body = el("div", {});
+  const more = editor(2);
+  const button = el("button", {class: "button primary"}, "Send");
+  const answer = el("div", {class: "answer"});
+  let running = null;
+
+  const showEditor = () => editors.length && body.replaceChildren(...editors[kind.selectedIndex].view);
+  function request() {
+    const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
+    for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
+    for (const name of new Set(securityOf(operation).flat())) credentials.get(name)?.(made);
+    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
+    editors[kind.selectedIndex]?.add(made);
+    return made;
+  }
+  async function submit(event) {
+    event.preventDefault();
+    if (running) return running.abort();
+    running = new AbortController();
+    button.textContent = "Stop";
+    answer.replaceChildren();
+    await send(request(), running.signal, answer);
+    running = null;
+    button.textContent = "Send";
+  }
+
+  showEditor();
+  kind.addEventListener("change", showEditor);
+  return el("form", {submit}, fields.map(({view}) => view), editors.length > 1 && labelled("Content-Type", kind), body,
+    labelled("More header fields", more, "One a line, such as X-Trace: 1"), button, answer,
+    expander("The request as a curl command", () => commandView(request)));
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/file_tree.hpp ----
+
+// Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A file, with what an answer says of it.
+struct FoundFile {
+    using Kind = OpenedFile::Kind;
+
+    Kind kind = Kind::nothing;
+    FileDescriptor descriptor;
+    std::string_view bytes;  // of an embedded file
+    std::uint64_t size = 0;
+    std::string tag;  // of an ETag, without quotes
+    std::optional<std::int64_t> modified;
+    std::uint32_t modified_ns = 0;
+
+    [[nodiscard]] bool is_file() const noexcept { return kind == Kind::file; }
+    /// Whether it was made before the other one was changed.
+    [[nodiscard]] bool is_older_than(const FoundFile& other) const noexcept {
+        if (modified != other.modified) return modified < other.modified;
+        return modified_ns < other.modified_ns;
+    }
+};
+
+/// Numbers into one, so that none of them can be read from it.
+constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t number) noexcept {
+    std::uint64_t z = (sum ^ number) + 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31U);
+}
+
+inline void append_hex(std::string& out, std::uint64_t number) {
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+    out.append(digits, end);
+}
+
+inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
+    std::string tag;
+    append_hex(tag, mixed);
+    tag += '-';
+    append_hex(tag, size);
+    return tag;
+}
+
+/// Of bytes in memory.
+inline std::string tag_of_bytes(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return tag_of(mix(0, hash), bytes.size());
+}
+
+/// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
+/// failed.
+inline FoundFile found_file(OpenedFile opened, std::string_view path) {
+    if (opened.error == EIO) throw_system_error(opened.error, std::string(path));
+    if (opened.error != 0) {
+        throw HttpError(503, "the server has no resources to spare for this request")
+            .header("Retry-After", "1");
+    }
+    FoundFile found;
+    found.kind = opened.kind;
+    found.descriptor = std::move(opened.descriptor);
+    found.size = opened.size;
+    found.modified = opened.modified;
+    found.modified_ns = opened.modified_ns;
+    if (!found.is_file()) return found;
+    const auto seconds = static_cast<std::uint64_t>(opened.modified);
+    found.tag = tag_of(mix(mix(mix(0, opened.inode), seconds), opened.modified_ns), found.size);
+    return found;
+}
+
+// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
+// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
+// f returns false.
+
+class DirectoryTree {
+  public:
+    /// Throws std::system_error that names the path.
+    explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
+
+    [[nodiscard]] FoundFile find(std::string_view path) const {
+        return found_file(directory_.open(path), path);
+    }
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
+        FoundFile found = find(path);
+        if (found.kind != FoundFile::Kind::directory) return;
+        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
+        if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
+    }
+
+  private:
+    Directory directory_;
+};
+
+class EmbeddedTree {
+  public:
+    explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
+        for (const EmbeddedFile& each : files_.files()) {
+            tags_.push_back(tag_of_bytes(each.bytes));
+        }
+    }
+
+    [[nodiscard]] FoundFile find(std::string_view path) const {
+        FoundFile found;
+        const std::size_t place = place_of(path);
+        if (place < files_.files().size() && files_.files()[place].name == path) {
+            found.kind = FoundFile::Kind::file;
+            found.bytes = files_.files()[place].bytes;
+            found.size = found.bytes.size();
+            found.tag = tags_[place];
+        } else if (path.empty() || is_in(folder(path), place_of(folder(path)))) {
+            found.kind = FoundFile::Kind::directory;
+        }
+        return found;
+    }
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
+        const std::string inside = path.empty() ? "" : folder(path);
+        std::string_view before;
+        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
+            const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
+            const std::size_t slash = rest.find('/');
+            const std::string_view name = rest.substr(0, slash);
+            if (name == before) continue;
+            before = name;
+            if (!f(name, slash != std::string_view::npos)) return;
+        }
+    }
+
+  private:
+    static std::string folder(std::string_view path) { return std::string(path) + "/"; }
+    /// Of the first that is not before it.
+    [[nodiscard]] std::size_t place_of(std::string_view name) const noexcept {
+        const auto& files = files_.files();
+        const auto found =
+            std::lower_bound(files.begin(), files.end(), name,
+                             [](const EmbeddedFile& a, std::string_view b) { return a.name < b; });
+        return static_cast<std::size_t>(found - files.begin());
+    }
+    [[nodiscard]] bool is_in(std::string_view folder, std::size_t place) const noexcept {
+        if (place >= files_.files().size()) return false;
+        return std::string_view(files_.files()[place].name).substr(0, folder.size()) == folder;
+    }
+
+    EmbeddedFiles files_;
+    Array<std::string> tags_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/file_answer.hpp ----
+
+// An answer whose body is a file: conditions, ranges, and the fields that say what it is. Context::file and
+// Context::attachment are here. What makes it is reached only from templates: see task.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The value of a field that is a list: if the field is there more than once, all of them.
+inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
+    std::optional<std::string_view> first;
+    std::string all;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        const std::string_view value = field.value.of(request.base);
+        if (!first) {
+            first = value;
+            continue;
+        }
+        if (all.empty()) all = *first;
+        all.append(", ").append(value);
+    }
+    return all.empty() ? first : request.keep(std::move(all));
+}
+/// The value of a field that may be there once. Twice, it says nothing.
+inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
+    std::optional<std::string_view> found;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        if (found) return std::nullopt;
+        found = field.value.of(request.base);
+    }
+    return found;
+}
+
+inline Conditions conditions_of(Request& request) {
+    Conditions conditions;
+    conditions.if_match = list_field(request, "If-Match");
+    conditions.if_none_match = list_field(request, "If-None-Match");
+    conditions.if_modified_since = single_field(request, "If-Modified-Since");
+    conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
+    return conditions;
+}
+
+/// The field Range, where it counts.
+inline std::optional<std::string_view> range_of(const Request& request) {
+    if (request.known_method != Method::get) return std::nullopt;
+    return single_field(request, "Range");
+}
+
+/// Media type by the extension of a name; a name without one has none.
+inline std::string_view type_of_file(std::string_view path) noexcept {
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    return http::mime_type(name.find('.') == std::string_view::npos ? std::string_view() : name);
+}
+
+[[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
+
+/// Makes one answer.
+class FileAnswer {
+  public:
+    /// The type is what the answer says unless Content-Type is set already.
+    FileAnswer(Call& call, FoundFile file, std::string_view type)
+        : call_(call),
+          response_(call.response),
+          file_(std::move(file)),
+          type_(response_.headers.get("Content-Type").value_or(type)) {
+        if (file_.modified) modified_ = std::min<std::int64_t>(*file_.modified, now_);
+    }
+
+    /// What a client may compare. The clock is that of the system, as the file's is.
+    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
+        return {tag, modified_, now_};
+    }
+
+    /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
+    /// method, and any other status than 200, is sent the whole file.
+    void make() {
+        const Method method = call_.request.known_method;
+        if (response_.status != 200 || (method != Method::get && method != Method::head)) return send_whole();
+        if (!response_.headers.contains("ETag")) response_.headers.set("ETag", "\"" + file_.tag + "\"");
+        const std::string tag(response_.headers.get("ETag").value());
+        const Conditions conditions = conditions_of(call_.request);
+        const Validators present = validators(tag);
+        const Conditions::Verdict verdict = conditions.verdict(method, present);
+        if (verdict == Conditions::Verdict::failed) {
+            throw HttpError(412, "the file is not what the request's condition says");
+        }
+        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
+        if (modified_) {
+            char date[29];
+            http::format_http_date(*modified_, date);
+            response_.headers.set("Last-Modified", {date, sizeof date});
+        }
+        response_.headers.set("Accept-Ranges", "bytes");
+        const auto field = range_of(call_.request);
+        if (!field || !conditions.allows_range(present)) return send_whole();
+        const RangeRequest asked = RangeRequest::parse(*field, file_.size);
+        if (asked.kind() == RangeRequest::Kind::whole) return send_whole();
+        if (asked.kind() == RangeRequest::Kind::none) {
+            throw HttpError(416, "the file has no bytes in this range")
+                .header("Content-Range", unsatisfied_range(file_.size));
+        }
+        send_ranges(asked);
+    }
+
+  private:
+    // As much as the server copies behind a head.
+    static constexpr std::uint64_t worth_reading = 16 * 1024;
+    static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
+
+    void say_not_modified() {
+        response_.status = 304;
+        response_.headers.remove("Content-Type");
+        response_.headers.remove("Content-Encoding");
+        response_.headers.remove("Content-Disposition");
+        response_.body.clear();
+        response_.set_static_type({});
+    }
+
+    void send_whole() { send_one(0, file_.size); }
+
+    void send_ranges(const RangeRequest& asked) {
+        response_.status = 206;
+        if (asked.ranges().size() == 1) {
+            const ByteRange& range = asked.ranges()[0];
+            response_.headers.set("Content-Range", content_range(range, file_.size));
+            return send_one(range.first, range.size());
+        }
+        const std::string boundary = make_boundary();
+        const MultipartRanges texts{boundary, type_, file_.size};
+        OwningPtr<FileBody> body(new FileBody);
+        body->type = texts.content_type();
+        for (const ByteRange& range : asked.ranges()) {
+            add_text(*body, texts.before(range, body->pieces.empty()));
+            add_range(*body, range.first, range.size());
+        }
+        own_file(*body);
+        add_text(*body, texts.end());
+        response_.headers.remove("Content-Type");
+        response_.set_file(std::move(body));
+    }
+
+    void send_one(std::uint64_t first, std::uint64_t size) {
+        const bool is_head = call_.request.known_method == Method::head;
+        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
+        OwningPtr<FileBody> body(new FileBody);
+        body->type = type_;
+        if (is_head) {
+            body->length = size;
+        } else {
+            if (file_.descriptor && size >= worth_reading_ahead) {
+                sys::read_in_order(file_.descriptor.get(), first);
+            }
+            add_range(*body, first, size);
+            own_file(*body);
+        }
+        response_.set_file(std::move(body));
+    }
+
+    /// A small file leaves in one piece with its head.
+    void send_read(std::uint64_t first, std::size_t size) {
+        std::string& text = response_.body;
+        if (file_.descriptor) {
+            text.resize(size);
+            for (std::size_t done = 0; done < size;) {
+                const SysResult read =
+                    sys::read_at(file_.descriptor.get(), text.data() + done, size - done, first + done);
+                if (!read.ok()) throw_system_error(read.error, "a file could not be read");
+                if (read.value == 0) throw std::runtime_error("a file became shorter while it was read");
+                done += static_cast<std::size_t>(read.value);
+            }
+        } else {
+            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
+        }
+        response_.set_type(type_);
+    }
+
+    static void add_text(FileBody& body, std::string text) {
+        body.length += text.size();
+        body.pieces.push_back({std::move(text), {}, {}});
+    }
+    void add_range(FileBody& body, std::uint64_t first, std::uint64_t size) const {
+        BodyPiece piece;
+        if (file_.descriptor) {
+            piece.range.offset = first;
+            piece.range.length = size;
+            piece.range.borrowed = file_.descriptor.get();
+        } else {
+            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
+        }
+        body.pieces.push_back(std::move(piece));
+        body.length += size;
+    }
+    /// The last range closes the file, when all are sent.
+    void own_file(FileBody& body) noexcept { body.pieces.back().range.file = std::move(file_.descriptor); }
+
+    /// Nobody can know it beforehand, so that no file holds it.
+    static std::string make_boundary() {
+        std::array<std::uint64_t, 2> random;
+        const SysResult made = sys::random_bytes(random.data(), sizeof random);
+        if (!made.ok()) throw_system_error(made.error, "getentropy");
+        std::string boundary = "sake-";
+        for (const std::uint64_t each : random) append_hex(boundary, each);
+        return boundary;
+    }
+
+    Call& call_;
+    Response& response_;
+    FoundFile file_;
+    std::string type_;
+    std::int64_t now_ = std::int64_t{std::time(nullptr)};
+    std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
+};
+
+/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
+[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
+    call.place.errors->report(call, LogLevel::warning,
+                              "'" + path + "' is not there, is not a regular file, or may not be read",
+                              ": no file to send");
+    throw_nothing_here();
+}
+
+/// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
+inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
+    if (!found.is_file()) throw_no_file(call, path);
+    FileAnswer answer(call, std::move(found), type);
+    answer.make();
+}
+
+/// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
+inline void name_file(Call& call, std::string path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    if (path.empty()) throw_nothing_here();
+    OwningPtr<FileBody> named(new FileBody);
+    named->path = std::move(path);
+    named->type = type;
+    call.response.set_file(std::move(named));
+}
+
+inline void open_named_file(Call& call) {
+    const FileBody& named = *call.response.file();
+    const std::string path = named.path;
+    const std::string type = named.type;
+    answer_with_path(call, path, type);
+}
+
+inline void send_path(Call& call, std::string path, std::string_view type) {
+    if (call.place.in_worker_pool) return name_file(call, std::move(path), type);
+    answer_with_path(call, path, type);
+}
+
+}  // namespace detail
+
+template <class Unused>
+Context& Context::send_file(std::string path) {
+    static_cast<void>(call_->settable("ctx.file"));
+    const std::string_view type = detail::type_of_file(path);
+    detail::send_path(*call_, std::move(path), type);
+    return *this;
+}
+
+template <class Unused>
+Context& Context::send_attachment(std::string path, std::string_view download_name) {
+    const std::string name(download_name.empty() ? std::string_view(path).substr(path.rfind('/') + 1)
+                                                 : download_name);
+    detail::Response& response = call_->settable("ctx.attachment");
+    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
+    const std::string_view type = detail::type_of_file(name);
+    detail::send_path(*call_, std::move(path), type);
+    return *this;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Context& Context::send_file<void>(std::string path);
+template Context& Context::send_attachment<void>(std::string path, std::string_view download_name);
+#endif
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/docs_page.hpp ----
+
+// Engine::docs: how the page of an API's documentation, its script and its style are served.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler of one of the texts. Clients keep it, and ask each time whether it is still the same.
+template <class Answer = FileAnswer>
+class DocsText {
+  public:
+    static Handler handler(std::string text, std::string_view type) {
+        return Handler(ServerHandler{new DocsText(std::move(text), type), &serve, nullptr, &destroy});
+    }
+
+  private:
+    DocsText(std::string text, std::string_view type)
+        : text_(std::move(text)), tag_(tag_of_bytes(text_)), type_(type) {}
+
+    static void destroy(void* self) noexcept { delete static_cast<DocsText*>(self); }
+    static void serve(void* self, Call& call) {
+        const auto& text = *static_cast<const DocsText*>(self);
+        http::Headers& headers = call.response.headers;
+        if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+        headers.set("Content-Security-Policy", docs_page_policy);
+        headers.set("X-Content-Type-Options", "nosniff");
+        FoundFile found;
+        found.kind = FoundFile::Kind::file;
+        found.bytes = text.text_;
+        found.size = text.text_.size();
+        found.tag = text.tag_;
+        Answer(call, std::move(found), text.type_).make();
+    }
+
+    std::string text_;
+    std::string tag_;
+    std::string_view type_;
+};
+
+/// The links of the page at a path. A browser takes them from the last slash of that path on.
+template <class Links = DocsLinks>
+Links docs_links(std::string_view path, std::string_view openapi) {
+    const std::size_t folder = path.rfind('/') + 1;
+    Links links;
+    links.files = "./";
+    if (folder < path.size()) links.files.append(path.substr(folder)).append("/");
+    links.root = "./";
+    for (auto slashes = std::count(path.begin(), path.end(), '/'); slashes > 1; --slashes)
+        links.root += "../";
+    links.openapi = links.root + std::string(openapi.substr(1));
+    return links;
+}
+
+/// Throws std::invalid_argument for what could not work.
+inline void check_docs(const std::string& path, const DocsOptions& options) {
+    if (is_param(std::string_view(path).substr(path.rfind('/') + 1))) {
+        throw std::invalid_argument("docs: the path '" + path +
+                                    "' ends with a parameter: end it with a name");
+    }
+    if (!options.openapi.starts_with('/')) {
+        throw std::invalid_argument("docs: openapi must be a path of the engine, not '" + options.openapi +
+                                    "': write it as '/openapi.json'");
+    }
+}
+
+template <class Unused>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options) {
+    std::string base(pattern.text);
+    if (!base.empty() && base.back() == '/') base.pop_back();
+    const std::string path = scope.prefix + base;
+    check_docs(path, options);
+    const auto place = [&](const std::string& text) {
+        return PatternInfo{text, pattern.params, pattern.file, pattern.line};
+    };
+    const auto page_at = [&](const std::string& address) {
+        return DocsText<>::handler(docs_page(docs_links(address, options.openapi), options.title),
+                                   "text/html; charset=utf-8");
+    };
+    const auto add = [&](const std::string& text, Handler handler) -> Route& {
+        RouteEntry& entry = table.add(scope, "GET", place(text), std::move(handler));
+        entry.handler_reads_body = false;
+        return entry.route;
+    };
+    Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
+    if (!path.empty()) table.add_yielding(scope, "GET", place(base + "/"), page_at(path + "/"));
+    std::string script;
+    for (const std::string_view part :
+         {docs_page_script, docs_page_schema, docs_page_operation, docs_page_try})
+        script += part;
+    add(base + "/page.js", DocsText<>::handler(std::move(script), "text/javascript; charset=utf-8"));
+    add(base + "/page.css", DocsText<>::handler(std::string(docs_page_style), "text/css; charset=utf-8"));
+    return page;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_docs<void>(RouteTable& table, Scope& scope, const PatternInfo& pattern,
+                               DocsOptions options);
+#endif
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -24421,445 +29133,6 @@ class Fallback {
 };
 
 }  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/file_tree.hpp ----
-
-// Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// A file, with what an answer says of it.
-struct FoundFile {
-    using Kind = OpenedFile::Kind;
-
-    Kind kind = Kind::nothing;
-    FileDescriptor descriptor;
-    std::string_view bytes;  // of an embedded file
-    std::uint64_t size = 0;
-    std::string tag;  // of an ETag, without quotes
-    std::optional<std::int64_t> modified;
-    std::uint32_t modified_ns = 0;
-
-    [[nodiscard]] bool is_file() const noexcept { return kind == Kind::file; }
-    /// Whether it was made before the other one was changed.
-    [[nodiscard]] bool is_older_than(const FoundFile& other) const noexcept {
-        if (modified != other.modified) return modified < other.modified;
-        return modified_ns < other.modified_ns;
-    }
-};
-
-/// Numbers into one, so that none of them can be read from it.
-constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t number) noexcept {
-    std::uint64_t z = (sum ^ number) + 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31U);
-}
-
-inline void append_hex(std::string& out, std::uint64_t number) {
-    char digits[16];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
-    out.append(digits, end);
-}
-
-inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
-    std::string tag;
-    append_hex(tag, mixed);
-    tag += '-';
-    append_hex(tag, size);
-    return tag;
-}
-
-/// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
-/// failed.
-inline FoundFile found_file(OpenedFile opened, std::string_view path) {
-    if (opened.error == EIO) throw_system_error(opened.error, std::string(path));
-    if (opened.error != 0) {
-        throw HttpError(503, "the server has no resources to spare for this request")
-            .header("Retry-After", "1");
-    }
-    FoundFile found;
-    found.kind = opened.kind;
-    found.descriptor = std::move(opened.descriptor);
-    found.size = opened.size;
-    found.modified = opened.modified;
-    found.modified_ns = opened.modified_ns;
-    if (!found.is_file()) return found;
-    const auto seconds = static_cast<std::uint64_t>(opened.modified);
-    found.tag = tag_of(mix(mix(mix(0, opened.inode), seconds), opened.modified_ns), found.size);
-    return found;
-}
-
-// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
-// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
-// f returns false.
-
-class DirectoryTree {
-  public:
-    /// Throws std::system_error that names the path.
-    explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
-
-    [[nodiscard]] FoundFile find(std::string_view path) const {
-        return found_file(directory_.open(path), path);
-    }
-    template <class F>
-    void for_each_name(std::string_view path, F f) const {
-        FoundFile found = find(path);
-        if (found.kind != FoundFile::Kind::directory) return;
-        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
-        if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
-    }
-
-  private:
-    Directory directory_;
-};
-
-class EmbeddedTree {
-  public:
-    explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
-        for (const EmbeddedFile& each : files_.files()) {
-            std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-            for (const char c : each.bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-            tags_.push_back(tag_of(mix(0, hash), each.bytes.size()));
-        }
-    }
-
-    [[nodiscard]] FoundFile find(std::string_view path) const {
-        FoundFile found;
-        const std::size_t place = place_of(path);
-        if (place < files_.files().size() && files_.files()[place].name == path) {
-            found.kind = FoundFile::Kind::file;
-            found.bytes = files_.files()[place].bytes;
-            found.size = found.bytes.size();
-            found.tag = tags_[place];
-        } else if (path.empty() || is_in(folder(path), place_of(folder(path)))) {
-            found.kind = FoundFile::Kind::directory;
-        }
-        return found;
-    }
-    template <class F>
-    void for_each_name(std::string_view path, F f) const {
-        const std::string inside = path.empty() ? "" : folder(path);
-        std::string_view before;
-        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
-            const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
-            const std::size_t slash = rest.find('/');
-            const std::string_view name = rest.substr(0, slash);
-            if (name == before) continue;
-            before = name;
-            if (!f(name, slash != std::string_view::npos)) return;
-        }
-    }
-
-  private:
-    static std::string folder(std::string_view path) { return std::string(path) + "/"; }
-    /// Of the first that is not before it.
-    [[nodiscard]] std::size_t place_of(std::string_view name) const noexcept {
-        const auto& files = files_.files();
-        const auto found =
-            std::lower_bound(files.begin(), files.end(), name,
-                             [](const EmbeddedFile& a, std::string_view b) { return a.name < b; });
-        return static_cast<std::size_t>(found - files.begin());
-    }
-    [[nodiscard]] bool is_in(std::string_view folder, std::size_t place) const noexcept {
-        if (place >= files_.files().size()) return false;
-        return std::string_view(files_.files()[place].name).substr(0, folder.size()) == folder;
-    }
-
-    EmbeddedFiles files_;
-    Array<std::string> tags_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/file_answer.hpp ----
-
-// An answer whose body is a file: conditions, ranges, and the fields that say what it is. Context::file and
-// Context::attachment are here. What makes it is reached only from templates: see task.hpp.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The value of a field that is a list: if the field is there more than once, all of them.
-inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
-    std::optional<std::string_view> first;
-    std::string all;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        const std::string_view value = field.value.of(request.base);
-        if (!first) {
-            first = value;
-            continue;
-        }
-        if (all.empty()) all = *first;
-        all.append(", ").append(value);
-    }
-    return all.empty() ? first : request.keep(std::move(all));
-}
-/// The value of a field that may be there once. Twice, it says nothing.
-inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
-    std::optional<std::string_view> found;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        if (found) return std::nullopt;
-        found = field.value.of(request.base);
-    }
-    return found;
-}
-
-inline Conditions conditions_of(Request& request) {
-    Conditions conditions;
-    conditions.if_match = list_field(request, "If-Match");
-    conditions.if_none_match = list_field(request, "If-None-Match");
-    conditions.if_modified_since = single_field(request, "If-Modified-Since");
-    conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
-    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
-    return conditions;
-}
-
-/// The field Range, where it counts.
-inline std::optional<std::string_view> range_of(const Request& request) {
-    if (request.known_method != Method::get) return std::nullopt;
-    return single_field(request, "Range");
-}
-
-/// Media type by the extension of a name; a name without one has none.
-inline std::string_view type_of_file(std::string_view path) noexcept {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    return http::mime_type(name.find('.') == std::string_view::npos ? std::string_view() : name);
-}
-
-[[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
-
-/// Makes one answer.
-class FileAnswer {
-  public:
-    /// The type is what the answer says unless Content-Type is set already.
-    FileAnswer(Call& call, FoundFile file, std::string_view type)
-        : call_(call),
-          response_(call.response),
-          file_(std::move(file)),
-          type_(response_.headers.get("Content-Type").value_or(type)) {
-        if (file_.modified) modified_ = std::min<std::int64_t>(*file_.modified, now_);
-    }
-
-    /// What a client may compare. The clock is that of the system, as the file's is.
-    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
-        return {tag, modified_, now_};
-    }
-
-    /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
-    /// method, and any other status than 200, is sent the whole file.
-    void make() {
-        const Method method = call_.request.known_method;
-        if (response_.status != 200 || (method != Method::get && method != Method::head)) return send_whole();
-        if (!response_.headers.contains("ETag")) response_.headers.set("ETag", "\"" + file_.tag + "\"");
-        const std::string tag(response_.headers.get("ETag").value());
-        const Conditions conditions = conditions_of(call_.request);
-        const Validators present = validators(tag);
-        const Conditions::Verdict verdict = conditions.verdict(method, present);
-        if (verdict == Conditions::Verdict::failed) {
-            throw HttpError(412, "the file is not what the request's condition says");
-        }
-        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
-        if (modified_) {
-            char date[29];
-            http::format_http_date(*modified_, date);
-            response_.headers.set("Last-Modified", {date, sizeof date});
-        }
-        response_.headers.set("Accept-Ranges", "bytes");
-        const auto field = range_of(call_.request);
-        if (!field || !conditions.allows_range(present)) return send_whole();
-        const RangeRequest asked = RangeRequest::parse(*field, file_.size);
-        if (asked.kind() == RangeRequest::Kind::whole) return send_whole();
-        if (asked.kind() == RangeRequest::Kind::none) {
-            throw HttpError(416, "the file has no bytes in this range")
-                .header("Content-Range", unsatisfied_range(file_.size));
-        }
-        send_ranges(asked);
-    }
-
-  private:
-    // As much as the server copies behind a head.
-    static constexpr std::uint64_t worth_reading = 16 * 1024;
-    static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
-
-    void say_not_modified() {
-        response_.status = 304;
-        response_.headers.remove("Content-Type");
-        response_.headers.remove("Content-Encoding");
-        response_.headers.remove("Content-Disposition");
-        response_.body.clear();
-        response_.set_static_type({});
-    }
-
-    void send_whole() { send_one(0, file_.size); }
-
-    void send_ranges(const RangeRequest& asked) {
-        response_.status = 206;
-        if (asked.ranges().size() == 1) {
-            const ByteRange& range = asked.ranges()[0];
-            response_.headers.set("Content-Range", content_range(range, file_.size));
-            return send_one(range.first, range.size());
-        }
-        const std::string boundary = make_boundary();
-        const MultipartRanges texts{boundary, type_, file_.size};
-        OwningPtr<FileBody> body(new FileBody);
-        body->type = texts.content_type();
-        for (const ByteRange& range : asked.ranges()) {
-            add_text(*body, texts.before(range, body->pieces.empty()));
-            add_range(*body, range.first, range.size());
-        }
-        own_file(*body);
-        add_text(*body, texts.end());
-        response_.headers.remove("Content-Type");
-        response_.set_file(std::move(body));
-    }
-
-    void send_one(std::uint64_t first, std::uint64_t size) {
-        const bool is_head = call_.request.known_method == Method::head;
-        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
-        OwningPtr<FileBody> body(new FileBody);
-        body->type = type_;
-        if (is_head) {
-            body->length = size;
-        } else {
-            if (file_.descriptor && size >= worth_reading_ahead) {
-                sys::read_in_order(file_.descriptor.get(), first);
-            }
-            add_range(*body, first, size);
-            own_file(*body);
-        }
-        response_.set_file(std::move(body));
-    }
-
-    /// A small file leaves in one piece with its head.
-    void send_read(std::uint64_t first, std::size_t size) {
-        std::string& text = response_.body;
-        if (file_.descriptor) {
-            text.resize(size);
-            for (std::size_t done = 0; done < size;) {
-                const SysResult read =
-                    sys::read_at(file_.descriptor.get(), text.data() + done, size - done, first + done);
-                if (!read.ok()) throw_system_error(read.error, "a file could not be read");
-                if (read.value == 0) throw std::runtime_error("a file became shorter while it was read");
-                done += static_cast<std::size_t>(read.value);
-            }
-        } else {
-            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
-        }
-        response_.set_type(type_);
-    }
-
-    static void add_text(FileBody& body, std::string text) {
-        body.length += text.size();
-        body.pieces.push_back({std::move(text), {}, {}});
-    }
-    void add_range(FileBody& body, std::uint64_t first, std::uint64_t size) const {
-        BodyPiece piece;
-        if (file_.descriptor) {
-            piece.range.offset = first;
-            piece.range.length = size;
-            piece.range.borrowed = file_.descriptor.get();
-        } else {
-            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
-        }
-        body.pieces.push_back(std::move(piece));
-        body.length += size;
-    }
-    /// The last range closes the file, when all are sent.
-    void own_file(FileBody& body) noexcept { body.pieces.back().range.file = std::move(file_.descriptor); }
-
-    /// Nobody can know it beforehand, so that no file holds it.
-    static std::string make_boundary() {
-        std::array<std::uint64_t, 2> random;
-        const SysResult made = sys::random_bytes(random.data(), sizeof random);
-        if (!made.ok()) throw_system_error(made.error, "getentropy");
-        std::string boundary = "sake-";
-        for (const std::uint64_t each : random) append_hex(boundary, each);
-        return boundary;
-    }
-
-    Call& call_;
-    Response& response_;
-    FoundFile file_;
-    std::string type_;
-    std::int64_t now_ = std::int64_t{std::time(nullptr)};
-    std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
-};
-
-/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
-[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
-    call.place.errors->report(call, LogLevel::warning,
-                              "'" + path + "' is not there, is not a regular file, or may not be read",
-                              ": no file to send");
-    throw_nothing_here();
-}
-
-/// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
-inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
-    demand_no_nul(path, "file: ");
-    FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
-    if (!found.is_file()) throw_no_file(call, path);
-    FileAnswer answer(call, std::move(found), type);
-    answer.make();
-}
-
-/// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
-inline void name_file(Call& call, std::string path, std::string_view type) {
-    demand_no_nul(path, "file: ");
-    if (path.empty()) throw_nothing_here();
-    OwningPtr<FileBody> named(new FileBody);
-    named->path = std::move(path);
-    named->type = type;
-    call.response.set_file(std::move(named));
-}
-
-inline void open_named_file(Call& call) {
-    const FileBody& named = *call.response.file();
-    const std::string path = named.path;
-    const std::string type = named.type;
-    answer_with_path(call, path, type);
-}
-
-inline void send_path(Call& call, std::string path, std::string_view type) {
-    if (call.place.in_worker_pool) return name_file(call, std::move(path), type);
-    answer_with_path(call, path, type);
-}
-
-}  // namespace detail
-
-template <class Unused>
-Context& Context::send_file(std::string path) {
-    static_cast<void>(call_->settable("ctx.file"));
-    const std::string_view type = detail::type_of_file(path);
-    detail::send_path(*call_, std::move(path), type);
-    return *this;
-}
-
-template <class Unused>
-Context& Context::send_attachment(std::string path, std::string_view download_name) {
-    const std::string name(download_name.empty() ? std::string_view(path).substr(path.rfind('/') + 1)
-                                                 : download_name);
-    detail::Response& response = call_->settable("ctx.attachment");
-    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
-    const std::string_view type = detail::type_of_file(name);
-    detail::send_path(*call_, std::move(path), type);
-    return *this;
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template Context& Context::send_file<void>(std::string path);
-template Context& Context::send_attachment<void>(std::string path, std::string_view download_name);
-#endif
-
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -25600,72 +29873,6 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
 template Task<> Hub::serve_topic<void>(Context& ctx, std::string topic);
 #endif
 
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/listing.hpp ----
-
-// The page that shows what is in a directory: see StaticOptions::listing.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-inline void append_html(std::string& out, std::string_view text) {
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            case '\'':
-                out += "&#39;";
-                break;
-            default:
-                out += c;
-        }
-    }
-}
-
-struct ListedName {
-    std::string name;
-    bool is_directory = false;
-};
-
-/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
-/// only programs that serve files compile it.
-template <class Listed = ListedName>
-std::string listing_page(std::string_view path, Array<Listed> names, bool has_parent) {
-    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
-        if (a.is_directory != b.is_directory) return a.is_directory;
-        return a.name < b.name;
-    });
-    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
-    append_html(page, path);
-    page += "</title></head>\n<body>\n<h1>Index of ";
-    append_html(page, path);
-    page += "</h1>\n<ul>\n";
-    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
-    for (const Listed& each : names) {
-        const std::string_view slash = each.is_directory ? "/" : "";
-        page += "<li><a href=\"./";  // so that no name is a scheme
-        append_html(page, http::percent_encode(each.name));
-        page.append(slash).append("\">");
-        append_html(page, each.name);
-        page.append(slash).append("</a></li>\n");
-    }
-    return page += "</ul>\n</body>\n</html>\n";
-}
-
-}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sake/app/api_info.hpp"
+#include "sake/app/docs_options.hpp"
 #include "sake/app/embed.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
@@ -21,6 +22,10 @@ class Engine;
 namespace detail {
 
 enum class SiteKind : bool { files, frontend };
+
+// A template, so that only programs with such a page compile it; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
 
 // Templates, so that only programs that serve files compile them; in static_files.hpp.
 template <class Unused = void>
@@ -99,6 +104,14 @@ class Verbs {
         self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
         note_module();
         return self();
+    }
+
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
     /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,

@@ -13,6 +13,7 @@
 #include "response.hpp"
 #include "router.hpp"
 #include "target.hpp"
+#include "types.hpp"
 #include "worker_context.hpp"
 
 namespace fuzz {
@@ -35,6 +36,7 @@ inline constexpr Target targets[] = {
     {"response", response},
     {"router", router},
     {"target", target},
+    {"types", types},
     {"worker_context", worker_context},
 };
 

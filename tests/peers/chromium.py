@@ -11,115 +11,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 import urllib.request
 
+from browser import Browser, until
 from peer import PATIENCE, Program, check, end, report, scratch_directory
-
-
-class Browser:
-    """Chromium, told what to do by the DevTools protocol over two pipes, with one page."""
-
-    def __init__(self, directory):
-        to_browser, self.out = os.pipe()
-        self.replies, from_browser = os.pipe()
-        flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--no-proxy-server", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 "--disable-extensions", f"--user-data-dir={directory}/profile", "--remote-debugging-pipe")
-        # The protocol reads descriptor 3 and writes 4.
-        redirected = f'exec chromium "$@" 3<&{to_browser} 4>&{from_browser}'
-        self.process = subprocess.Popen(["bash", "-c", redirected, "bash", *flags, "about:blank"],
-                                        env={**os.environ, "HOME": directory}, pass_fds=(to_browser, from_browser),
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(to_browser)
-        os.close(from_browser)
-        self.last_id = 0
-        self.answers = {}
-        self.events = []
-        self.changed = threading.Condition()
-        self.has_ended = False
-        threading.Thread(target=self._read, daemon=True).start()
-        self.session = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "DOM"):
-            self.call(f"{domain}.enable")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        os.close(self.out)
-
-    def _read(self):
-        rest = b""
-        while received := os.read(self.replies, 1 << 16):
-            *messages, rest = (rest + received).split(b"\0")
-            with self.changed:
-                for message in map(json.loads, messages):
-                    if "id" in message:
-                        self.answers[message["id"]] = message
-                    else:
-                        self.events.append(message)
-                self.changed.notify_all()
-        with self.changed:
-            self.has_ended = True
-            self.changed.notify_all()
-
-    def call(self, method, **parameters):
-        self.last_id += 1
-        message = {"id": self.last_id, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
-        text = json.dumps(message).encode() + b"\0"
-        while text:
-            text = text[os.write(self.out, text):]
-        with self.changed:
-            self.changed.wait_for(lambda: self.last_id in self.answers or self.has_ended, PATIENCE)
-            answer = self.answers.pop(self.last_id, {"error": "no answer"})
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
-        return answer["result"]
-
-    def run(self, script):
-        """The value of an expression in the page; what it promises is waited for."""
-        done = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in done:
-            raise RuntimeError(done["exceptionDetails"].get("exception", {}).get("description", "a script failed"))
-        return done["result"].get("value")
-
-    def open(self, url):
-        self.call("Page.navigate", url=url)
-        until(lambda: self.run("document.readyState === 'complete' && location.href") == url, f"the page {url}")
-
-    def choose_files(self, selector, paths):
-        root = self.call("DOM.getDocument")["root"]["nodeId"]
-        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.call("DOM.setFileInputFiles", files=paths, nodeId=node)
-
-    def sent_fields(self, path):
-        """The header fields of each request for this path, with names in lower case."""
-        with self.changed:
-            fields = [event["params"]["headers"] for event in self.events
-                      if event["method"] == "Network.requestWillBeSentExtraInfo"]
-        fields = [{name.lower(): value for name, value in each.items()} for each in fields]
-        return [each for each in fields if each.get(":path", each.get("path", path)) == path]
-
-
-def until(fact, what):
-    deadline = time.monotonic() + PATIENCE / 2
-    while not fact():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"waited in vain for {what}")
-        time.sleep(0.02)
 
 
 # ---- forms
