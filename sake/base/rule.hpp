@@ -22,6 +22,7 @@ enum class RuleKind : std::uint8_t { length, range, one_of, format, items, uniqu
 struct RuleValue {
     enum class Type : std::uint8_t { natural, negative, single, number, text };
 
+    constexpr RuleValue() noexcept : RuleValue(std::uint64_t{0}) {}
     constexpr explicit RuleValue(std::uint64_t value) noexcept : type(Type::natural), natural(value) {}
     constexpr explicit RuleValue(std::int64_t value) noexcept : type(Type::negative), negative(value) {}
     constexpr explicit RuleValue(float value) noexcept : type(Type::single), single(value) {}
