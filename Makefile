@@ -247,7 +247,7 @@ $(BUILD)/fuzz/fuzzer: tests/fuzz/fuzzer.cpp $(wildcard tests/fuzz/*.hpp) single_
 	@$(SETUP) $(FUZZ_CXX) nlohmann-json
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(FUZZ_CXX) $(BASE_FLAGS) -Isingle_include -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=function $< -o $@
+	@$(FUZZ_CXX) $(BASE_FLAGS) -Isingle_include -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=function -fno-sanitize-recover=undefined $< -o $@
 
 .PHONY: hostile
 hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, against a server; three minutes

@@ -101,6 +101,7 @@
 //   sake/io/tcp_stream.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
+//   sake/app/api_info.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
 //   sake/app/signature.hpp
@@ -155,6 +156,7 @@
 //   sake/base/json_numbers.hpp
 //   sake/base/json_writer_impl.hpp
 //   sake/base/json_fit_impl.hpp
+//   sake/base/json_lines.hpp
 //   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
 //   sake/base/standard_error.hpp
@@ -273,8 +275,14 @@
 //   sake/app/hub_impl.hpp
 //   sake/app/hub_serve.hpp
 //   sake/app/on_head.hpp
-//   sake/app/pattern_impl.hpp
 //   sake/app/route_impl.hpp
+//   sake/app/route_notes.hpp
+//   sake/app/schema_names.hpp
+//   sake/app/schema_writer.hpp
+//   sake/app/openapi_operation.hpp
+//   sake/app/openapi_document.hpp
+//   sake/app/openapi_impl.hpp
+//   sake/app/pattern_impl.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table_impl.hpp
 //   sake/app/static_files.hpp
@@ -9987,6 +9995,63 @@ struct Answered {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/api_info.hpp ----
+
+// ApiInfo: what the description of an API says of the API as a whole. See Engine::openapi.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// A way in which clients prove who they are, for Route::security. It describes; middleware checks.
+struct SecurityScheme {
+    enum class Kind : std::uint8_t { bearer, basic, api_key };
+
+    /// `Authorization: Bearer ...`
+    static SecurityScheme bearer(std::string name) { return {std::move(name), Kind::bearer}; }
+    /// `Authorization: Basic ...`
+    static SecurityScheme basic(std::string name) { return {std::move(name), Kind::basic}; }
+    /// A key in a header field of this name.
+    static SecurityScheme api_key(std::string name, std::string header) {
+        return {std::move(name), Kind::api_key, std::move(header)};
+    }
+
+    std::string name;  // by which routes name it
+    Kind kind = Kind::bearer;
+    std::string header = {};
+};
+
+/// What a tag of Route::tag is about.
+struct ApiTag {
+    std::string name;
+    std::string description = {};
+};
+
+struct ApiContact {
+    std::string name = {};
+    std::string url = {};
+    std::string email = {};
+};
+
+struct ApiLicense {
+    std::string name = {};
+    std::string url = {};
+};
+
+/// For Engine::openapi. What is empty is left out.
+struct ApiInfo {
+    std::string title;    // must be given
+    std::string version;  // of the API; must be given
+    std::string description = {};
+    std::vector<std::string> servers = {};      // their addresses; "/" if there are none
+    std::vector<SecurityScheme> security = {};  // what routes may name
+    std::vector<ApiTag> tags = {};              // in this order, before the tags that only routes name
+    ApiContact contact = {};
+    ApiLicense license = {};
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/problem.hpp ----
 
 // Errors as answers: HttpError for handlers to throw, and the body that every error gets, RFC 9457 "problem
@@ -11916,6 +11981,28 @@ struct ServerHandler {
     void (*destroy)(void*) = [](void*) {};
 };
 
+/// An object of any type, or none.
+class Owned {
+  public:
+    Owned() = default;
+    Owned(void* object, void (*destroy)(void*)) noexcept : object_(object), destroy_(destroy) {}
+    Owned(Owned&& other) noexcept
+        : object_(std::exchange(other.object_, nullptr)), destroy_(other.destroy_) {}
+    Owned& operator=(Owned&& other) noexcept {
+        std::swap(object_, other.object_);
+        std::swap(destroy_, other.destroy_);
+        return *this;
+    }
+    ~Owned() {
+        if (object_ != nullptr) destroy_(object_);
+    }
+    [[nodiscard]] void* get() const noexcept { return object_; }
+
+  private:
+    void* object_ = nullptr;
+    void (*destroy_)(void*) = nullptr;
+};
+
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
   public:
@@ -11974,27 +12061,6 @@ class Handler {
     [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
-    /// A callable of any type, or none.
-    class Owned {
-      public:
-        Owned() = default;
-        Owned(void* callable, void (*destroy)(void*)) noexcept : callable_(callable), destroy_(destroy) {}
-        Owned(Owned&& other) noexcept
-            : callable_(std::exchange(other.callable_, nullptr)), destroy_(other.destroy_) {}
-        Owned& operator=(Owned&& other) noexcept {
-            std::swap(callable_, other.callable_);
-            std::swap(destroy_, other.destroy_);
-            return *this;
-        }
-        ~Owned() {
-            if (callable_ != nullptr) destroy_(callable_);
-        }
-        [[nodiscard]] void* get() const noexcept { return callable_; }
-
-      private:
-        void* callable_ = nullptr;
-        void (*destroy_)(void*) = nullptr;
-    };
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),
@@ -12627,6 +12693,30 @@ class Route {
         return add_middleware(detail::make_middleware(std::forward<F>(middleware)));
     }
 
+    // --- What Engine::openapi says of the route, besides what the types of its handler say ---
+
+    /// In a few words what it does.
+    Route& summary(std::string text);
+    /// The same at length, in Markdown.
+    Route& description(std::string text);
+    /// A heading that it stands under; it may have several.
+    Route& tag(std::string name);
+    /// The name of its function in generated clients; without one it is made of method and pattern,
+    /// "get_users_id".
+    Route& operation_id(std::string id);
+    /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
+    template <class T>
+    Route& responds(int code, std::string text = {}) {
+        return add_answer(code, std::move(text), detail::part_of_answer<T>().shape);
+    }
+    /// The same without a body; of an error, with a problem document.
+    Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
+    /// Names one of ApiInfo::security that a client needs; of several it needs any one.
+    Route& security(std::string scheme);
+    Route& deprecated(bool on = true);
+    /// Leaves it out.
+    Route& hidden(bool on = true);
+
     [[nodiscard]] std::string_view method() const noexcept;
     [[nodiscard]] std::string_view pattern() const noexcept;
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
@@ -12637,6 +12727,7 @@ class Route {
     explicit Route(detail::RouteEntry& entry) noexcept : entry_(&entry) {}
     Route& set_max_body(std::int64_t written, std::size_t bytes);
     Route& add_middleware(detail::Handler middleware);
+    Route& add_answer(int code, std::string text, const detail::Shape* shape);
 
     detail::RouteEntry* entry_;
 };
@@ -12688,9 +12779,12 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
+    bool is_hidden = false;      // from the description of the API
+    Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    [[nodiscard]] bool is_within(const Scope& scope) const noexcept;
     /// A body is streamed to this side, and a worker has it as a whole.
     [[noreturn]] void refuse_both_sides() const;
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
@@ -12783,11 +12877,14 @@ class RouteTable : public Counted {
     void freeze(bool has_carrier);
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const { root_.require_unfrozen(); }
+    /// How often serving has begun: what was made of the routes in another run may be out of date.
+    [[nodiscard]] unsigned runs() const noexcept { return runs_; }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept;
     /// The methods that the server takes on some path.
     [[nodiscard]] Array<std::string> methods() const;
     [[nodiscard]] std::vector<RouteInfo> list() const;
+    [[nodiscard]] const RouteEntry* first() const noexcept { return routes_.first(); }
     /// The route that was registered with this pattern and takes this method, for calls that come with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept;
@@ -12816,6 +12913,7 @@ class RouteTable : public Counted {
     void check_route(const RouteEntry& entry, std::size_t taken);
 
     bool frozen_ = false;
+    unsigned runs_ = 0;
     Scope root_{nullptr, {}, frozen_};
     OwningList<Scope> scopes_;  // all but the root
     Routes routes_;
@@ -12862,6 +12960,10 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
+// A template, so that only programs with such a page compile it; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+
 // Templates, so that only programs that serve files compile them; in static_files.hpp.
 template <class Unused = void>
 Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
@@ -12870,9 +12972,11 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
-// The same for programs that show a page of their API; in docs_page.hpp.
+// The same for programs that describe their API; in openapi_impl.hpp.
 template <class Unused = void>
-Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+template <class Unused = void>
+std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -12939,6 +13043,14 @@ class Verbs {
         return self();
     }
 
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
+    }
+
     /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
     /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
     /// directory if it cannot be opened.
@@ -12964,12 +13076,18 @@ class Verbs {
                                     std::move(options), SiteKind::frontend));
     }
 
-    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
-    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
-    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
-    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
-    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
-        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
+    /// GET of the OpenAPI 3.1 document of the routes of this engine or group, made of their patterns, the
+    /// types of their handlers and what is set by Route::summary and the like; the route of the document is
+    /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
+    /// or version.
+    Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
+        return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
+    }
+    /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
+    /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
+    /// scheme that the info does not have.
+    [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
+        return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:
@@ -15589,6 +15707,74 @@ void JsonFit<Value>::demand_kept(const Value& written) const {
 #if defined(SAKE_IMPLEMENTATION)
 template class JsonFit<Json>;
 #endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/json_lines.hpp ----
+
+// JsonLines: writes a JSON document step by step, with a line for each member and each element, for texts that
+// people read and compare.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Every `begin` needs its `end`. Inside of an object, each value follows its `name`.
+class JsonLines {
+  public:
+    void begin_object() { begin('{'); }
+    void end_object() { end('}'); }
+    void begin_list() { begin('['); }
+    void end_list() { end(']'); }
+
+    JsonLines& name(std::string_view name) {
+        append_json_text(value(), name);
+        out_.append(": ");
+        state_ = State::named;
+        return *this;
+    }
+    /// Any bytes; what is not UTF-8 in them is replaced.
+    void text(std::string_view bytes) { append_json_text(value(), bytes); }
+    void boolean(bool is_true) { value().append(is_true ? "true" : "false"); }
+    template <class Number>
+    void integer(Number number) {
+        append_json_integer(value(), number);
+    }
+    void number(double number) { append_json_float(value(), number); }
+
+    /// Where a value is to be appended that something else writes.
+    std::string& value() {
+        if (state_ == State::written) out_ += ',';
+        if (state_ != State::named) new_line();
+        state_ = State::written;
+        return out_;
+    }
+
+    /// The document, once it has been written.
+    [[nodiscard]] std::string& document() noexcept { return out_; }
+
+  private:
+    enum class State : std::uint8_t { named, begun, written };
+
+    void new_line() { out_.append("\n").append(2 * depth_, ' '); }
+    void begin(char bracket) {
+        value() += bracket;
+        ++depth_;
+        state_ = State::begun;
+    }
+    void end(char bracket) {
+        --depth_;
+        if (state_ != State::begun) new_line();
+        out_ += bracket;
+        state_ = State::written;
+    }
+
+    std::string out_;
+    std::size_t depth_ = 0;
+    State state_ = State::named;  // the document itself has no line before it
+};
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -28754,6 +28940,7 @@ Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, Doc
     const auto add = [&](const std::string& text, Handler handler) -> Route& {
         RouteEntry& entry = table.add(scope, "GET", place(text), std::move(handler));
         entry.handler_reads_body = false;
+        entry.is_hidden = true;
         return entry.route;
     };
     Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
@@ -29972,68 +30159,6 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/pattern_impl.hpp ----
-
-// The words for what is wrong with a pattern, and its segments as they stand in paths.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-constexpr const char* to_string(PatternError error) noexcept {
-    switch (error) {
-        case PatternError::none:
-            return "is fine";
-        case PatternError::must_start_with_slash:
-            return "must start with a slash";
-        case PatternError::not_text:
-            return "is not UTF-8 without NUL, as every path is";
-        case PatternError::name_missing:
-            return "has a ':' or '*' without a name";
-        case PatternError::name_used_twice:
-            return "uses a parameter name twice";
-        case PatternError::wildcard_not_last:
-            return "has a '*' that is not in its last segment";
-        case PatternError::too_many_params:
-            return "has more than 16 parameters";
-        case PatternError::has_query:
-            return "has a '?' or '#': a pattern is of the path alone, ctx.query reads the query";
-        case PatternError::has_escape:
-            return "has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands for";
-        case PatternError::has_bracket:
-            return "has one of {}<>[] or a backslash: a parameter is written /:id, the rest of a path /*path";
-        case PatternError::inside_segment:
-            return "has a ':' or '*' inside a segment: a parameter is a whole segment, /:id; the characters "
-                   "themselves are written %3A and %2A";
-        case PatternError::bad_name:
-            return "has a parameter whose name is not of letters, digits, '_' and '-'";
-    }
-    return "";
-}
-
-SAKE_INLINE void refuse_pattern(std::string_view text, PatternError error) {
-    std::string shown;  // a NUL would end the message
-    append_escaped(shown, text);
-    throw std::invalid_argument("pattern \"" + shown + "\" " + to_string(error));
-}
-
-/// A segment of a pattern as it stands in paths.
-inline std::string literal_segment(std::string_view segment) {
-    std::string text;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-        const std::string_view escape = segment.substr(i, 3);
-        const bool is_escape = escape == "%2A" || escape == "%3A";
-        text += !is_escape ? segment[i] : escape == "%2A" ? '*' : ':';
-        if (is_escape) i += 2;
-    }
-    return text;
-}
-
-}  // namespace detail
-
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/app/route_impl.hpp ----
 
 // How a route is set, described and made into a chain of handlers.
@@ -30052,6 +30177,12 @@ SAKE_INLINE RouteEntry::RouteEntry(const Scope& scope, RouteInfo info, Handler h
       param_count_(check_pattern(info_.pattern).params),
       description_(describe()),
       handler_(std::move(handler)) {}
+
+SAKE_INLINE bool RouteEntry::is_within(const Scope& scope) const noexcept {
+    const Scope* each = scope_;
+    while (each != nullptr && each != &scope) each = each->outer;
+    return each != nullptr;
+}
 
 SAKE_INLINE void RouteEntry::refuse_both_sides() const {
     throw std::invalid_argument(description_ +
@@ -30129,6 +30260,1302 @@ SAKE_INLINE Route& Route::add_middleware(detail::Handler middleware) {
 SAKE_INLINE std::string_view Route::method() const noexcept { return entry_->method(); }
 SAKE_INLINE std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 SAKE_INLINE const std::string& Route::description() const noexcept { return entry_->description(); }
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/route_notes.hpp ----
+
+// RouteNotes: what a program says of a route for the description of its API, and how it says so.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// An answer that a route may give.
+struct NotedAnswer {
+    int status;
+    std::string text;
+    const Shape* shape;  // of its body; null for none
+};
+
+struct RouteNotes {
+    std::string summary;
+    std::string description;
+    std::string operation_id;
+    Array<std::string> tags;
+    Array<std::string> security;  // any one of these
+    Array<NotedAnswer> answers;
+    bool is_deprecated = false;
+};
+
+/// nullptr if the program says nothing of the route.
+inline const RouteNotes* notes_of(const RouteEntry& entry) noexcept {
+    return static_cast<const RouteNotes*>(entry.notes.get());
+}
+
+inline RouteNotes& make_notes(RouteEntry& entry) {
+    entry.require_unfrozen();
+    if (entry.notes.get() == nullptr) {
+        entry.notes = Owned(new RouteNotes, [](void* notes) { delete static_cast<RouteNotes*>(notes); });
+    }
+    return *static_cast<RouteNotes*>(entry.notes.get());
+}
+
+inline void require_text(const RouteEntry& entry, const char* setter, std::string_view text) {
+    if (text.empty()) throw std::invalid_argument(entry.description() + ": " + setter + " needs a text");
+}
+
+}  // namespace detail
+
+SAKE_INLINE Route& Route::summary(std::string text) {
+    detail::make_notes(*entry_).summary = std::move(text);
+    return *this;
+}
+SAKE_INLINE Route& Route::description(std::string text) {
+    detail::make_notes(*entry_).description = std::move(text);
+    return *this;
+}
+SAKE_INLINE Route& Route::tag(std::string name) {
+    detail::RouteNotes& notes = detail::make_notes(*entry_);
+    detail::require_text(*entry_, "tag", name);
+    for (const std::string& there : notes.tags) {
+        if (there == name) return *this;
+    }
+    notes.tags.push_back(std::move(name));
+    return *this;
+}
+SAKE_INLINE Route& Route::operation_id(std::string id) {
+    detail::RouteNotes& notes = detail::make_notes(*entry_);
+    detail::require_text(*entry_, "operation_id", id);
+    notes.operation_id = std::move(id);
+    return *this;
+}
+SAKE_INLINE Route& Route::security(std::string scheme) {
+    detail::RouteNotes& notes = detail::make_notes(*entry_);
+    detail::require_text(*entry_, "security", scheme);
+    notes.security.push_back(std::move(scheme));
+    return *this;
+}
+SAKE_INLINE Route& Route::deprecated(bool on) {
+    detail::make_notes(*entry_).is_deprecated = on;
+    return *this;
+}
+SAKE_INLINE Route& Route::hidden(bool on) {
+    entry_->require_unfrozen();
+    entry_->is_hidden = on;
+    return *this;
+}
+SAKE_INLINE Route& Route::add_answer(int code, std::string text, const detail::Shape* shape) {
+    detail::RouteNotes& notes = detail::make_notes(*entry_);
+    if (code < 100 || code > 599) {
+        throw std::invalid_argument(description() + ": responds: " + std::to_string(code) +
+                                    " is not a status: it must be from 100 to 599");
+    }
+    for (detail::NotedAnswer& there : notes.answers) {
+        if (there.status != code) continue;
+        there = {code, std::move(text), shape};
+        return *this;
+    }
+    notes.answers.push_back({code, std::move(text), shape});
+    return *this;
+}
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/schema_names.hpp ----
+
+// SchemaNames: the structs and enums of an API, and what each is called in its description. A name depends on
+// the types alone and not on the order in which routes were registered.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Words of ASCII with an underscore between them: of "Page<api::Note>" "Page_api_Note".
+inline std::string words_of(std::string_view text) {
+    std::string words;
+    for (const char c : text) {
+        if (static_cast<unsigned char>(c) < 0x80 && is_word_char(c)) {
+            words += c;
+        } else if (!words.empty() && words.back() != '_') {
+            words += '_';
+        }
+    }
+    while (!words.empty() && words.back() == '_') words.pop_back();
+    return words;
+}
+
+/// A type without its namespaces: of "api::Page<api::Note>" "Page<Note>".
+inline std::string without_namespaces(std::string_view type) {
+    std::size_t begin = 0;
+    int depth = 0;  // a function that the type is local to has brackets: "main(int)::Note"
+    for (std::size_t i = 0; i < type.size(); ++i) {
+        if (std::string_view("<({").find(type[i]) != std::string_view::npos) ++depth;
+        if (std::string_view(">)}").find(type[i]) != std::string_view::npos) --depth;
+        if (depth == 0 && type.substr(i, 2) == "::") begin = i + 2;
+    }
+    std::string name;
+    for (std::size_t i = begin; i < type.size(); ++i) {
+        if (type.substr(i, 2) == "::") {
+            while (!name.empty() && is_word_char(name.back())) name.pop_back();
+            ++i;
+        } else {
+            name += type[i];
+        }
+    }
+    return name;
+}
+
+/// What the schemas of Sake's own answers are called.
+inline constexpr std::string_view problem_schema = "Problem";
+inline constexpr std::string_view faults_schema = "ValidationProblem";
+
+/// A template, as all that describes an API, so that only programs that ask for it compile it.
+template <class Unused = void>
+class SchemaNames {
+  public:
+    struct Named {
+        const Shape* shape;
+        std::string_view type;  // as the compiler prints it
+        std::string name;
+    };
+
+    /// Adds the types that a shape is made of.
+    void add(const Shape& shape) {
+        switch (shape.kind) {
+            case ShapeKind::enumeration:
+                add_named(shape, to<EnumShape>(shape).name);
+                return;
+            case ShapeKind::object: {
+                const auto& object = to<ObjectShape>(shape);
+                if (!add_named(shape, object.name)) return;
+                for (std::size_t i = 0; i < object.count; ++i) add(*object.members[i].shape);
+                return;
+            }
+            case ShapeKind::optional:
+                return add(*to<OptionalShape>(shape).content);
+            case ShapeKind::list:
+                return add(*to<ListShape>(shape).element);
+            case ShapeKind::map:
+                return add(*to<MapShape>(shape).element);
+            case ShapeKind::variant: {
+                const auto& variant = to<VariantShape>(shape);
+                for (std::size_t i = 0; i < variant.count; ++i) add(*variant.alternatives[i]);
+                return;
+            }
+            default:
+                return;
+        }
+    }
+
+    /// Gives each type its name: the last word of its own. Where several have the same, all of them are
+    /// called by their namespaces too.
+    void give_names() {
+        for (Named& each : list_) each.name = words_of(without_namespaces(each.type));
+        Array<std::string> wanted;
+        for (const Named& each : list_) {
+            wanted.push_back(is_shared(each) ? words_of(each.type) : each.name);
+        }
+        for (Named& each : list_) each.name.clear();
+        for (std::size_t i = 0; i < list_.size(); ++i) list_[i].name = free_name(wanted[i]);
+    }
+
+    /// Null for a shape that has no name of its own.
+    [[nodiscard]] const std::string* find(const Shape& shape) const noexcept {
+        for (const Named& each : list_) {
+            if (each.shape == &shape) return &each.name;
+        }
+        return nullptr;
+    }
+
+    /// By name.
+    [[nodiscard]] Array<Named> sorted() const {
+        Array<Named> sorted;
+        for (const Named& each : list_) {
+            const Named* place = sorted.begin();
+            while (place != sorted.end() && place->name < each.name) ++place;
+            sorted.insert(place, each);
+        }
+        return sorted;
+    }
+
+  private:
+    bool add_named(const Shape& shape, std::string_view type) {
+        if (find(shape) != nullptr) return false;
+        list_.push_back({&shape, type, {}});
+        return true;
+    }
+    [[nodiscard]] bool is_shared(const Named& named) const noexcept {
+        if (named.name == problem_schema || named.name == faults_schema) return true;
+        for (const Named& other : list_) {
+            if (&other != &named && other.name == named.name) return true;
+        }
+        return false;
+    }
+    [[nodiscard]] bool is_taken(std::string_view name) const noexcept {
+        if (name == problem_schema || name == faults_schema) return true;
+        for (const Named& other : list_) {
+            if (other.name == name) return true;
+        }
+        return false;
+    }
+    [[nodiscard]] std::string free_name(const std::string& wanted) const {
+        const std::string base = wanted.empty() ? "Type" : wanted;
+        std::string name = base;
+        for (int number = 2; is_taken(name); ++number) name = base + "_" + std::to_string(number);
+        return name;
+    }
+
+    Array<Named> list_;  // in the order in which they were met
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/schema_writer.hpp ----
+
+// SchemaWriter: a shape as JSON schema (2020-12), as OpenAPI 3.1 has it. It says what the reader of JSON
+// demands: what must be there, which numbers fit, which texts are allowed.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The members of an object that was just made, for what their defaults are.
+template <class Unused = void>
+class InitialMembers {
+  public:
+    explicit InitialMembers(const ObjectShape& object) : object_(&object) {
+        object.locate(object.defaults(), places_.data());
+    }
+    [[nodiscard]] bool may_be_absent(std::size_t index) const {
+        return detail::may_be_absent(*object_, index, places_[index]) ||
+               find_rule(object_->rules, object_->rule_count, index, RuleKind::defaulted) != nullptr;
+    }
+    /// The default of a member, if it has one to speak of; else null.
+    [[nodiscard]] const void* find_default(std::size_t index) const {
+        const Shape& shape = *object_->members[index].shape;
+        return is_blank(shape, places_[index]) ? nullptr : places_[index];
+    }
+
+  private:
+    const ObjectShape* object_;
+    std::array<const void*, most_aggregate_members> places_{};
+};
+
+/// The rules of a member, or none. Those for values are also for what is in a list or a map; those for lists
+/// are for the outermost alone.
+struct MemberRules {
+    const ObjectShape* object = nullptr;
+    std::size_t member = 0;
+    enum class Level : bool { outermost, inner } level = Level::outermost;
+
+    [[nodiscard]] const Rule* find(RuleKind kind) const noexcept {
+        const bool is_of_lists = kind == RuleKind::items || kind == RuleKind::unique;
+        if (object == nullptr || (is_of_lists && level == Level::inner)) return nullptr;
+        return find_rule(object->rules, object->rule_count, member, kind);
+    }
+    [[nodiscard]] MemberRules of_elements() const noexcept { return {object, member, Level::inner}; }
+};
+
+template <class Unused = void>
+class SchemaWriter {
+  public:
+    SchemaWriter(JsonLines& out, const SchemaNames<>& names) noexcept : out_(&out), names_(&names) {}
+
+    /// The schema where a value stands; of a struct or an enum a reference.
+    void write(const Shape& shape, const MemberRules& rules = {}) {
+        out_->begin_object();
+        write_keywords(shape, Null::refused, rules);
+        out_->end_object();
+    }
+
+    /// The schema of a member. A parameter in a query has no null: it is absent.
+    enum class Null : bool { refused, allowed };
+    void write_member(const ObjectShape& object, std::size_t index, const void* initial, Null null) {
+        const Shape* shape = object.members[index].shape;
+        const bool is_optional = shape->kind == ShapeKind::optional;
+        if (is_optional && null == Null::refused) shape = &content_of(*shape);
+        out_->begin_object();
+        write_keywords(*shape, Null::refused, {&object, index});
+        if (initial != nullptr)
+            append_shape(out_->name("default").value(), *object.members[index].shape, initial);
+        out_->end_object();
+    }
+
+    /// What the components of a document have under the name of a type.
+    void write_named(const Shape& shape) {
+        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape));
+        const auto& values = to<EnumShape>(shape);
+        out_->begin_object();
+        write_type("string", Null::refused);
+        out_->name("enum").begin_list();
+        for (std::size_t i = 0; i < values.count; ++i) out_->text(values.values[i].name);
+        out_->end_list();
+        out_->end_object();
+    }
+
+    /// {"$ref": "#/components/schemas/Note"}
+    void write_reference(std::string_view name) {
+        out_->name("$ref").text(std::string("#/components/schemas/").append(name));
+    }
+
+  private:
+    static const Shape& content_of(const Shape& shape) {
+        const Shape* content = &shape;
+        while (content->kind == ShapeKind::optional) content = to<OptionalShape>(*content).content;
+        return *content;
+    }
+
+    void write_object(const ObjectShape& object) {
+        const InitialMembers<> initial(object);
+        out_->begin_object();
+        write_type("object", Null::refused);
+        out_->name("properties").begin_object();
+        bool has_required = false;
+        for (std::size_t i = 0; i < object.count; ++i) {
+            out_->name(object.members[i].name());
+            write_member(object, i, initial.find_default(i), Null::allowed);
+            has_required = has_required || !initial.may_be_absent(i);
+        }
+        out_->end_object();
+        if (has_required) {
+            out_->name("required").begin_list();
+            for (std::size_t i = 0; i < object.count; ++i) {
+                if (!initial.may_be_absent(i)) out_->text(object.members[i].name());
+            }
+            out_->end_list();
+        }
+        out_->end_object();
+    }
+
+    void write_type(std::string_view type, Null null) {
+        out_->name("type");
+        if (null == Null::refused) return out_->text(type);
+        out_->begin_list();
+        out_->text(type);
+        out_->text("null");
+        out_->end_list();
+    }
+
+    /// One of several, and perhaps null: `each()` writes them.
+    template <class Each>
+    void write_any_of(Null null, Each each) {
+        out_->name("anyOf").begin_list();
+        each();
+        if (null == Null::allowed) {
+            out_->begin_object();
+            write_type("null", Null::refused);
+            out_->end_object();
+        }
+        out_->end_list();
+    }
+
+    void write_keywords(const Shape& shape, Null null, const MemberRules& rules) {
+        switch (shape.kind) {
+            case ShapeKind::null:
+                return write_type("null", Null::refused);
+            case ShapeKind::boolean:
+                return write_type("boolean", null);
+            case ShapeKind::integer:
+                return write_integer(to<IntegerShape>(shape), null, rules);
+            case ShapeKind::number:
+                write_type("number", null);
+                if (to<NumberShape>(shape).bytes <= sizeof(double))
+                    out_->name("format").text(to<NumberShape>(shape).bytes == 4 ? "float" : "double");
+                return write_range(rules);
+            case ShapeKind::text:
+                return write_string(null, rules);
+            case ShapeKind::formatted:
+                write_type("string", null);
+                return out_->name("format").text(to<FormattedShape>(shape).format);
+            case ShapeKind::optional:
+                return write_keywords(content_of(shape), Null::allowed, rules);
+            case ShapeKind::list:
+                return write_list(to<ListShape>(shape), null, rules);
+            case ShapeKind::map:
+                write_type("object", null);
+                out_->name("additionalProperties");
+                write(*to<MapShape>(shape).element, rules.of_elements());
+                return write_bounds(rules.find(RuleKind::items), "minProperties", "maxProperties");
+            case ShapeKind::enumeration:
+            case ShapeKind::object:
+                if (null == Null::refused) return write_reference(*names_->find(shape));
+                return write_any_of(null, [&] { write(shape); });
+            case ShapeKind::variant: {
+                const auto& variant = to<VariantShape>(shape);
+                return write_any_of(null, [&] {
+                    for (std::size_t i = 0; i < variant.count; ++i) write(*variant.alternatives[i]);
+                });
+            }
+            case ShapeKind::any:
+            case ShapeKind::foreign:
+                return;  // anything
+        }
+    }
+
+    void write_string(Null null, const MemberRules& rules) {
+        write_type("string", null);
+        if (const Rule* const rule = rules.find(RuleKind::format))
+            out_->name("format").text(format_name(rule->format));
+        write_bounds(rules.find(RuleKind::length), "minLength", "maxLength");
+        write_choices(null, rules);
+    }
+
+    /// Up to 32 bits the bounds are those of the type; beyond, JavaScript could not hold them.
+    void write_integer(const IntegerShape& shape, Null null, const MemberRules& rules) {
+        write_type("integer", null);
+        if (shape.is_signed && shape.bytes >= 4)
+            out_->name("format").text(shape.bytes == 4 ? "int32" : "int64");
+        write_choices(null, rules);
+        if (rules.find(RuleKind::range) != nullptr) return write_range(rules);
+        const unsigned bits = 8U * shape.bytes - (shape.is_signed ? 1U : 0U);
+        if (!shape.is_signed) {
+            out_->name("minimum").integer(0);
+        } else if (shape.bytes < 8) {
+            out_->name("minimum").integer(-(std::int64_t{1} << bits));
+        }
+        if (shape.bytes < 8) out_->name("maximum").integer((std::int64_t{1} << bits) - 1);
+    }
+
+    void write_list(const ListShape& shape, Null null, const MemberRules& rules) {
+        write_type("array", null);
+        out_->name("items");
+        write(*shape.element, rules.of_elements());
+        if (shape.fixed_size != 0) {
+            out_->name("minItems").integer(shape.fixed_size);
+            out_->name("maxItems").integer(shape.fixed_size);
+        }
+        write_bounds(rules.find(RuleKind::items), "minItems", "maxItems");
+        if (rules.find(RuleKind::unique) != nullptr) out_->name("uniqueItems").boolean(true);
+    }
+
+    // --- Rules ---
+
+    void write_bounds(const Rule* rule, std::string_view least, std::string_view most) {
+        if (rule == nullptr) return;
+        if (rule->values[0].natural != 0) out_->name(least).integer(rule->values[0].natural);
+        if (rule->values[1].natural != std::numeric_limits<std::size_t>::max())
+            out_->name(most).integer(rule->values[1].natural);
+    }
+    void write_range(const MemberRules& rules) {
+        const Rule* const rule = rules.find(RuleKind::range);
+        if (rule == nullptr) return;
+        out_->name("minimum");
+        write_value(rule->values[0]);
+        out_->name("maximum");
+        write_value(rule->values[1]);
+    }
+    void write_choices(Null null, const MemberRules& rules) {
+        const Rule* const rule = rules.find(RuleKind::one_of);
+        if (rule == nullptr) return;
+        out_->name("enum").begin_list();
+        for (std::size_t i = 0; i < rule->value_count; ++i) write_value(rule->values[i]);
+        if (null == Null::allowed) out_->value().append("null");
+        out_->end_list();
+    }
+    void write_value(const RuleValue& value) {
+        switch (value.type) {
+            case RuleValue::Type::natural:
+                return out_->integer(value.natural);
+            case RuleValue::Type::negative:
+                return out_->integer(value.negative);
+            case RuleValue::Type::single:
+                return out_->number(double{value.single});
+            case RuleValue::Type::number:
+                return out_->number(static_cast<double>(value.number));
+            case RuleValue::Type::text:
+                return out_->text(value.text);
+        }
+    }
+
+    JsonLines* out_;
+    const SchemaNames<>* names_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/openapi_operation.hpp ----
+
+// One operation of an OpenAPI document: a route, as its pattern, the types of its handler and the program
+// say.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The methods that OpenAPI 3.1 has a place for, as it lists them.
+inline constexpr std::string_view openapi_methods[] = {"GET",     "PUT",  "POST",  "DELETE",
+                                                       "OPTIONS", "HEAD", "PATCH", "TRACE"};
+
+struct OpenApiOperation {
+    const RouteEntry* route;
+    std::string place;   // the pattern with its parameters without names, "/users/{}"
+    std::size_t method;  // its index in openapi_methods
+    std::string id = {};
+};
+
+/// Errors that routes answer with by what they read. Their descriptions are shared by all operations.
+struct OpenApiError {
+    int status;  // 0 for any other
+    std::string_view name;
+};
+inline constexpr OpenApiError openapi_errors[] = {{400, "BadRequest"},
+                                                  {413, "ContentTooLarge"},
+                                                  {415, "UnsupportedMediaType"},
+                                                  {422, "UnprocessableContent"},
+                                                  {0, "Error"}};
+
+/// What a route demands of requests, as the parts of its signature say.
+template <class Unused = void>
+struct OpenApiDemands {
+    const Shape* query = nullptr;
+    const Shape* body = nullptr;
+    const Shape* form = nullptr;
+    Array<const Shape*> path;
+    Array<SignaturePart> answers;
+
+    explicit OpenApiDemands(const Signature& signature) {
+        for (const SignaturePart& part : signature) {
+            switch (part.place) {
+                case SignaturePlace::path:
+                    path.push_back(part.shape);
+                    break;
+                case SignaturePlace::query:
+                    query = part.shape;
+                    break;
+                case SignaturePlace::body:
+                    body = part.shape;
+                    break;
+                case SignaturePlace::form:
+                    form = part.shape;
+                    break;
+                case SignaturePlace::answer:
+                    answers.push_back(part);
+                    break;
+            }
+        }
+    }
+    [[nodiscard]] bool has_body() const noexcept { return body != nullptr || form != nullptr; }
+    [[nodiscard]] bool has_typed_path() const noexcept {
+        for (const Shape* each : path) {
+            if (each->kind != ShapeKind::text) return true;
+        }
+        return false;
+    }
+    /// Whether some request is answered with this status before the handler runs.
+    [[nodiscard]] bool may_refuse_with(int status) const noexcept {
+        switch (status) {
+            case 400:
+                return has_typed_path() || query != nullptr || has_body();
+            case 413:
+            case 415:
+                return has_body();
+            case 422:
+                return query != nullptr || has_body();
+            default:
+                return true;
+        }
+    }
+};
+
+template <class Unused = void>
+class OperationWriter {
+  public:
+    OperationWriter(JsonLines& out, const SchemaNames<>& names) noexcept : out_(&out), schema_(out, names) {}
+
+    /// `pattern` is the one whose names the path has: of the first route of several that differ in them.
+    void write(const OpenApiOperation& operation, std::string_view pattern) {
+        const RouteNotes* const notes = notes_of(*operation.route);
+        const OpenApiDemands<> demands(operation.route->handler().signature());
+        out_->begin_object();
+        if (notes != nullptr) {
+            write_texts("tags", notes->tags);
+            write_text("summary", notes->summary);
+            write_text("description", notes->description);
+        }
+        out_->name("operationId").text(operation.id);
+        if (operation.route->param_count() != 0 || demands.query != nullptr) {
+            out_->name("parameters").begin_list();
+            write_path_parameters(pattern, demands);
+            if (demands.query != nullptr) write_query_parameters(*demands.query);
+            out_->end_list();
+        }
+        if (demands.has_body()) write_body(demands);
+        write_responses(notes, demands);
+        if (notes != nullptr) {
+            if (notes->is_deprecated) out_->name("deprecated").boolean(true);
+            write_security(notes->security);
+        }
+        out_->end_object();
+    }
+
+    void write_text(std::string_view name, std::string_view text) {
+        if (!text.empty()) out_->name(name).text(text);
+    }
+    /// A problem document, as this schema has it.
+    void write_problem(std::string_view schema) {
+        write_content("application/problem+json", [&] {
+            out_->begin_object();
+            schema_.write_reference(schema);
+            out_->end_object();
+        });
+    }
+
+  private:
+    void write_texts(std::string_view name, const Array<std::string>& texts) {
+        if (texts.empty()) return;
+        out_->name(name).begin_list();
+        for (const std::string& text : texts) out_->text(text);
+        out_->end_list();
+    }
+
+    template <class WriteSchema>
+    void write_content(std::string_view type, WriteSchema write_schema) {
+        out_->name("content").begin_object();
+        write_media(type, write_schema);
+        out_->end_object();
+    }
+    template <class WriteSchema>
+    void write_media(std::string_view type, WriteSchema write_schema) {
+        out_->name(type).begin_object();
+        out_->name("schema");
+        write_schema();
+        out_->end_object();
+    }
+
+    template <class WriteSchema>
+    void write_parameter(std::string_view name, std::string_view in, bool is_required,
+                         WriteSchema write_schema) {
+        out_->begin_object();
+        out_->name("name").text(name);
+        out_->name("in").text(in);
+        if (is_required) out_->name("required").boolean(true);
+        out_->name("schema");
+        write_schema();
+        out_->end_object();
+    }
+    void write_path_parameters(std::string_view pattern, const OpenApiDemands<>& demands) {
+        std::size_t index = 0;
+        for (std::string_view name = take_param_name(pattern); !name.empty();
+             name = take_param_name(pattern), ++index) {
+            const Shape* const shape = index < demands.path.size() ? demands.path[index] : &text_shape;
+            write_parameter(name, "path", true, [&] { schema_.write(*shape); });
+        }
+    }
+    void write_query_parameters(const Shape& query) {
+        if (query.kind != ShapeKind::object) return;
+        const auto& object = to<ObjectShape>(query);
+        const InitialMembers<> initial(object);
+        for (std::size_t i = 0; i < object.count; ++i) {
+            write_parameter(object.members[i].name(), "query", !initial.may_be_absent(i), [&] {
+                schema_.write_member(object, i, initial.find_default(i), SchemaWriter<>::Null::refused);
+            });
+        }
+    }
+
+    void write_body(const OpenApiDemands<>& demands) {
+        out_->name("requestBody").begin_object();
+        out_->name("required").boolean(true);
+        out_->name("content").begin_object();
+        const auto write = [&](std::string_view type, const Shape& shape) {
+            write_media(type, [&] { schema_.write(shape); });
+        };
+        if (demands.body != nullptr) write("application/json", *demands.body);
+        if (demands.form != nullptr) {
+            write("application/x-www-form-urlencoded", *demands.form);
+            write("multipart/form-data", *demands.form);
+        }
+        out_->end_object();
+        out_->end_object();
+    }
+
+    /// What the program says comes first, then what the types say, then what the server does by itself.
+    void write_responses(const RouteNotes* notes, const OpenApiDemands<>& demands) {
+        out_->name("responses").begin_object();
+        bool has_success = false;
+        for (int status = 100; status < 600; ++status) {
+            if (status == 400 && !has_success) write_answer(200, {}, nullptr);  // nothing is said of it
+            const bool is_written = (notes != nullptr && write_noted(*notes, status)) ||
+                                    write_typed(demands, status) || write_error(demands, status);
+            has_success = has_success || (is_written && status < 400);
+        }
+        write_error(demands, 0);
+        out_->end_object();
+    }
+    bool write_noted(const RouteNotes& notes, int status) {
+        for (const NotedAnswer& answer : notes.answers) {
+            if (answer.status == status) return write_answer(status, answer.text, answer.shape), true;
+        }
+        return false;
+    }
+    bool write_typed(const OpenApiDemands<>& demands, int status) {
+        for (const SignaturePart& answer : demands.answers) {
+            if (answer.status == status) return write_answer(status, {}, answer.shape), true;
+        }
+        return false;
+    }
+    bool write_error(const OpenApiDemands<>& demands, int status) {
+        for (const OpenApiError& error : openapi_errors) {
+            if (error.status != status || !demands.may_refuse_with(status)) continue;
+            out_->name(status == 0 ? "default" : std::to_string(status)).begin_object();
+            out_->name("$ref").text(std::string("#/components/responses/").append(error.name));
+            out_->end_object();
+            return true;
+        }
+        return false;
+    }
+    void write_answer(int status, std::string_view text, const Shape* shape) {
+        out_->name(std::to_string(status)).begin_object();
+        out_->name("description").text(text.empty() ? http::reason_phrase(status) : text);
+        if (shape != nullptr) {
+            write_content(shape->kind == ShapeKind::text ? "text/plain" : "application/json",
+                          [&] { schema_.write(*shape); });
+        } else if (status >= 400) {
+            write_problem(problem_schema);
+        }
+        out_->end_object();
+    }
+
+    void write_security(const Array<std::string>& schemes) {
+        if (schemes.empty()) return;
+        out_->name("security").begin_list();
+        for (const std::string& scheme : schemes) {
+            out_->begin_object();
+            out_->name(scheme).begin_list();
+            out_->end_list();
+            out_->end_object();
+        }
+        out_->end_list();
+    }
+
+    JsonLines* out_;
+    SchemaWriter<> schema_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/openapi_document.hpp ----
+
+// The OpenAPI 3.1 document of an engine or a group: its routes by pattern and method, and the types that they
+// use. The order of registration changes nothing in it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// "/users/:id" as OpenAPI writes it: "/users/{id}", or "/users/{}" without names.
+enum class ParamNames : bool { left_out, written };
+inline std::string openapi_path(std::string_view pattern, ParamNames names) {
+    std::string path;
+    while (!pattern.empty()) {
+        const std::string_view segment = take_segment(pattern);
+        path += '/';
+        if (!is_param(segment)) {
+            path.append(segment);
+        } else if (names == ParamNames::written) {
+            path.append("{").append(segment.substr(1)).append("}");
+        } else {
+            path.append("{}");
+        }
+    }
+    return path;
+}
+
+/// "get" of "GET".
+inline std::string lower_case(std::string_view text) {
+    std::string lower;
+    for (const char c : text) lower += to_lower(c);
+    return lower;
+}
+
+// What Sake answers errors with: see problem.hpp. Indented as it stands in the document.
+inline constexpr std::string_view problem_schema_text = R"({
+        "description": "RFC 9457",
+        "type": "object",
+        "properties": {
+          "type": {
+            "type": "string"
+          },
+          "title": {
+            "type": "string"
+          },
+          "status": {
+            "type": "integer"
+          },
+          "detail": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "title",
+          "status",
+          "detail"
+        ]
+      })";
+inline constexpr std::string_view faults_schema_text = R"({
+        "description": "Says of each fault where it is, by a JSON pointer, and what it is",
+        "allOf": [
+          {
+            "$ref": "#/components/schemas/Problem"
+          },
+          {
+            "type": "object",
+            "properties": {
+              "errors": {
+                "type": "array",
+                "items": {
+                  "type": "object",
+                  "properties": {
+                    "pointer": {
+                      "type": "string"
+                    },
+                    "code": {
+                      "type": "string"
+                    },
+                    "detail": {
+                      "type": "string"
+                    }
+                  },
+                  "required": [
+                    "pointer",
+                    "code",
+                    "detail"
+                  ]
+                }
+              }
+            }
+          }
+        ]
+      })";
+
+template <class Unused = void>
+class OpenApiDocument {
+  public:
+    /// Of the routes in a scope. Throws std::invalid_argument for what cannot be described.
+    OpenApiDocument(const RouteTable& table, const Scope& scope, const ApiInfo& info) : info_(&info) {
+        for (const RouteEntry* each = table.first(); each != nullptr; each = each->next) {
+            if (!each->is_hidden && each->is_within(scope)) add(*each);
+        }
+        give_ids();
+        for (const OpenApiOperation& each : operations_) {
+            check_security(*each.route);
+            add_names(*each.route);
+        }
+        names_.give_names();
+    }
+
+    [[nodiscard]] std::string text() {
+        out_.begin_object();
+        out_.name("openapi").text("3.1.0");
+        write_info();
+        write_servers();
+        write_tags();
+        write_paths();
+        write_components();
+        // Nothing unless an operation says so.
+        out_.name("security").begin_list();
+        out_.end_list();
+        out_.end_object();
+        return std::move(out_.document());
+    }
+
+  private:
+    // --- What there is ---
+
+    /// By the place, then by the method. Of "/files/:id" and "/files/*rest", which OpenAPI cannot tell apart,
+    /// the first is kept.
+    void add(const RouteEntry& route) {
+        std::size_t method = 0;
+        while (method < std::size(openapi_methods) && openapi_methods[method] != route.method()) ++method;
+        if (method == std::size(openapi_methods)) return;
+        OpenApiOperation added{&route, openapi_path(route.pattern(), ParamNames::left_out), method};
+        const OpenApiOperation* place = operations_.begin();
+        while (place != operations_.end() && goes_before(*place, added)) ++place;
+        if (place == operations_.end() || goes_before(added, *place)) {
+            operations_.insert(place, std::move(added));
+        } else if (place->route->pattern().find('*') != std::string_view::npos) {
+            operations_[static_cast<std::size_t>(place - operations_.begin())] = std::move(added);
+        }
+    }
+    static bool goes_before(const OpenApiOperation& one, const OpenApiOperation& other) noexcept {
+        if (one.place != other.place) return one.place < other.place;
+        return one.method < other.method;
+    }
+
+    void add_names(const RouteEntry& route) {
+        for (const SignaturePart& part : route.handler().signature()) {
+            // The query's own members become parameters.
+            if (part.place == SignaturePlace::query && part.shape->kind == ShapeKind::object) {
+                const auto& object = to<ObjectShape>(*part.shape);
+                for (std::size_t i = 0; i < object.count; ++i) names_.add(*object.members[i].shape);
+            } else {
+                names_.add(*part.shape);
+            }
+        }
+        if (const RouteNotes* const notes = notes_of(route)) {
+            for (const NotedAnswer& answer : notes->answers) {
+                if (answer.shape != nullptr) names_.add(*answer.shape);
+            }
+        }
+    }
+
+    void check_security(const RouteEntry& route) const {
+        const RouteNotes* const notes = notes_of(route);
+        if (notes == nullptr) return;
+        for (const std::string& name : notes->security) {
+            bool is_known = false;
+            for (const SecurityScheme& scheme : info_->security) is_known = is_known || scheme.name == name;
+            if (is_known) continue;
+            throw std::invalid_argument("openapi: " + route.description() + " needs the security scheme '" +
+                                        name + "': add it to ApiInfo::security");
+        }
+    }
+
+    // --- Names of operations ---
+
+    [[nodiscard]] const OpenApiOperation* find_id(std::string_view id) const noexcept {
+        for (const OpenApiOperation& each : operations_) {
+            if (each.id == id) return &each;
+        }
+        return nullptr;
+    }
+    void give_ids() {
+        for (OpenApiOperation& each : operations_) {
+            const RouteNotes* const notes = notes_of(*each.route);
+            if (notes == nullptr || notes->operation_id.empty()) continue;
+            if (const OpenApiOperation* other = find_id(notes->operation_id)) {
+                throw std::invalid_argument("openapi: the operation id '" + notes->operation_id +
+                                            "' is that of " + other->route->description() + " and of " +
+                                            each.route->description());
+            }
+            each.id = notes->operation_id;
+        }
+        for (OpenApiOperation& each : operations_) {
+            if (!each.id.empty()) continue;
+            std::string base = lower_case(each.route->method());
+            const std::string words = words_of(each.route->pattern());
+            base.append("_").append(words.empty() ? "root" : words);
+            std::string id = base;
+            for (int number = 2; find_id(id) != nullptr; ++number) id = base + "_" + std::to_string(number);
+            each.id = std::move(id);
+        }
+    }
+
+    // --- The document ---
+
+    void write_text(std::string_view name, std::string_view text) {
+        if (!text.empty()) out_.name(name).text(text);
+    }
+
+    void write_info() {
+        out_.name("info").begin_object();
+        out_.name("title").text(info_->title);
+        out_.name("version").text(info_->version);
+        write_text("description", info_->description);
+        const ApiContact& contact = info_->contact;
+        if (!contact.name.empty() || !contact.url.empty() || !contact.email.empty()) {
+            out_.name("contact").begin_object();
+            write_text("name", contact.name);
+            write_text("url", contact.url);
+            write_text("email", contact.email);
+            out_.end_object();
+        }
+        if (!info_->license.name.empty()) {
+            out_.name("license").begin_object();
+            write_text("name", info_->license.name);
+            write_text("url", info_->license.url);
+            out_.end_object();
+        }
+        out_.end_object();
+    }
+
+    void write_servers() {
+        out_.name("servers").begin_list();
+        const auto write = [&](std::string_view url) {
+            out_.begin_object();
+            out_.name("url").text(url);
+            out_.end_object();
+        };
+        for (const std::string& url : info_->servers) write(url);
+        if (info_->servers.empty()) write("/");
+        out_.end_list();
+    }
+
+    void write_tags() {
+        Array<ApiTag> tags;
+        const auto add = [&](const ApiTag& tag) {
+            for (const ApiTag& there : tags) {
+                if (there.name == tag.name) return;
+            }
+            tags.push_back(tag);
+        };
+        for (const ApiTag& tag : info_->tags) add(tag);
+        for (const OpenApiOperation& each : operations_) {
+            const RouteNotes* const notes = notes_of(*each.route);
+            if (notes == nullptr) continue;
+            for (const std::string& name : notes->tags) add({name});
+        }
+        if (tags.empty()) return;
+        out_.name("tags").begin_list();
+        for (const ApiTag& tag : tags) {
+            out_.begin_object();
+            out_.name("name").text(tag.name);
+            write_text("description", tag.description);
+            out_.end_object();
+        }
+        out_.end_list();
+    }
+
+    void write_paths() {
+        OperationWriter<> writer(out_, names_);
+        out_.name("paths").begin_object();
+        const OpenApiOperation* first = nullptr;  // of this path
+        for (const OpenApiOperation& each : operations_) {
+            if (first == nullptr || first->place != each.place) {
+                if (first != nullptr) out_.end_object();
+                first = &each;
+                out_.name(openapi_path(each.route->pattern(), ParamNames::written)).begin_object();
+            }
+            out_.name(lower_case(each.route->method()));
+            writer.write(each, first->route->pattern());
+        }
+        if (first != nullptr) out_.end_object();
+        out_.end_object();
+    }
+
+    void write_components() {
+        out_.name("components").begin_object();
+        if (!operations_.empty()) {
+            write_schemas();
+            write_errors();
+        }
+        if (!info_->security.empty()) {
+            out_.name("securitySchemes").begin_object();
+            for (const SecurityScheme& scheme : info_->security) write_scheme(scheme);
+            out_.end_object();
+        }
+        out_.end_object();
+    }
+
+    [[nodiscard]] bool is_used(const OpenApiError& error) const {
+        for (const OpenApiOperation& each : operations_) {
+            const RouteNotes* const notes = notes_of(*each.route);
+            bool is_noted = false;
+            if (notes != nullptr) {
+                for (const NotedAnswer& answer : notes->answers)
+                    is_noted = is_noted || answer.status == error.status;
+            }
+            if (!is_noted &&
+                OpenApiDemands<>(each.route->handler().signature()).may_refuse_with(error.status))
+                return true;
+        }
+        return false;
+    }
+    void write_errors() {
+        OperationWriter<> writer(out_, names_);
+        out_.name("responses").begin_object();
+        for (const OpenApiError& error : openapi_errors) {
+            if (!is_used(error)) continue;
+            out_.name(error.name).begin_object();
+            const bool is_of_types = error.status == 422;
+            const std::string_view text =
+                error.status == 0 ? "Any other error" : http::reason_phrase(error.status);
+            out_.name("description").text(text);
+            writer.write_problem(is_of_types ? faults_schema : problem_schema);
+            out_.end_object();
+        }
+        out_.end_object();
+    }
+
+    void write_schemas() {
+        out_.name("schemas").begin_object();
+        SchemaWriter<> writer(out_, names_);
+        for (const SchemaNames<>::Named& each : names_.sorted()) {
+            out_.name(each.name);
+            writer.write_named(*each.shape);
+        }
+        out_.name(problem_schema).value().append(problem_schema_text);
+        if (is_used({422, {}})) out_.name(faults_schema).value().append(faults_schema_text);
+        out_.end_object();
+    }
+
+    void write_scheme(const SecurityScheme& scheme) {
+        out_.name(scheme.name).begin_object();
+        if (scheme.kind == SecurityScheme::Kind::api_key) {
+            out_.name("type").text("apiKey");
+            out_.name("in").text("header");
+            out_.name("name").text(scheme.header);
+        } else {
+            out_.name("type").text("http");
+            out_.name("scheme").text(scheme.kind == SecurityScheme::Kind::basic ? "basic" : "bearer");
+        }
+        out_.end_object();
+    }
+
+    const ApiInfo* info_;
+    Array<OpenApiOperation> operations_;
+    SchemaNames<> names_;
+    JsonLines out_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/openapi_impl.hpp ----
+
+// Engine::openapi: the route that serves the document, made once in a run, with an entity tag of its bytes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler. The routes stand still while it is called.
+template <class Unused = void>
+class OpenApiSite {
+  public:
+    OpenApiSite(const RouteTable& table, const Scope& scope, ApiInfo info)
+        : table_(&table), scope_(&scope), info_(std::move(info)) {}
+
+    static void serve(void* self, Call& call) { static_cast<OpenApiSite*>(self)->serve(call); }
+    static void destroy(void* self) noexcept { delete static_cast<OpenApiSite*>(self); }
+
+  private:
+    void serve(Call& call) {
+        if (call.request.has_given_params) {
+            throw std::logic_error(
+                "the OpenAPI document is sent by the reactor: its route cannot have worker()");
+        }
+        make();
+        http::Headers& headers = call.response.headers;
+        if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+        FoundFile found;
+        found.kind = FoundFile::Kind::file;
+        found.bytes = text_;
+        found.size = text_.size();
+        found.tag = tag_;
+        FileAnswer(call, std::move(found), "application/json").make();
+    }
+
+    /// Between two runs of an engine, routes may be added.
+    void make() {
+        const std::lock_guard lock(mutex_);
+        if (run_ == table_->runs()) return;
+        text_ = openapi_document<>(*table_, *scope_, info_);
+        tag_ = tag_of_bytes(text_);
+        run_ = table_->runs();
+    }
+
+    const RouteTable* table_;
+    const Scope* scope_;
+    ApiInfo info_;
+    std::mutex mutex_;  // guards what follows, while it is made
+    unsigned run_ = 0;  // in which it was made; the first is 1
+    std::string text_;
+    std::string tag_;
+};
+
+inline void check_api_info(const ApiInfo& info) {
+    if (info.title.empty() || info.version.empty()) {
+        throw std::invalid_argument(
+            "openapi: an API has a title and a version: {.title = \"Notes\", "
+            ".version = \"1.0\"}");
+    }
+}
+
+template <class Unused>
+std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info) {
+    check_api_info(info);
+    return OpenApiDocument<>(table, scope, info).text();
+}
+
+template <class Unused>
+Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info) {
+    check_api_info(info);
+    Handler handler(ServerHandler{new OpenApiSite<>(table, scope, std::move(info)), &OpenApiSite<>::serve,
+                                  nullptr, &OpenApiSite<>::destroy});
+    RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
+    entry.handler_reads_body = false;
+    entry.is_hidden = true;
+    return entry.route;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template std::string openapi_document<void>(const RouteTable& table, const Scope& scope, const ApiInfo& info);
+template Route& add_openapi<void>(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/pattern_impl.hpp ----
+
+// The words for what is wrong with a pattern, and its segments as they stand in paths.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+constexpr const char* to_string(PatternError error) noexcept {
+    switch (error) {
+        case PatternError::none:
+            return "is fine";
+        case PatternError::must_start_with_slash:
+            return "must start with a slash";
+        case PatternError::not_text:
+            return "is not UTF-8 without NUL, as every path is";
+        case PatternError::name_missing:
+            return "has a ':' or '*' without a name";
+        case PatternError::name_used_twice:
+            return "uses a parameter name twice";
+        case PatternError::wildcard_not_last:
+            return "has a '*' that is not in its last segment";
+        case PatternError::too_many_params:
+            return "has more than 16 parameters";
+        case PatternError::has_query:
+            return "has a '?' or '#': a pattern is of the path alone, ctx.query reads the query";
+        case PatternError::has_escape:
+            return "has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands for";
+        case PatternError::has_bracket:
+            return "has one of {}<>[] or a backslash: a parameter is written /:id, the rest of a path /*path";
+        case PatternError::inside_segment:
+            return "has a ':' or '*' inside a segment: a parameter is a whole segment, /:id; the characters "
+                   "themselves are written %3A and %2A";
+        case PatternError::bad_name:
+            return "has a parameter whose name is not of letters, digits, '_' and '-'";
+    }
+    return "";
+}
+
+SAKE_INLINE void refuse_pattern(std::string_view text, PatternError error) {
+    std::string shown;  // a NUL would end the message
+    append_escaped(shown, text);
+    throw std::invalid_argument("pattern \"" + shown + "\" " + to_string(error));
+}
+
+/// A segment of a pattern as it stands in paths.
+inline std::string literal_segment(std::string_view segment) {
+    std::string text;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+        const std::string_view escape = segment.substr(i, 3);
+        const bool is_escape = escape == "%2A" || escape == "%3A";
+        text += !is_escape ? segment[i] : escape == "%2A" ? '*' : ':';
+        if (is_escape) i += 2;
+    }
+    return text;
+}
+
+}  // namespace detail
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -30401,6 +31828,7 @@ SAKE_INLINE void RouteTable::add_yielding(Scope& scope, std::string_view method,
     RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file, pattern.line};
     OwningPtr<RouteEntry> entry(new RouteEntry(scope, std::move(info), std::move(handler)));
     if (!router_->add_alias(entry->pattern(), method, *entry)) return;
+    entry->is_hidden = true;
     routes_.push_back(entry.release());
 }
 
@@ -30430,6 +31858,7 @@ SAKE_INLINE void RouteTable::freeze(bool has_carrier) {
     }
     fallback_.first()->build_chain(has_carrier);
     frozen_ = true;
+    ++runs_;
 }
 
 SAKE_INLINE bool RouteTable::has_method(std::string_view name) const noexcept {
@@ -30774,6 +32203,7 @@ Route& add_site(RouteTable& table, Scope& scope, const PatternInfo& prefix, Root
     const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
     RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
     entry.handler_reads_body = false;
+    entry.is_hidden = true;
     if (!scope.prefix.empty() || !base.empty()) {
         static char nothing;
         table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},

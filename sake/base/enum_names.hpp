@@ -30,7 +30,7 @@ template <class Enum>
 concept HasFixedType = requires { Enum{0}; };
 
 template <HasFixedType Enum>
-class EnumNames {
+struct EnumNames {
     using Number = std::underlying_type_t<Enum>;
 
     // What the compiler prints of a value: "red", or "3" of "(Color)3" where it has no name.
@@ -74,7 +74,6 @@ class EnumNames {
         return row;
     }();
 
-  public:
     /// In the order of their values.
     static constexpr auto list = [] {
         std::array<Enumerator, size.names> found{};

@@ -67,9 +67,9 @@ struct Rule {
 };
 
 /// The first rule of a kind for a member, or null.
-constexpr const Rule* find_rule(const Rule* rules, std::size_t count, std::size_t member,
+constexpr const Rule* find_rule(const Rule* first, std::size_t count, std::size_t member,
                                 RuleKind kind) noexcept {
-    for (const Rule* rule = rules; rule != rules + count; ++rule) {
+    for (const Rule* rule = first; rule != first + count; ++rule) {
         if (rule->member == member && rule->kind == kind) return rule;
     }
     return nullptr;

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "sake/base/rule.hpp"
 #include "sake/base/shape_of.hpp"
@@ -96,8 +97,8 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 /// The rules of a type.
 template <class... Each>
-[[nodiscard]] constexpr auto fields(Each... rules) noexcept {
-    return detail::RuleList<Each...>{{rules...}};
+[[nodiscard]] constexpr auto fields(Each... each) noexcept {
+    return detail::RuleList<Each...>{{each...}};
 }
 
 /// A text has so many characters: code points of Unicode, as JSON schema counts them.
@@ -175,9 +176,8 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
-/// A document, query or form may have no members that the type does not have:
-/// fields(no_other_members<Note>(),
-/// ...). Without it they are ignored.
+/// A document, query or form has only members that the type has: `fields(no_other_members<Note>(), ...)`.
+/// Without this rule, others are ignored.
 template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};

@@ -280,9 +280,9 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
                  const Place& object, Faults& faults) {
     for (std::size_t i = 0; i < shape.rule_count; ++i) {
         const Rule& rule = shape.rules[i];
-        const MemberShape& member = shape.members[rule.member];
         const bool is_for_values = rule.kind != RuleKind::defaulted && rule.kind != RuleKind::closed;
         if (!is_for_values || !is_sound[rule.member]) continue;
+        const MemberShape& member = shape.members[rule.member];
         RuleCheck<Unused>(rule, faults)
             .check(*member.shape, members[rule.member], Place{&object, member.name()});
     }

@@ -44,9 +44,12 @@ inline bool count_fractions(Moment moment, std::int64_t per_second, std::int64_t
 }
 
 SAKE_INLINE void append_time(std::string& out, TimeUnit unit, std::int64_t count) {
-    // The seconds before the time, also where it is before 1970.
-    std::int64_t seconds = count / unit.per_second - (count % unit.per_second < 0 ? 1 : 0);
-    std::int64_t fraction = count - seconds * unit.per_second;
+    std::int64_t seconds = count / unit.per_second;
+    std::int64_t fraction = count % unit.per_second;
+    if (fraction < 0) {  // before 1970: counted from the second before
+        --seconds;
+        fraction += unit.per_second;
+    }
     if (unit.per_second == 1) {
         seconds = std::clamp(count, first_written_second / unit.seconds, last_written_second / unit.seconds) *
                   unit.seconds;

@@ -11,6 +11,24 @@ struct Item {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Item, id, name)
 
+struct Ruled {
+    std::string text;
+    std::optional<unsigned> count;
+    std::vector<float> numbers;
+    std::chrono::sys_time<std::chrono::milliseconds> time;
+};
+
+}  // namespace
+
+template <>
+inline constexpr auto sake::rules<Ruled> = sake::fields(
+    sake::length(&Ruled::text, 1, 80), sake::one_of(&Ruled::text, "a", "b"),
+    sake::format(&Ruled::text, sake::Format::uuid), sake::range(&Ruled::count, 1, 5),
+    sake::one_of(&Ruled::count, 1, 2U), sake::range(&Ruled::numbers, -1, 0.5),
+    sake::items(&Ruled::numbers, 0, 9), sake::unique(&Ruled::numbers), sake::defaulted(&Ruled::numbers));
+
+namespace {
+
 sake::Task<int> twice(int n) {
     co_await sake::sleep(1ms);
     co_return 2 * n;
@@ -33,6 +51,7 @@ void add_routes(sake::Engine& app) {
         ctx.json(200, {{"id", id}, {"name", std::move(name)}});
     });
     app.post("/items", [](sake::Context& ctx) { ctx.json(201, ctx.bind<Item>()); });
+    app.post("/ruled", [](sake::Body<Ruled> body) { return *body; });
     app.get("/text", [](sake::Context&) { return std::string("text"); });
     app.get("/value", [](sake::Context&) -> sake::Task<sake::Json> {
         const int n = co_await twice(21);
