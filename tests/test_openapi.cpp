@@ -367,7 +367,7 @@ TEST_CASE("a group documents its own routes, with their whole paths") {
 // --- What is read and answered ---
 
 struct Paging {
-    int offset;
+    int offset = 0;
     int limit = 20;
     std::optional<sample::Color> color;
     std::vector<std::string> words;
@@ -393,7 +393,6 @@ TEST_CASE("the members of a query are parameters, and what is read says which re
                {{"name", "color"}, {"in", "query"}, {"schema", {{"$ref", "#/components/schemas/Color"}}}},
                {{"name", "words"},
                 {"in", "query"},
-                {"required", true},
                 {"schema", {{"type", "array"}, {"items", {{"type", "string"}}}}}}}));
     CHECK_FALSE(document["components"]["schemas"].contains("Paging"));
     CHECK(keys(paths["/"]["get"]["responses"]) == Names{"200", "400", "422", "default"});
@@ -411,6 +410,53 @@ TEST_CASE("the members of a query are parameters, and what is read says which re
           Json{{"$ref", "#/components/responses/UnprocessableContent"}});
     CHECK(document["components"]["responses"]["UnprocessableContent"]["content"]["application/problem+json"]
                   ["schema"] == Json{{"$ref", "#/components/schemas/ValidationProblem"}});
+}
+
+struct Texts {
+    bool is_on = false;
+    bool is_off = true;
+    std::vector<int> some;
+    std::vector<int> at_least_one;
+    std::vector<int> given = {1, 2};
+    std::array<int, 2> both{};
+    std::optional<int> maybe;
+    std::string text;
+};
+
+}  // namespace test_openapi
+
+template <>
+inline constexpr auto sake::rules<test_openapi::Texts> = sake::fields(
+    sake::items(&test_openapi::Texts::at_least_one, 1, 9), sake::items(&test_openapi::Texts::given, 1, 9),
+    sake::no_other_members<test_openapi::Texts>());
+
+namespace test_openapi {
+
+TEST_CASE("a form demands what its reader demands, and has no null") {
+    Engine app;
+    app.post("/", [](sake::FormBody<Texts>) {}).responds<Texts>(200);
+    const Json document = document_of(app);
+    const Json& content = document["paths"]["/"]["post"]["requestBody"]["content"];
+    const Json& form = content["multipart/form-data"]["schema"];
+    CHECK(form == content["application/x-www-form-urlencoded"]["schema"]);
+    CHECK(form["required"] == Json{"at_least_one", "both", "text"});
+    CHECK(form["properties"]["maybe"]["type"] == "integer");
+    CHECK(form["additionalProperties"] == false);
+    const Json& json = document["components"]["schemas"]["Texts"];
+    CHECK(json["required"] == Json{"is_on", "some", "at_least_one", "both", "text"});
+    CHECK(json["properties"]["maybe"]["type"] == Json{"integer", "null"});
+    CHECK(json["additionalProperties"] == false);
+
+    // The reader agrees.
+    sake::TestClient client(app);
+    const auto status = [&](std::string_view text) {
+        return client.post("/", text, {{"Content-Type", "application/x-www-form-urlencoded"}}).status;
+    };
+    CHECK(status("at_least_one=1&both=1&both=2&text=") == 200);
+    CHECK(status("at_least_one=1&both=1&both=2&text=&more=1") == 422);
+    CHECK(status("at_least_one=1&both=1&text=") == 422);
+    CHECK(status("at_least_one=1&both=1&both=2") == 422);
+    CHECK(status("both=1&both=2&text=") == 422);
 }
 
 TEST_CASE("what a handler returns is the answer, unless the program says something else of that status") {

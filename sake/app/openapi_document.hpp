@@ -166,8 +166,8 @@ class OpenApiDocument {
 
     void add_names(const RouteEntry& route) {
         for (const SignaturePart& part : route.handler().signature()) {
-            // The query's own members become parameters.
-            if (part.place == SignaturePlace::query && part.shape->kind == ShapeKind::object) {
+            // Their own schema stands where they are read.
+            if (part.place == SignaturePlace::query || part.place == SignaturePlace::form) {
                 const auto& object = to<ObjectShape>(*part.shape);
                 for (std::size_t i = 0; i < object.count; ++i) names_.add(*object.members[i].shape);
             } else {

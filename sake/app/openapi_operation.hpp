@@ -182,13 +182,10 @@ class OperationWriter {
         }
     }
     void write_query_parameters(const Shape& query) {
-        if (query.kind != ShapeKind::object) return;
-        const auto& object = to<ObjectShape>(query);
-        const InitialMembers<> initial(object);
-        for (std::size_t i = 0; i < object.count; ++i) {
-            write_parameter(object.members[i].name(), "query", !initial.may_be_absent(i), [&] {
-                schema_.write_member(object, i, initial.find_default(i), SchemaWriter<>::Null::refused);
-            });
+        const ObjectMembers<> members(to<ObjectShape>(query), ObjectSource::texts);
+        for (std::size_t i = 0; i < members.count(); ++i) {
+            write_parameter(members.name(i), "query", members.is_required(i),
+                            [&] { schema_.write_member(members, i); });
         }
     }
 
@@ -196,13 +193,13 @@ class OperationWriter {
         out_->name("requestBody").begin_object();
         out_->name("required").boolean(true);
         out_->name("content").begin_object();
-        const auto write = [&](std::string_view type, const Shape& shape) {
-            write_media(type, [&] { schema_.write(shape); });
-        };
-        if (demands.body != nullptr) write("application/json", *demands.body);
+        if (demands.body != nullptr) write_media("application/json", [&] { schema_.write(*demands.body); });
         if (demands.form != nullptr) {
-            write("application/x-www-form-urlencoded", *demands.form);
-            write("multipart/form-data", *demands.form);
+            const auto write = [&] {
+                schema_.write_object(to<ObjectShape>(*demands.form), ObjectSource::texts);
+            };
+            write_media("application/x-www-form-urlencoded", write);
+            write_media("multipart/form-data", write);
         }
         out_->end_object();
         out_->end_object();

@@ -79,7 +79,9 @@ class Route {
     /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
     template <class T>
     Route& responds(int code, std::string text = {}) {
-        return add_answer(code, std::move(text), detail::part_of_answer<T>().shape);
+        // A constant: of the temporary, clang 14 takes another member.
+        constexpr const detail::Shape* shape = detail::part_of_answer<T>().shape;
+        return add_answer(code, std::move(text), shape);
     }
     /// The same without a body; of an error, with a problem document.
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }

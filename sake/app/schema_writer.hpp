@@ -21,27 +21,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The members of an object that was just made, for what their defaults are.
-template <class Unused = void>
-class InitialMembers {
-  public:
-    explicit InitialMembers(const ObjectShape& object) : object_(&object) {
-        object.locate(object.defaults(), places_.data());
-    }
-    [[nodiscard]] bool may_be_absent(std::size_t index) const {
-        return detail::may_be_absent(*object_, index, places_[index]) ||
-               find_rule(object_->rules, object_->rule_count, index, RuleKind::defaulted) != nullptr;
-    }
-    /// The default of a member, if it has one to speak of; else null.
-    [[nodiscard]] const void* find_default(std::size_t index) const {
-        const Shape& shape = *object_->members[index].shape;
-        return is_blank(shape, places_[index]) ? nullptr : places_[index];
-    }
-
-  private:
-    const ObjectShape* object_;
-    std::array<const void*, most_aggregate_members> places_{};
-};
+/// Where an object is read from: a JSON document, or the texts of a query or a form, which have no null.
+enum class ObjectSource : bool { json, texts };
 
 /// The rules of a member, or none. Those for values are also for what is in a list or a map; those for lists
 /// are for the outermost alone.
@@ -58,6 +39,51 @@ struct MemberRules {
     [[nodiscard]] MemberRules of_elements() const noexcept { return {object, member, Level::inner}; }
 };
 
+/// The members of an object as its reader takes them.
+template <class Unused = void>
+class ObjectMembers {
+  public:
+    ObjectMembers(const ObjectShape& object, ObjectSource source) : object_(&object), source_(source) {
+        object.locate(object.defaults(), initial_.data());
+    }
+
+    [[nodiscard]] std::size_t count() const noexcept { return object_->count; }
+    [[nodiscard]] std::string_view name(std::size_t index) const { return object_->members[index].name(); }
+    [[nodiscard]] MemberRules rules(std::size_t index) const noexcept { return {object_, index}; }
+    [[nodiscard]] const Shape& shape(std::size_t index) const noexcept {
+        const Shape& shape = *object_->members[index].shape;
+        const bool is_content = source_ == ObjectSource::texts && shape.kind == ShapeKind::optional;
+        return is_content ? *to<OptionalShape>(shape).content : shape;
+    }
+
+    /// Whether it must be there. Among texts, a list has as many elements as there are, and a bool that is
+    /// not there is false.
+    [[nodiscard]] bool is_required(std::size_t index) const {
+        if (source_ == ObjectSource::texts) {
+            const Shape& shape = *object_->members[index].shape;
+            if (shape.kind == ShapeKind::boolean) return false;
+            if (shape.kind == ShapeKind::list) {
+                const Rule* const items = rules(index).find(RuleKind::items);
+                const bool has_least = items != nullptr && items->values[0].natural != 0;
+                return to<ListShape>(shape).fixed_size != 0 || (has_least && find_default(index) == nullptr);
+            }
+        }
+        return !may_be_absent(*object_, index, initial_[index]);
+    }
+    /// The default of a member, if it has one to speak of; else null.
+    [[nodiscard]] const void* find_default(std::size_t index) const {
+        return is_blank(*object_->members[index].shape, initial_[index]) ? nullptr : initial_[index];
+    }
+    void append_default(std::string& out, std::size_t index) const {
+        append_shape(out, *object_->members[index].shape, initial_[index]);
+    }
+
+  private:
+    const ObjectShape* object_;
+    ObjectSource source_;
+    std::array<const void*, most_aggregate_members> initial_{};
+};
+
 template <class Unused = void>
 class SchemaWriter {
   public:
@@ -70,22 +96,41 @@ class SchemaWriter {
         out_->end_object();
     }
 
-    /// The schema of a member. A parameter in a query has no null: it is absent.
-    enum class Null : bool { refused, allowed };
-    void write_member(const ObjectShape& object, std::size_t index, const void* initial, Null null) {
-        const Shape* shape = object.members[index].shape;
-        const bool is_optional = shape->kind == ShapeKind::optional;
-        if (is_optional && null == Null::refused) shape = &content_of(*shape);
+    void write_member(const ObjectMembers<>& members, std::size_t index) {
         out_->begin_object();
-        write_keywords(*shape, Null::refused, {&object, index});
-        if (initial != nullptr)
-            append_shape(out_->name("default").value(), *object.members[index].shape, initial);
+        write_keywords(members.shape(index), Null::refused, members.rules(index));
+        if (members.find_default(index) != nullptr)
+            members.append_default(out_->name("default").value(), index);
+        out_->end_object();
+    }
+
+    /// The schema of a struct itself.
+    void write_object(const ObjectShape& object, ObjectSource source) {
+        const ObjectMembers<> members(object, source);
+        out_->begin_object();
+        write_type("object", Null::refused);
+        out_->name("properties").begin_object();
+        bool has_required = false;
+        for (std::size_t i = 0; i < members.count(); ++i) {
+            out_->name(members.name(i));
+            write_member(members, i);
+            has_required = has_required || members.is_required(i);
+        }
+        out_->end_object();
+        if (has_required) {
+            out_->name("required").begin_list();
+            for (std::size_t i = 0; i < members.count(); ++i) {
+                if (members.is_required(i)) out_->text(members.name(i));
+            }
+            out_->end_list();
+        }
+        if (is_closed(object)) out_->name("additionalProperties").boolean(false);
         out_->end_object();
     }
 
     /// What the components of a document have under the name of a type.
     void write_named(const Shape& shape) {
-        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape));
+        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape), ObjectSource::json);
         const auto& values = to<EnumShape>(shape);
         out_->begin_object();
         write_type("string", Null::refused);
@@ -101,36 +146,12 @@ class SchemaWriter {
     }
 
   private:
+    enum class Null : bool { refused, allowed };
+
     static const Shape& content_of(const Shape& shape) {
         const Shape* content = &shape;
         while (content->kind == ShapeKind::optional) content = to<OptionalShape>(*content).content;
         return *content;
-    }
-
-    void write_object(const ObjectShape& object) {
-        const InitialMembers<> initial(object);
-        out_->begin_object();
-        write_type("object", Null::refused);
-        out_->name("properties").begin_object();
-        bool has_required = false;
-        for (std::size_t i = 0; i < object.count; ++i) {
-            out_->name(object.members[i].name());
-            write_member(object, i, initial.find_default(i), Null::allowed);
-            has_required = has_required || !initial.may_be_absent(i);
-        }
-        out_->end_object();
-        if (has_required) {
-            out_->name("required").begin_list();
-            for (std::size_t i = 0; i < object.count; ++i) {
-                if (!initial.may_be_absent(i)) out_->text(object.members[i].name());
-            }
-            out_->end_list();
-        }
-        if (is_closed(object)) {
-            out_->name("additionalProperties");
-            out_->boolean(false);
-        }
-        out_->end_object();
     }
 
     void write_type(std::string_view type, Null null) {

@@ -125,7 +125,8 @@ class Values {
             return random.pick([null, true, 0, 1.5, -1, 7, 300, 70000, 2 ** 40, "", "red", "x".repeat(120), [], {}, ["a", "a"], [1, 2, 3, 4, 5]]);
         const copy = Array.isArray(value) ? [...value] : {...value};
         const key = random.pick(keys);
-        if (!Array.isArray(value) && random.chance(0.3)) delete copy[key];
+        if (!Array.isArray(value) && random.chance(0.1)) copy["more"] = 1;
+        else if (!Array.isArray(value) && random.chance(0.3)) delete copy[key];
         else copy[key] = this.changed(copy[key]);
         return copy;
     }
@@ -174,9 +175,9 @@ async function tryAnswers(url, document) {
         for (const {name, in: where, required, schema} of operation.parameters ?? []) {
             let value = values.of(schema);
             if (where === "path") {
-                if (schema.type !== "string" && random.chance(0.1)) [value, mustRefuse] = ["nothing", true];
                 if (value === "") value = "word";
-                if (schema.type === "integer" && random.chance(0.5)) value = random.below(200);
+                if (schema.type !== "string" && random.chance(0.1)) [value, mustRefuse] = ["nothing", true];
+                else if (schema.type === "integer" && random.chance(0.5)) value = random.below(200);
                 target = target.replace(`{${name}}`, encodeURIComponent(value));
                 continue;
             }

@@ -118,6 +118,8 @@ inline constexpr auto sake::rules<sample::Numbers> =
 template <>
 inline constexpr auto sake::rules<sample::Search> =
     sake::fields(sake::range(&sample::Search::limit, 1, 100), sake::defaulted(&sample::Search::tags));
+template <>
+inline constexpr auto sake::rules<sample::Small> = sake::fields(sake::no_other_members<sample::Small>());
 
 namespace sample {
 
