@@ -1307,7 +1307,7 @@ template <class Enum>
 concept HasFixedType = requires { Enum{0}; };
 
 template <HasFixedType Enum>
-class EnumNames {
+struct EnumNames {
     using Number = std::underlying_type_t<Enum>;
 
     // What the compiler prints of a value: "red", or "3" of "(Color)3" where it has no name.
@@ -1351,7 +1351,6 @@ class EnumNames {
         return row;
     }();
 
-  public:
     /// In the order of their values.
     static constexpr auto list = [] {
         std::array<Enumerator, size.names> found{};
@@ -2219,6 +2218,7 @@ enum class RuleKind : std::uint8_t { length, range, one_of, format, items, uniqu
 struct RuleValue {
     enum class Type : std::uint8_t { natural, negative, single, number, text };
 
+    constexpr RuleValue() noexcept : RuleValue(std::uint64_t{0}) {}
     constexpr explicit RuleValue(std::uint64_t value) noexcept : type(Type::natural), natural(value) {}
     constexpr explicit RuleValue(std::int64_t value) noexcept : type(Type::negative), negative(value) {}
     constexpr explicit RuleValue(float value) noexcept : type(Type::single), single(value) {}
@@ -2263,9 +2263,9 @@ struct Rule {
 };
 
 /// The first rule of a kind for a member, or null.
-constexpr const Rule* find_rule(const Rule* rules, std::size_t count, std::size_t member,
+constexpr const Rule* find_rule(const Rule* first, std::size_t count, std::size_t member,
                                 RuleKind kind) noexcept {
-    for (const Rule* rule = rules; rule != rules + count; ++rule) {
+    for (const Rule* rule = first; rule != first + count; ++rule) {
         if (rule->member == member && rule->kind == kind) return rule;
     }
     return nullptr;
@@ -3117,8 +3117,8 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 /// The rules of a type.
 template <class... Each>
-[[nodiscard]] constexpr auto fields(Each... rules) noexcept {
-    return detail::RuleList<Each...>{{rules...}};
+[[nodiscard]] constexpr auto fields(Each... each) noexcept {
+    return detail::RuleList<Each...>{{each...}};
 }
 
 /// A text has so many characters: code points of Unicode, as JSON schema counts them.
@@ -3196,9 +3196,8 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
-/// A document, query or form may have no members that the type does not have:
-/// fields(no_other_members<Note>(),
-/// ...). Without it they are ignored.
+/// A document, query or form has only members that the type has: `fields(no_other_members<Note>(), ...)`.
+/// Without this rule, others are ignored.
 template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
@@ -12707,7 +12706,9 @@ class Route {
     /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
     template <class T>
     Route& responds(int code, std::string text = {}) {
-        return add_answer(code, std::move(text), detail::part_of_answer<T>().shape);
+        // A constant: of the temporary, clang 14 takes another member.
+        constexpr const detail::Shape* shape = detail::part_of_answer<T>().shape;
+        return add_answer(code, std::move(text), shape);
     }
     /// The same without a body; of an error, with a problem document.
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
@@ -16860,9 +16861,9 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
                  const Place& object, Faults& faults) {
     for (std::size_t i = 0; i < shape.rule_count; ++i) {
         const Rule& rule = shape.rules[i];
-        const MemberShape& member = shape.members[rule.member];
         const bool is_for_values = rule.kind != RuleKind::defaulted && rule.kind != RuleKind::closed;
         if (!is_for_values || !is_sound[rule.member]) continue;
+        const MemberShape& member = shape.members[rule.member];
         RuleCheck<Unused>(rule, faults)
             .check(*member.shape, members[rule.member], Place{&object, member.name()});
     }
@@ -17396,9 +17397,12 @@ inline bool count_fractions(Moment moment, std::int64_t per_second, std::int64_t
 }
 
 SAKE_INLINE void append_time(std::string& out, TimeUnit unit, std::int64_t count) {
-    // The seconds before the time, also where it is before 1970.
-    std::int64_t seconds = count / unit.per_second - (count % unit.per_second < 0 ? 1 : 0);
-    std::int64_t fraction = count - seconds * unit.per_second;
+    std::int64_t seconds = count / unit.per_second;
+    std::int64_t fraction = count % unit.per_second;
+    if (fraction < 0) {  // before 1970: counted from the second before
+        --seconds;
+        fraction += unit.per_second;
+    }
     if (unit.per_second == 1) {
         seconds = std::clamp(count, first_written_second / unit.seconds, last_written_second / unit.seconds) *
                   unit.seconds;
@@ -27622,7 +27626,8 @@ inline constexpr std::string_view docs_page_operation = R"js(
 // ---- an opened operation
 
 // The schema of a parameter or a header, which may be that of its content.
-const schemaOf = (parameter) => parameter.schema ?? objectOf(Object.values(objectOf(parameter.content))[0]).schema ?? {};
+const schemaOf = ({schema, content}) =>
+  schema ?? objectOf(Object.values(objectOf(content))[0]).schema ?? {};
 
 // The examples that a parameter or a body has, as pairs of a name and a value.
 const examplesOf = (media) => [["", media.example], ...entriesOf(media.examples).map(([name, each]) => {
@@ -27642,7 +27647,8 @@ const contentView = (content, leftOut) => entriesOf(content).map(([type, value])
   const given = examplesOf(media);
   if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
   return el("div", {class: "content"}, quiet(code(type)), schema !== undefined && schemaView(schema),
-    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`, () => pre("Example", indented(example)))));
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`,
+      () => pre("Example", indented(example)))));
 });
 
 function responseView([status, value]) {
@@ -27666,8 +27672,8 @@ function operationView(entry) {
   const docs = objectOf(operation.externalDocs);
   const security = securityOf(operation).map((names) => names.join(" and ") || "nothing").join(", or ");
   return [
-    operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
-    prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
+    operation.deprecated === true && el("strong", {}, "Deprecated: new programs should not use it."),
+    prose(operation.description), docs.url && el("p", {}, outsideLink(docs.url, docs.description)),
     security && quiet(`Authorization: ${security}`),
     parameters.length > 0 && block("Parameters",
       list("fields", parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
@@ -27698,7 +27704,8 @@ inline constexpr std::string_view docs_page_schema = R"js(
 function nameOf(schema) {
   const reference = textOf(objectOf(schema).$ref);
   const prefix = "#/components/schemas/";
-  return reference.startsWith(prefix) && target(reference) !== undefined ? unescaped(reference.slice(prefix.length)) : "";
+  if (!reference.startsWith(prefix) || target(reference) === undefined) return "";
+  return unescaped(reference.slice(prefix.length));
 }
 
 // A schema with its references followed, and the parts of its allOf put together.
@@ -27745,9 +27752,9 @@ function typeOf(schema, depth = 0) {
 
 const RULES = {
   minimum: "at least %", exclusiveMinimum: "more than %", maximum: "at most %", exclusiveMaximum: "less than %",
-  multipleOf: "a multiple of %", minLength: "at least % characters", maxLength: "at most % characters",
-  pattern: "pattern %", minItems: "at least % items", maxItems: "at most % items", uniqueItems: "no item twice",
-  minProperties: "at least % members", maxProperties: "at most % members", const: "always %", enum: "one of %",
+  multipleOf: "a multiple of %", minLength: "length at least %", maxLength: "length at most %",
+  pattern: "pattern %", minItems: "items at least %", maxItems: "items at most %", uniqueItems: "no item twice",
+  minProperties: "members at least %", maxProperties: "members at most %", const: "always %", enum: "one of %",
   contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
 };
 
@@ -27757,8 +27764,9 @@ function rulesView(flat) {
   return list("rules", rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
-      .map((each) => (key === "pattern" ? textOf(each) : JSON.stringify(each)));
-    return el("li", {}, before, after !== undefined && values.map((text, index) => [index > 0 && ", ", code(text)]), after);
+      .map((each) => code(key === "pattern" ? textOf(each) : JSON.stringify(each)))
+      .flatMap((each, index) => [index > 0 && ", ", each]);
+    return el("li", {}, before, after !== undefined && values, after);
   }));
 }
 
@@ -27767,16 +27775,18 @@ function row(name, schema, facts, path = []) {
   const flat = flatten(schema);
   const example = facts.example ?? flat.example ?? listOf(flat.examples)[0];
   return el("li", {class: "field"},
-    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)), facts.place && span("type", facts.place),
-      facts.required === true ? el("strong", {}, "required") : span("type", "optional"), markOf({...flat, ...facts})),
+    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)),
+      facts.place && span("type", facts.place),
+      facts.required === true ? el("strong", {}, "required") : span("type", "optional"),
+      markOf({...flat, ...facts})),
     prose(facts.description || flat.description), rulesView(flat),
     example !== undefined && quiet("Example: ", code(JSON.stringify(example))), nested(schema, path));
 }
 
 function hasMembers(schema, depth = 0) {
   const flat = flatten(schema);
-  return entriesOf(flat.properties).length > 0 || (depth < 4 &&
-    [flat.items, flat.additionalProperties, ...choicesOf(flat)].some((inner) => isObject(inner) && hasMembers(inner, depth + 1)));
+  const inside = depth < 4 ? [flat.items, flat.additionalProperties, ...choicesOf(flat)].filter(isObject) : [];
+  return entriesOf(flat.properties).length > 0 || inside.some((each) => hasMembers(each, depth + 1));
 }
 
 // The members of a schema inside another one. What is deep, or inside itself, is made when it is asked for.
@@ -27796,8 +27806,8 @@ function members(schema, path) {
   const choices = choicesOf(flat).filter((choice) => hasMembers(choice));
   return [list("fields", rows),
     [flat.items, !rows.length && flat.additionalProperties].filter(isObject).map((each) => nested(each, path)),
-    choices.map((choice) => [
-      choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"), nested(choice, path)])];
+    choices.map((choice) => [choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"),
+      nested(choice, path)])];
 }
 
 // A whole schema: its type, its rules and its members.
@@ -27822,7 +27832,7 @@ function exampleNumber({minimum, exclusiveMinimum, maximum, multipleOf}) {
   return multipleOf > 0 ? Math.ceil(number / multipleOf) * multipleOf : number;
 }
 
-// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, also where the schema is not.
+// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, even if the schema is not.
 function exampleOf(schema, leftOut) {
   let left = 1000;
   function make(part, inside) {
@@ -27830,7 +27840,8 @@ function exampleOf(schema, leftOut) {
     if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
     const flat = flatten(part);
     const within = [...inside, name];
-    const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
+    const said = [flat.example, listOf(flat.examples)[0], flat.const, flat.default, listOf(flat.enum)[0]];
+    const given = said.find((value) => value !== undefined);
     if (given !== undefined) return given;
     const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
     const type = typesOf(flat)[0];
@@ -27847,7 +27858,8 @@ function exampleOf(schema, leftOut) {
   function makeObject(flat, chosen, inside) {
     const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
       .map(([name, each]) => [name, make(each, inside)]);
-    if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);
+    if (!made.length && isObject(flat.additionalProperties))
+      made.push(["name", make(flat.additionalProperties, inside)]);
     return Object.fromEntries([...entriesOf(chosen), ...made].filter(([, value]) => value !== undefined));
   }
   return make(schema, []);
@@ -27966,7 +27978,8 @@ const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, valu
     const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
       .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
     const tags = listOf(operation.tags).map(textOf).filter(Boolean);
-    return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
+    return {path, operation, tags, isWebhook, method: method.toUpperCase(),
+      parameters: [...parameters.values()],
       group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
       id: textOf(operation.operationId) || `${method}${path}`};
   });
@@ -27997,8 +28010,8 @@ const markOf = (value) => value.deprecated === true && span("mark", "deprecated"
 
 function operationItem(entry) {
   const {method, path, operation, id} = entry;
-  const label = [span("method", method), code(path, "path"), span("summary", operation.summary), markOf(operation)];
-  const item = listItem(id, label, () => operationView(entry));
+  const item = listItem(id, [span("method", method), code(path, "path"), span("summary", operation.summary),
+    markOf(operation)], () => operationView(entry));
   const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
   return {item, words};
 }
@@ -28040,12 +28053,13 @@ function schemaList() {
 
 function heading() {
   const {title, openapi} = document.body.dataset;
-  const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
+  const info = objectOf(api.info);
+  const [license, contact] = [info.license, info.contact].map(objectOf);
   document.title = title || textOf(info.title) || document.title;
   return el("header", {}, el("h1", {}, document.title, " ", span("version", info.version)),
     prose(info.summary), prose(info.description),
-    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
-      outsideLink(contact.url, contact.name), contact.email));
+    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"),
+      outsideLink(license.url, license.name), outsideLink(contact.url, contact.name), contact.email));
 }
 
 async function readDocument(address) {
@@ -28119,7 +28133,8 @@ button, input, select, textarea { font: inherit; color: inherit; }
 .prose { max-width: 46rem; white-space: pre-line; }
 .quiet, .type, .rules, .version { color: var(--quiet); font-size: 0.9rem; font-weight: 400; }
 .problem { color: var(--bad); font-weight: 600; }
-.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem; font-weight: 400; }
+.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem;
+  font-weight: 400; }
 .links, .rules, .head, .filter { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
 .filter { margin-top: 1.75rem; }
 .filter input { flex: 1 1 14rem; max-width: 28rem; }
@@ -28197,7 +28212,8 @@ function controlFor(schema, isRequired, value) {
   const type = typesOf(flat)[0];
   if (type === "array") return editor(2, listOf(value).map(textOf).join("\n"));
   const choices = type === "boolean" ? ["true", "false"] : listOf(flat.enum).map(textOf);
-  return choices.length ? selection(isRequired ? choices : ["", ...choices], textOf(value)) : input("text", textOf(value));
+  if (choices.length === 0) return input("text", textOf(value));
+  return selection(isRequired ? choices : ["", ...choices], textOf(value));
 }
 
 const valuesOf = (control) => (control.type === "file" ? [...control.files]
@@ -28224,9 +28240,10 @@ function credentialControls([name, value]) {
 
 function credentialsView() {
   const schemes = entriesOf(objectOf(api.components).securitySchemes);
-  return schemes.length > 0 && expander("Authorization", () => el("form", {submit: (event) => event.preventDefault()},
-    quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
-    schemes.map(credentialControls)));
+  return schemes.length > 0 && expander("Authorization", () =>
+    el("form", {submit: (event) => event.preventDefault()},
+      quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
+      schemes.map(credentialControls)));
 }
 
 // ---- a request
@@ -28235,7 +28252,8 @@ function credentialsView() {
 function addressOf({path, query}) {
   const root = new URL(document.body.dataset.root, location.href).href.replace(/\/+$/, "");
   const server = textOf(objectOf(listOf(api.servers)[0]).url).replace(/\/+$/, "");
-  return root + (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/") + (query.size ? `?${query}` : "");
+  const place = (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/");
+  return root + place + (`${query}` && `?${query}`);
 }
 
 // A parameter without a value is left out. Cookies are the browser's.
@@ -28290,7 +28308,8 @@ function formEditor(type, flat) {
   });
   return {type, view: fields.map(({view}) => view), add(request) {
     request.body = isMultipart ? new FormData() : new URLSearchParams();
-    for (const [name, each] of fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]))) {
+    const pairs = fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]));
+    for (const [name, each] of pairs) {
       request.body.append(name, each);
       const option = !isMultipart ? "--data-urlencode" : each instanceof File ? "-F" : "--form-string";
       request.curl.push(`${option} ${quoted(`${name}=${each instanceof File ? `@${each.name}` : each}`)}`);
@@ -28316,7 +28335,8 @@ function prettyJson(text) {
 async function showAnswer(answer, time, view) {
   const type = answer.headers.get("Content-Type");
   const body = pre("Body", !isText(type) && `(${type} is not shown)`);
-  const status = el("p", {role: "status"}, el("strong", {}, `${answer.status} ${answer.statusText}`), ` in ${time} ms`);
+  const words = el("strong", {}, `${answer.status} ${answer.statusText}`);
+  const status = el("p", {role: "status"}, words, ` in ${time} ms`);
   put(view, status, pre("Header fields", [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
   const decoder = new TextDecoder();
   const reader = (answer.body || new Blob().stream()).getReader();
@@ -28338,7 +28358,8 @@ async function send(request, signal, view) {
     const answer = await fetch(addressOf(request), {...request, signal});
     await showAnswer(answer, Math.round(performance.now() - since), view);
   } catch (error) {
-    put(view, el("p", {class: "problem", role: "alert"}, signal.aborted ? "Stopped." : `The request failed: ${error.message}`));
+    const words = signal.aborted ? "Stopped." : `The request failed: ${error.message}`;
+    put(view, el("p", {class: "problem", role: "alert"}, words));
   }
 }
 
@@ -28387,7 +28408,7 @@ function tryView({method, path, operation, parameters}) {
     const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
     for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
     for (const name of new Set(securityOf(operation).flat())) credentials.get(name)?.(made);
-    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
+    for (const [, ...pair] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push(pair);
     editors[kind.selectedIndex]?.add(made);
     return made;
   }
@@ -28404,7 +28425,8 @@ function tryView({method, path, operation, parameters}) {
 
   showEditor();
   kind.addEventListener("change", showEditor);
-  return el("form", {submit}, fields.map(({view}) => view), editors.length > 1 && labelled("Content-Type", kind), body,
+  return el("form", {submit}, fields.map(({view}) => view),
+    editors.length > 1 && labelled("Content-Type", kind), body,
     labelled("More header fields", more, "One a line, such as X-Trace: 1"), button, answer,
     expander("The request as a curl command", () => commandView(request)));
 }
@@ -30524,27 +30546,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The members of an object that was just made, for what their defaults are.
-template <class Unused = void>
-class InitialMembers {
-  public:
-    explicit InitialMembers(const ObjectShape& object) : object_(&object) {
-        object.locate(object.defaults(), places_.data());
-    }
-    [[nodiscard]] bool may_be_absent(std::size_t index) const {
-        return detail::may_be_absent(*object_, index, places_[index]) ||
-               find_rule(object_->rules, object_->rule_count, index, RuleKind::defaulted) != nullptr;
-    }
-    /// The default of a member, if it has one to speak of; else null.
-    [[nodiscard]] const void* find_default(std::size_t index) const {
-        const Shape& shape = *object_->members[index].shape;
-        return is_blank(shape, places_[index]) ? nullptr : places_[index];
-    }
-
-  private:
-    const ObjectShape* object_;
-    std::array<const void*, most_aggregate_members> places_{};
-};
+/// Where an object is read from: a JSON document, or the texts of a query or a form, which have no null.
+enum class ObjectSource : bool { json, texts };
 
 /// The rules of a member, or none. Those for values are also for what is in a list or a map; those for lists
 /// are for the outermost alone.
@@ -30561,6 +30564,51 @@ struct MemberRules {
     [[nodiscard]] MemberRules of_elements() const noexcept { return {object, member, Level::inner}; }
 };
 
+/// The members of an object as its reader takes them.
+template <class Unused = void>
+class ObjectMembers {
+  public:
+    ObjectMembers(const ObjectShape& object, ObjectSource source) : object_(&object), source_(source) {
+        object.locate(object.defaults(), initial_.data());
+    }
+
+    [[nodiscard]] std::size_t count() const noexcept { return object_->count; }
+    [[nodiscard]] std::string_view name(std::size_t index) const { return object_->members[index].name(); }
+    [[nodiscard]] MemberRules rules(std::size_t index) const noexcept { return {object_, index}; }
+    [[nodiscard]] const Shape& shape(std::size_t index) const noexcept {
+        const Shape& shape = *object_->members[index].shape;
+        const bool is_content = source_ == ObjectSource::texts && shape.kind == ShapeKind::optional;
+        return is_content ? *to<OptionalShape>(shape).content : shape;
+    }
+
+    /// Whether it must be there. Among texts, a list has as many elements as there are, and a bool that is
+    /// not there is false.
+    [[nodiscard]] bool is_required(std::size_t index) const {
+        if (source_ == ObjectSource::texts) {
+            const Shape& shape = *object_->members[index].shape;
+            if (shape.kind == ShapeKind::boolean) return false;
+            if (shape.kind == ShapeKind::list) {
+                const Rule* const items = rules(index).find(RuleKind::items);
+                const bool has_least = items != nullptr && items->values[0].natural != 0;
+                return to<ListShape>(shape).fixed_size != 0 || (has_least && find_default(index) == nullptr);
+            }
+        }
+        return !may_be_absent(*object_, index, initial_[index]);
+    }
+    /// The default of a member, if it has one to speak of; else null.
+    [[nodiscard]] const void* find_default(std::size_t index) const {
+        return is_blank(*object_->members[index].shape, initial_[index]) ? nullptr : initial_[index];
+    }
+    void append_default(std::string& out, std::size_t index) const {
+        append_shape(out, *object_->members[index].shape, initial_[index]);
+    }
+
+  private:
+    const ObjectShape* object_;
+    ObjectSource source_;
+    std::array<const void*, most_aggregate_members> initial_{};
+};
+
 template <class Unused = void>
 class SchemaWriter {
   public:
@@ -30573,22 +30621,41 @@ class SchemaWriter {
         out_->end_object();
     }
 
-    /// The schema of a member. A parameter in a query has no null: it is absent.
-    enum class Null : bool { refused, allowed };
-    void write_member(const ObjectShape& object, std::size_t index, const void* initial, Null null) {
-        const Shape* shape = object.members[index].shape;
-        const bool is_optional = shape->kind == ShapeKind::optional;
-        if (is_optional && null == Null::refused) shape = &content_of(*shape);
+    void write_member(const ObjectMembers<>& members, std::size_t index) {
         out_->begin_object();
-        write_keywords(*shape, Null::refused, {&object, index});
-        if (initial != nullptr)
-            append_shape(out_->name("default").value(), *object.members[index].shape, initial);
+        write_keywords(members.shape(index), Null::refused, members.rules(index));
+        if (members.find_default(index) != nullptr)
+            members.append_default(out_->name("default").value(), index);
+        out_->end_object();
+    }
+
+    /// The schema of a struct itself.
+    void write_object(const ObjectShape& object, ObjectSource source) {
+        const ObjectMembers<> members(object, source);
+        out_->begin_object();
+        write_type("object", Null::refused);
+        out_->name("properties").begin_object();
+        bool has_required = false;
+        for (std::size_t i = 0; i < members.count(); ++i) {
+            out_->name(members.name(i));
+            write_member(members, i);
+            has_required = has_required || members.is_required(i);
+        }
+        out_->end_object();
+        if (has_required) {
+            out_->name("required").begin_list();
+            for (std::size_t i = 0; i < members.count(); ++i) {
+                if (members.is_required(i)) out_->text(members.name(i));
+            }
+            out_->end_list();
+        }
+        if (is_closed(object)) out_->name("additionalProperties").boolean(false);
         out_->end_object();
     }
 
     /// What the components of a document have under the name of a type.
     void write_named(const Shape& shape) {
-        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape));
+        if (shape.kind == ShapeKind::object) return write_object(to<ObjectShape>(shape), ObjectSource::json);
         const auto& values = to<EnumShape>(shape);
         out_->begin_object();
         write_type("string", Null::refused);
@@ -30604,32 +30671,12 @@ class SchemaWriter {
     }
 
   private:
+    enum class Null : bool { refused, allowed };
+
     static const Shape& content_of(const Shape& shape) {
         const Shape* content = &shape;
         while (content->kind == ShapeKind::optional) content = to<OptionalShape>(*content).content;
         return *content;
-    }
-
-    void write_object(const ObjectShape& object) {
-        const InitialMembers<> initial(object);
-        out_->begin_object();
-        write_type("object", Null::refused);
-        out_->name("properties").begin_object();
-        bool has_required = false;
-        for (std::size_t i = 0; i < object.count; ++i) {
-            out_->name(object.members[i].name());
-            write_member(object, i, initial.find_default(i), Null::allowed);
-            has_required = has_required || !initial.may_be_absent(i);
-        }
-        out_->end_object();
-        if (has_required) {
-            out_->name("required").begin_list();
-            for (std::size_t i = 0; i < object.count; ++i) {
-                if (!initial.may_be_absent(i)) out_->text(object.members[i].name());
-            }
-            out_->end_list();
-        }
-        out_->end_object();
     }
 
     void write_type(std::string_view type, Null null) {
@@ -30949,13 +30996,10 @@ class OperationWriter {
         }
     }
     void write_query_parameters(const Shape& query) {
-        if (query.kind != ShapeKind::object) return;
-        const auto& object = to<ObjectShape>(query);
-        const InitialMembers<> initial(object);
-        for (std::size_t i = 0; i < object.count; ++i) {
-            write_parameter(object.members[i].name(), "query", !initial.may_be_absent(i), [&] {
-                schema_.write_member(object, i, initial.find_default(i), SchemaWriter<>::Null::refused);
-            });
+        const ObjectMembers<> members(to<ObjectShape>(query), ObjectSource::texts);
+        for (std::size_t i = 0; i < members.count(); ++i) {
+            write_parameter(members.name(i), "query", members.is_required(i),
+                            [&] { schema_.write_member(members, i); });
         }
     }
 
@@ -30963,13 +31007,13 @@ class OperationWriter {
         out_->name("requestBody").begin_object();
         out_->name("required").boolean(true);
         out_->name("content").begin_object();
-        const auto write = [&](std::string_view type, const Shape& shape) {
-            write_media(type, [&] { schema_.write(shape); });
-        };
-        if (demands.body != nullptr) write("application/json", *demands.body);
+        if (demands.body != nullptr) write_media("application/json", [&] { schema_.write(*demands.body); });
         if (demands.form != nullptr) {
-            write("application/x-www-form-urlencoded", *demands.form);
-            write("multipart/form-data", *demands.form);
+            const auto write = [&] {
+                schema_.write_object(to<ObjectShape>(*demands.form), ObjectSource::texts);
+            };
+            write_media("application/x-www-form-urlencoded", write);
+            write_media("multipart/form-data", write);
         }
         out_->end_object();
         out_->end_object();
@@ -31193,8 +31237,8 @@ class OpenApiDocument {
 
     void add_names(const RouteEntry& route) {
         for (const SignaturePart& part : route.handler().signature()) {
-            // The query's own members become parameters.
-            if (part.place == SignaturePlace::query && part.shape->kind == ShapeKind::object) {
+            // Their own schema stands where they are read.
+            if (part.place == SignaturePlace::query || part.place == SignaturePlace::form) {
                 const auto& object = to<ObjectShape>(*part.shape);
                 for (std::size_t i = 0; i < object.count; ++i) names_.add(*object.members[i].shape);
             } else {
