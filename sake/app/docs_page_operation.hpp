@@ -13,7 +13,8 @@ inline constexpr std::string_view docs_page_operation = R"js(
 // ---- an opened operation
 
 // The schema of a parameter or a header, which may be that of its content.
-const schemaOf = (parameter) => parameter.schema ?? objectOf(Object.values(objectOf(parameter.content))[0]).schema ?? {};
+const schemaOf = ({schema, content}) =>
+  schema ?? objectOf(Object.values(objectOf(content))[0]).schema ?? {};
 
 // The examples that a parameter or a body has, as pairs of a name and a value.
 const examplesOf = (media) => [["", media.example], ...entriesOf(media.examples).map(([name, each]) => {
@@ -33,7 +34,8 @@ const contentView = (content, leftOut) => entriesOf(content).map(([type, value])
   const given = examplesOf(media);
   if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
   return el("div", {class: "content"}, quiet(code(type)), schema !== undefined && schemaView(schema),
-    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`, () => pre("Example", indented(example)))));
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`,
+      () => pre("Example", indented(example)))));
 });
 
 function responseView([status, value]) {
@@ -57,8 +59,8 @@ function operationView(entry) {
   const docs = objectOf(operation.externalDocs);
   const security = securityOf(operation).map((names) => names.join(" and ") || "nothing").join(", or ");
   return [
-    operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
-    prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
+    operation.deprecated === true && el("strong", {}, "Deprecated: new programs should not use it."),
+    prose(operation.description), docs.url && el("p", {}, outsideLink(docs.url, docs.description)),
     security && quiet(`Authorization: ${security}`),
     parameters.length > 0 && block("Parameters",
       list("fields", parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),

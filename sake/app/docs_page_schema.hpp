@@ -16,7 +16,8 @@ inline constexpr std::string_view docs_page_schema = R"js(
 function nameOf(schema) {
   const reference = textOf(objectOf(schema).$ref);
   const prefix = "#/components/schemas/";
-  return reference.startsWith(prefix) && target(reference) !== undefined ? unescaped(reference.slice(prefix.length)) : "";
+  if (!reference.startsWith(prefix) || target(reference) === undefined) return "";
+  return unescaped(reference.slice(prefix.length));
 }
 
 // A schema with its references followed, and the parts of its allOf put together.
@@ -63,9 +64,9 @@ function typeOf(schema, depth = 0) {
 
 const RULES = {
   minimum: "at least %", exclusiveMinimum: "more than %", maximum: "at most %", exclusiveMaximum: "less than %",
-  multipleOf: "a multiple of %", minLength: "at least % characters", maxLength: "at most % characters",
-  pattern: "pattern %", minItems: "at least % items", maxItems: "at most % items", uniqueItems: "no item twice",
-  minProperties: "at least % members", maxProperties: "at most % members", const: "always %", enum: "one of %",
+  multipleOf: "a multiple of %", minLength: "length at least %", maxLength: "length at most %",
+  pattern: "pattern %", minItems: "items at least %", maxItems: "items at most %", uniqueItems: "no item twice",
+  minProperties: "members at least %", maxProperties: "members at most %", const: "always %", enum: "one of %",
   contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
 };
 
@@ -75,8 +76,9 @@ function rulesView(flat) {
   return list("rules", rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
-      .map((each) => (key === "pattern" ? textOf(each) : JSON.stringify(each)));
-    return el("li", {}, before, after !== undefined && values.map((text, index) => [index > 0 && ", ", code(text)]), after);
+      .map((each) => code(key === "pattern" ? textOf(each) : JSON.stringify(each)))
+      .flatMap((each, index) => [index > 0 && ", ", each]);
+    return el("li", {}, before, after !== undefined && values, after);
   }));
 }
 
@@ -85,16 +87,18 @@ function row(name, schema, facts, path = []) {
   const flat = flatten(schema);
   const example = facts.example ?? flat.example ?? listOf(flat.examples)[0];
   return el("li", {class: "field"},
-    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)), facts.place && span("type", facts.place),
-      facts.required === true ? el("strong", {}, "required") : span("type", "optional"), markOf({...flat, ...facts})),
+    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)),
+      facts.place && span("type", facts.place),
+      facts.required === true ? el("strong", {}, "required") : span("type", "optional"),
+      markOf({...flat, ...facts})),
     prose(facts.description || flat.description), rulesView(flat),
     example !== undefined && quiet("Example: ", code(JSON.stringify(example))), nested(schema, path));
 }
 
 function hasMembers(schema, depth = 0) {
   const flat = flatten(schema);
-  return entriesOf(flat.properties).length > 0 || (depth < 4 &&
-    [flat.items, flat.additionalProperties, ...choicesOf(flat)].some((inner) => isObject(inner) && hasMembers(inner, depth + 1)));
+  const inside = depth < 4 ? [flat.items, flat.additionalProperties, ...choicesOf(flat)].filter(isObject) : [];
+  return entriesOf(flat.properties).length > 0 || inside.some((each) => hasMembers(each, depth + 1));
 }
 
 // The members of a schema inside another one. What is deep, or inside itself, is made when it is asked for.
@@ -114,8 +118,8 @@ function members(schema, path) {
   const choices = choicesOf(flat).filter((choice) => hasMembers(choice));
   return [list("fields", rows),
     [flat.items, !rows.length && flat.additionalProperties].filter(isObject).map((each) => nested(each, path)),
-    choices.map((choice) => [
-      choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"), nested(choice, path)])];
+    choices.map((choice) => [choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"),
+      nested(choice, path)])];
 }
 
 // A whole schema: its type, its rules and its members.
@@ -140,7 +144,7 @@ function exampleNumber({minimum, exclusiveMinimum, maximum, multipleOf}) {
   return multipleOf > 0 ? Math.ceil(number / multipleOf) * multipleOf : number;
 }
 
-// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, also where the schema is not.
+// A value of the schema, without members that say `leftOut` ("readOnly"). Bounded, even if the schema is not.
 function exampleOf(schema, leftOut) {
   let left = 1000;
   function make(part, inside) {
@@ -148,7 +152,8 @@ function exampleOf(schema, leftOut) {
     if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
     const flat = flatten(part);
     const within = [...inside, name];
-    const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
+    const said = [flat.example, listOf(flat.examples)[0], flat.const, flat.default, listOf(flat.enum)[0]];
+    const given = said.find((value) => value !== undefined);
     if (given !== undefined) return given;
     const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
     const type = typesOf(flat)[0];
@@ -165,7 +170,8 @@ function exampleOf(schema, leftOut) {
   function makeObject(flat, chosen, inside) {
     const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
       .map(([name, each]) => [name, make(each, inside)]);
-    if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);
+    if (!made.length && isObject(flat.additionalProperties))
+      made.push(["name", make(flat.additionalProperties, inside)]);
     return Object.fromEntries([...entriesOf(chosen), ...made].filter(([, value]) => value !== undefined));
   }
   return make(schema, []);

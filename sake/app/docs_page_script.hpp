@@ -109,7 +109,8 @@ const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, valu
     const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
       .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
     const tags = listOf(operation.tags).map(textOf).filter(Boolean);
-    return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
+    return {path, operation, tags, isWebhook, method: method.toUpperCase(),
+      parameters: [...parameters.values()],
       group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
       id: textOf(operation.operationId) || `${method}${path}`};
   });
@@ -140,8 +141,8 @@ const markOf = (value) => value.deprecated === true && span("mark", "deprecated"
 
 function operationItem(entry) {
   const {method, path, operation, id} = entry;
-  const label = [span("method", method), code(path, "path"), span("summary", operation.summary), markOf(operation)];
-  const item = listItem(id, label, () => operationView(entry));
+  const item = listItem(id, [span("method", method), code(path, "path"), span("summary", operation.summary),
+    markOf(operation)], () => operationView(entry));
   const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
   return {item, words};
 }
@@ -183,12 +184,13 @@ function schemaList() {
 
 function heading() {
   const {title, openapi} = document.body.dataset;
-  const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
+  const info = objectOf(api.info);
+  const [license, contact] = [info.license, info.contact].map(objectOf);
   document.title = title || textOf(info.title) || document.title;
   return el("header", {}, el("h1", {}, document.title, " ", span("version", info.version)),
     prose(info.summary), prose(info.description),
-    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
-      outsideLink(contact.url, contact.name), contact.email));
+    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"),
+      outsideLink(license.url, license.name), outsideLink(contact.url, contact.name), contact.email));
 }
 
 async function readDocument(address) {

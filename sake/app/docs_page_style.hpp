@@ -41,7 +41,8 @@ button, input, select, textarea { font: inherit; color: inherit; }
 .prose { max-width: 46rem; white-space: pre-line; }
 .quiet, .type, .rules, .version { color: var(--quiet); font-size: 0.9rem; font-weight: 400; }
 .problem { color: var(--bad); font-weight: 600; }
-.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem; font-weight: 400; }
+.mark { padding: 0 0.45em; border: 1px solid var(--edge); border-radius: 4px; font-size: 0.8rem;
+  font-weight: 400; }
 .links, .rules, .head, .filter { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
 .filter { margin-top: 1.75rem; }
 .filter input { flex: 1 1 14rem; max-width: 28rem; }

@@ -29,7 +29,8 @@ function controlFor(schema, isRequired, value) {
   const type = typesOf(flat)[0];
   if (type === "array") return editor(2, listOf(value).map(textOf).join("\n"));
   const choices = type === "boolean" ? ["true", "false"] : listOf(flat.enum).map(textOf);
-  return choices.length ? selection(isRequired ? choices : ["", ...choices], textOf(value)) : input("text", textOf(value));
+  if (choices.length === 0) return input("text", textOf(value));
+  return selection(isRequired ? choices : ["", ...choices], textOf(value));
 }
 
 const valuesOf = (control) => (control.type === "file" ? [...control.files]
@@ -56,9 +57,10 @@ function credentialControls([name, value]) {
 
 function credentialsView() {
   const schemes = entriesOf(objectOf(api.components).securitySchemes);
-  return schemes.length > 0 && expander("Authorization", () => el("form", {submit: (event) => event.preventDefault()},
-    quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
-    schemes.map(credentialControls)));
+  return schemes.length > 0 && expander("Authorization", () =>
+    el("form", {submit: (event) => event.preventDefault()},
+      quiet("Used by the requests that you send from this page, and forgotten when you leave it."),
+      schemes.map(credentialControls)));
 }
 
 // ---- a request
@@ -67,7 +69,8 @@ function credentialsView() {
 function addressOf({path, query}) {
   const root = new URL(document.body.dataset.root, location.href).href.replace(/\/+$/, "");
   const server = textOf(objectOf(listOf(api.servers)[0]).url).replace(/\/+$/, "");
-  return root + (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/") + (query.size ? `?${query}` : "");
+  const place = (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/");
+  return root + place + (`${query}` && `?${query}`);
 }
 
 // A parameter without a value is left out. Cookies are the browser's.
@@ -122,7 +125,8 @@ function formEditor(type, flat) {
   });
   return {type, view: fields.map(({view}) => view), add(request) {
     request.body = isMultipart ? new FormData() : new URLSearchParams();
-    for (const [name, each] of fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]))) {
+    const pairs = fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]));
+    for (const [name, each] of pairs) {
       request.body.append(name, each);
       const option = !isMultipart ? "--data-urlencode" : each instanceof File ? "-F" : "--form-string";
       request.curl.push(`${option} ${quoted(`${name}=${each instanceof File ? `@${each.name}` : each}`)}`);
@@ -148,7 +152,8 @@ function prettyJson(text) {
 async function showAnswer(answer, time, view) {
   const type = answer.headers.get("Content-Type");
   const body = pre("Body", !isText(type) && `(${type} is not shown)`);
-  const status = el("p", {role: "status"}, el("strong", {}, `${answer.status} ${answer.statusText}`), ` in ${time} ms`);
+  const words = el("strong", {}, `${answer.status} ${answer.statusText}`);
+  const status = el("p", {role: "status"}, words, ` in ${time} ms`);
   put(view, status, pre("Header fields", [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
   const decoder = new TextDecoder();
   const reader = (answer.body || new Blob().stream()).getReader();
@@ -170,7 +175,8 @@ async function send(request, signal, view) {
     const answer = await fetch(addressOf(request), {...request, signal});
     await showAnswer(answer, Math.round(performance.now() - since), view);
   } catch (error) {
-    put(view, el("p", {class: "problem", role: "alert"}, signal.aborted ? "Stopped." : `The request failed: ${error.message}`));
+    const words = signal.aborted ? "Stopped." : `The request failed: ${error.message}`;
+    put(view, el("p", {class: "problem", role: "alert"}, words));
   }
 }
 
@@ -219,7 +225,7 @@ function tryView({method, path, operation, parameters}) {
     const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
     for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
     for (const name of new Set(securityOf(operation).flat())) credentials.get(name)?.(made);
-    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
+    for (const [, ...pair] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push(pair);
     editors[kind.selectedIndex]?.add(made);
     return made;
   }
@@ -236,7 +242,8 @@ function tryView({method, path, operation, parameters}) {
 
   showEditor();
   kind.addEventListener("change", showEditor);
-  return el("form", {submit}, fields.map(({view}) => view), editors.length > 1 && labelled("Content-Type", kind), body,
+  return el("form", {submit}, fields.map(({view}) => view),
+    editors.length > 1 && labelled("Content-Type", kind), body,
     labelled("More header fields", more, "One a line, such as X-Trace: 1"), button, answer,
     expander("The request as a curl command", () => commandView(request)));
 }

@@ -120,8 +120,8 @@ def try_showing(browser, url):
 
     text = browser.run("item('POST /pets').innerText")
     for part in ("Authorization: token, or login", "X-Trace", "string (uuid)", "in header", "Comes back in the answer.",
-                 "The pet without its number.", "application/json", "at most 80 characters", 'one of "cat", "dog", "bird"',
-                 "string (date) or null", "more than 0", "a multiple of 0.01", "at most 10 items", "no item twice", "Pet or null",
+                 "The pet without its number.", "application/json", "length at most 80", 'one of "cat", "dog", "bird"',
+                 "string (date) or null", "more than 0", "a multiple of 0.01", "items at most 10", "no item twice", "Pet or null",
                  "map of string", "only in answers", "only in requests", "201 It is there now.", "422 What went wrong."):
         check(f"an opened operation shows: {part}", part in text, text)
     text = browser.run("item('GET /pets').innerText")
