@@ -103,12 +103,12 @@ class SchemaNames {
         for (std::size_t i = 0; i < list_.size(); ++i) list_[i].name = free_name(wanted[i]);
     }
 
-    /// Null for a shape that has no name of its own.
-    [[nodiscard]] const std::string* find(const Shape& shape) const noexcept {
+    /// "" for a shape that has no name of its own.
+    [[nodiscard]] std::string_view name_of(const Shape& shape) const noexcept {
         for (const Named& each : list_) {
-            if (each.shape == &shape) return &each.name;
+            if (each.shape == &shape) return each.name;
         }
-        return nullptr;
+        return {};
     }
 
     /// By name.
@@ -124,7 +124,9 @@ class SchemaNames {
 
   private:
     bool add_named(const Shape& shape, std::string_view type) {
-        if (find(shape) != nullptr) return false;
+        for (const Named& each : list_) {
+            if (each.shape == &shape) return false;
+        }
         list_.push_back({&shape, type, {}});
         return true;
     }

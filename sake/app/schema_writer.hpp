@@ -205,7 +205,7 @@ class SchemaWriter {
                 return write_bounds(rules.find(RuleKind::items), "minProperties", "maxProperties");
             case ShapeKind::enumeration:
             case ShapeKind::object:
-                if (null == Null::refused) return write_reference(*names_->find(shape));
+                if (null == Null::refused) return write_reference(names_->name_of(shape));
                 return write_any_of(null, [&] { write(shape); });
             case ShapeKind::variant: {
                 const auto& variant = to<VariantShape>(shape);

@@ -51,7 +51,14 @@ void add_routes(sake::Engine& app) {
         ctx.json(200, {{"id", id}, {"name", std::move(name)}});
     });
     app.post("/items", [](sake::Context& ctx) { ctx.json(201, ctx.bind<Item>()); });
-    app.post("/ruled", [](sake::Body<Ruled> body) { return *body; });
+    app.post("/ruled", [](sake::Body<Ruled> body) { return *body; })
+        .summary("Rules")
+        .tag("ruled")
+        .responds<Ruled>(200, "The same")
+        .responds(404)
+        .security("token");
+    app.openapi("/openapi.json",
+                {.title = "Strict", .version = "1", .security = {sake::SecurityScheme::bearer("token")}});
     app.get("/text", [](sake::Context&) { return std::string("text"); });
     app.get("/value", [](sake::Context&) -> sake::Task<sake::Json> {
         const int n = co_await twice(21);
