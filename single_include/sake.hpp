@@ -2287,9 +2287,15 @@ struct RuleList {
 
 }  // namespace detail
 
-/// The rules of a type, none unless the program has some: see rules.hpp.
+/// The rules of a type.
+template <class... Each>
+[[nodiscard]] constexpr auto fields(Each... each) noexcept {
+    return detail::RuleList<Each...>{{each...}};
+}
+
+/// What a program specializes for its types: see rules.hpp. Others have no rules.
 template <class T>
-inline constexpr auto rules = detail::RuleList<>{};
+inline constexpr auto rules = fields();
 
 namespace detail {
 
@@ -2797,28 +2803,32 @@ consteval bool is_read_from_texts(const Shape& shape) {
     return true;
 }
 
-/// A type that was met on the way, and those before it.
+/// A struct that was met on the way, and those before it.
 struct ShapeTrail {
     const ShapeTrail* before;
-    const Shape* shape;
+    const ObjectShape* object;
+
+    /// Known by its name: with sanitizers, g++ does not compare the addresses of shapes while compiling.
+    [[nodiscard]] constexpr bool has(const ObjectShape& other) const noexcept {
+        if (object->name == other.name && object->count == other.count) return true;
+        return before != nullptr && before->has(other);
+    }
 };
 /// Whether a value of this shape can be read: nothing in it only views what somebody else holds.
 consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullptr) {
-    for (const ShapeTrail* each = before; each != nullptr; each = each->before) {
-        if (each->shape == &shape) return true;
-    }
-    const ShapeTrail trail{before, &shape};
     switch (shape.kind) {
         case ShapeKind::text:
             return to<TextShape>(shape).assign != nullptr;
         case ShapeKind::optional:
-            return is_readable(*to<OptionalShape>(shape).content, &trail);
+            return is_readable(*to<OptionalShape>(shape).content, before);
         case ShapeKind::list:
-            return is_readable(*to<ListShape>(shape).element, &trail);
+            return is_readable(*to<ListShape>(shape).element, before);
         case ShapeKind::map:
-            return is_readable(*to<MapShape>(shape).element, &trail);
+            return is_readable(*to<MapShape>(shape).element, before);
         case ShapeKind::object: {
             const auto& object = to<ObjectShape>(shape);
+            if (before != nullptr && before->has(object)) return true;
+            const ShapeTrail trail{before, &object};
             for (std::size_t i = 0; i < object.count; ++i) {
                 if (!is_readable(*object.members[i].shape, &trail)) return false;
             }
@@ -2827,7 +2837,7 @@ consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullpt
         case ShapeKind::variant: {
             const auto& variant = to<VariantShape>(shape);
             for (std::size_t i = 0; i < variant.count; ++i) {
-                if (!is_readable(*variant.alternatives[i], &trail)) return false;
+                if (!is_readable(*variant.alternatives[i], before)) return false;
             }
             return true;
         }
@@ -3114,12 +3124,6 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 }
 
 }  // namespace detail
-
-/// The rules of a type.
-template <class... Each>
-[[nodiscard]] constexpr auto fields(Each... each) noexcept {
-    return detail::RuleList<Each...>{{each...}};
-}
 
 /// A text has so many characters: code points of Unicode, as JSON schema counts them.
 template <class T, class Member>
@@ -30484,12 +30488,12 @@ class SchemaNames {
         for (std::size_t i = 0; i < list_.size(); ++i) list_[i].name = free_name(wanted[i]);
     }
 
-    /// Null for a shape that has no name of its own.
-    [[nodiscard]] const std::string* find(const Shape& shape) const noexcept {
+    /// "" for a shape that has no name of its own.
+    [[nodiscard]] std::string_view name_of(const Shape& shape) const noexcept {
         for (const Named& each : list_) {
-            if (each.shape == &shape) return &each.name;
+            if (each.shape == &shape) return each.name;
         }
-        return nullptr;
+        return {};
     }
 
     /// By name.
@@ -30505,7 +30509,9 @@ class SchemaNames {
 
   private:
     bool add_named(const Shape& shape, std::string_view type) {
-        if (find(shape) != nullptr) return false;
+        for (const Named& each : list_) {
+            if (each.shape == &shape) return false;
+        }
         list_.push_back({&shape, type, {}});
         return true;
     }
@@ -30730,7 +30736,7 @@ class SchemaWriter {
                 return write_bounds(rules.find(RuleKind::items), "minProperties", "maxProperties");
             case ShapeKind::enumeration:
             case ShapeKind::object:
-                if (null == Null::refused) return write_reference(*names_->find(shape));
+                if (null == Null::refused) return write_reference(names_->name_of(shape));
                 return write_any_of(null, [&] { write(shape); });
             case ShapeKind::variant: {
                 const auto& variant = to<VariantShape>(shape);

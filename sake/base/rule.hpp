@@ -91,9 +91,15 @@ struct RuleList {
 
 }  // namespace detail
 
-/// The rules of a type, none unless the program has some: see rules.hpp.
+/// The rules of a type.
+template <class... Each>
+[[nodiscard]] constexpr auto fields(Each... each) noexcept {
+    return detail::RuleList<Each...>{{each...}};
+}
+
+/// What a program specializes for its types: see rules.hpp. Others have no rules.
 template <class T>
-inline constexpr auto rules = detail::RuleList<>{};
+inline constexpr auto rules = fields();
 
 namespace detail {
 

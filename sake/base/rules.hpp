@@ -95,12 +95,6 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 }  // namespace detail
 
-/// The rules of a type.
-template <class... Each>
-[[nodiscard]] constexpr auto fields(Each... each) noexcept {
-    return detail::RuleList<Each...>{{each...}};
-}
-
 /// A text has so many characters: code points of Unicode, as JSON schema counts them.
 template <class T, class Member>
 [[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
