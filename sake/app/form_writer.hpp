@@ -88,13 +88,13 @@ std::string boundary_for(const F& form) {
     }
 }
 
-struct FormBody {
+struct SentForm {
     std::string content_type;
     std::string text;
 };
 
 template <class F>
-FormBody body_of(const F& form) {
+SentForm body_of(const F& form) {
     if (form.files().empty()) return {"application/x-www-form-urlencoded", urlencoded(form)};
     const std::string boundary = boundary_for(form);
     return {"multipart/form-data; boundary=" + boundary, multipart(form, boundary)};

@@ -172,12 +172,12 @@ class RuleCheck {
   public:
     RuleCheck(const Rule& rule, Faults& faults) : rule_(rule), faults_(faults) {}
 
-    void check(const Shape& shape, const void* value, const Place& at) {
+    void apply(const Shape& shape, const void* value, const Place& at) {
         if (faults_.is_full()) return;
         if (shape.kind == ShapeKind::optional) {
             const auto& optional = to<OptionalShape>(shape);
             const void* const content = optional.find(value);
-            if (content != nullptr) check(*optional.content, content, at);
+            if (content != nullptr) apply(*optional.content, content, at);
         } else if (rule_.kind == RuleKind::items) {
             check_items(shape, value, at);
         } else if (rule_.kind == RuleKind::unique) {
@@ -204,14 +204,14 @@ class RuleCheck {
         Walk walk{*this, *shape.element, at};
         shape.each(list, {&walk, [](void* context, const void* element) {
                               auto& here = as<Walk>(context);
-                              here.check.check(here.element, element, Place{&here.at, {}, here.index++});
+                              here.check.apply(here.element, element, Place{&here.at, {}, here.index++});
                           }});
     }
     void check_elements(const MapShape& shape, const void* map, const Place& at) {
         Walk walk{*this, *shape.element, at};
         shape.each(map, {&walk, [](void* context, std::string_view name, const void* element) {
                              auto& here = as<Walk>(context);
-                             here.check.check(here.element, element, Place{&here.at, name});
+                             here.check.apply(here.element, element, Place{&here.at, name});
                          }});
     }
 
@@ -284,7 +284,7 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
         if (!is_for_values || !is_sound[rule.member]) continue;
         const MemberShape& member = shape.members[rule.member];
         RuleCheck<Unused>(rule, faults)
-            .check(*member.shape, members[rule.member], Place{&object, member.name()});
+            .apply(*member.shape, members[rule.member], Place{&object, member.name()});
     }
 }
 
