@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -21,6 +20,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -93,20 +93,24 @@ template <class F>
 using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
                                           Stoppable<std::decay_t<F>>, std::decay_t<F>>;
 
-/// Passes the word of a stop on, as long as it lives.
+/// Passes the word of a stop on, as long as it lives: to what takes a stop token.
+template <class F>
 class StopRelay {
   public:
-    template <class F>
-    StopRelay(const Reactor& reactor, F& function) {
-        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
-    }
+    StopRelay(const Reactor&, F&) noexcept {}
+};
+template <class F>
+class StopRelay<Stoppable<F>> {
+  public:
+    StopRelay(const Reactor& reactor, Stoppable<F>& function)
+        : callback_(reactor.stop_token(), Request{function.source}) {}
 
   private:
     struct Request {
         void operator()() noexcept { source.request_stop(); }
         std::stop_source source;
     };
-    std::optional<std::stop_callback<Request>> callback_;
+    std::stop_callback<Request> callback_;
 };
 
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
@@ -201,7 +205,7 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     std::condition_variable ended_;
     bool is_running_ = false;
     std::exception_ptr failure_;
-    std::optional<Kept> result_;
+    Maybe<Kept> result_;
 };
 
 template <class Threads, class F>
@@ -209,7 +213,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
-    const StopRelay relay(fiber.reactor(), function);
+    const StopRelay<F> relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;

@@ -9,7 +9,6 @@
 #include <exception>
 #include <list>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -25,6 +24,7 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/background.hpp"
@@ -140,7 +140,7 @@ class LifeOf final : public Life {
     struct Running {
         explicit Running(const LifeHook& of) noexcept : hook(of) {}
         const LifeHook& hook;
-        std::optional<TaskHandle<void>> handle;
+        Maybe<TaskHandle<void>> handle;
         bool rests = false;  // until it is time again
     };
     /// A plain function on a thread of its own.
@@ -152,9 +152,8 @@ class LifeOf final : public Life {
         }
         const LifeHook& hook;
         std::thread thread;
-        std::optional<Reactor::OutsideWork>
-            outside;             // from the stop on, since from then on its end is awaited
-        bool has_ended = false;  // as the loop knows
+        Maybe<Reactor::OutsideWork> outside;  // from the stop on, since from then on its end is awaited
+        bool has_ended = false;               // as the loop knows
     };
 
     /// Calls f with what is at work: its hook, or null if on_stop is about to begin.
@@ -285,8 +284,8 @@ class LifeOf final : public Life {
     const LogSink& log_;
     const std::stop_token stop_;
     Flag stop_began_;
-    std::optional<TaskHandle<void>> starting_;
-    std::optional<TaskHandle<void>> at_stop_;
+    Maybe<TaskHandle<void>> starting_;
+    Maybe<TaskHandle<void>> at_stop_;
     const LifeHook* stopping_ = nullptr;  // that of on_stop which runs
     std::list<Running> tasks_;
     std::list<Beside> threads_;
