@@ -127,11 +127,12 @@ std::tuple<Ts...> unwrap(std::tuple<Maybe<Ts>...>& results) {
                       results);
 }
 
-template <class T>
-std::vector<T> unwrap(std::vector<Maybe<T>>& results) {
+/// Of a Maybe or a std::optional for each.
+template <template <class> class Slot, class T>
+std::vector<T> unwrap(std::vector<Slot<T>>& results) {
     std::vector<T> all;
     all.reserve(results.size());
-    for (Maybe<T>& result : results) all.push_back(std::move(*result));
+    for (Slot<T>& result : results) all.push_back(std::move(*result));
     return all;
 }
 
