@@ -90,8 +90,7 @@ class Children {
     class Presence;
     enum class Start : std::uint8_t { inline_, later };
     template <Start start, class A>
-    static Root run(Reactor&, Children& children, std::size_t index, A awaitable,
-                    Maybe<ResultOf<A>>& result);
+    static Root run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result);
     void take_in(Fiber& child) noexcept;
     void start(Fiber& child);
     void ended(const Presence& child) noexcept;
@@ -128,8 +127,7 @@ class Children::Presence {
 };
 
 template <Children::Start start, class A>
-Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable,
-                   Maybe<ResultOf<A>>& result) {
+Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result) {
     Presence presence(children, index);
     try {
         if constexpr (start == Start::later) co_await yield();

@@ -116,15 +116,13 @@ void add_each(Children& children, std::tuple<Results...>& results, Awaitables&..
 }
 
 template <class A>
-void add_each(Children& children, std::vector<Maybe<ResultOf<A>>>& results,
-              std::vector<A>& awaitables) {
+void add_each(Children& children, std::vector<Maybe<ResultOf<A>>>& results, std::vector<A>& awaitables) {
     for (std::size_t i = 0; i < awaitables.size(); ++i) children.add(std::move(awaitables[i]), results[i]);
 }
 
 template <class... Ts>
 std::tuple<Ts...> unwrap(std::tuple<Maybe<Ts>...>& results) {
-    return std::apply([](Maybe<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); },
-                      results);
+    return std::apply([](Maybe<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); }, results);
 }
 
 /// Of a Maybe or a std::optional for each.

@@ -71,7 +71,8 @@ SAKE_INLINE int usable_cpus() {
     int cpus = static_cast<int>(std::thread::hardware_concurrency());
 #if SAKE_HAS_EPOLL  // Linux
     if (const int allowed = detail::sys::cpus_of_affinity(); allowed > 0) cpus = allowed;
-    cpus = std::min(cpus, detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup")));
+    cpus =
+        std::min(cpus, detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup")));
 #endif
     return cpus > 0 ? cpus : 2;  // 0: the system does not say
 }
