@@ -35,6 +35,7 @@
 #include "sake/base/json_types.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"

@@ -122,4 +122,18 @@ TEST_CASE("clear and the destructor delete all elements from the first on") {
     CHECK(destroyed == "abcde");
 }
 
+TEST_CASE("a list that is moved leaves nothing behind") {
+    std::string destroyed;
+    List list;
+    list.push_back(new Node("a", destroyed));
+    list.push_back(new Node("b", destroyed));
+    List moved(std::move(list));
+    list.clear();
+    CHECK(destroyed.empty());
+    moved.push_back(new Node("c", destroyed));
+    CHECK(names_of(moved) == "abc");
+    moved.clear();
+    CHECK(destroyed == "abc");
+}
+
 }  // namespace test_owning_list

@@ -27,7 +27,9 @@ struct Noting final : Session {
 
     [[nodiscard]] bool is_busy() const noexcept override { return false; }
     void begin_drain() noexcept override { log += name; }
-    [[nodiscard]] std::optional<sake::detail::TimePoint> idle_since() const noexcept override { return {}; }
+    [[nodiscard]] sake::detail::Maybe<sake::detail::TimePoint> idle_since() const noexcept override {
+        return {};
+    }
     [[nodiscard]] bool is_read_slowly() const noexcept override { return false; }
     void make_room() noexcept override {}
     void abandon(int, std::string_view) noexcept override {

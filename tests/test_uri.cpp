@@ -81,7 +81,7 @@ TEST_CASE("a target that has no form of its method is none") {
 
 TEST_CASE("OPTIONS for a URL without a path is about the server, and every other method about its root") {
     const auto path_of = [](sake::detail::Method method, std::string_view text) {
-        return std::string(sake::detail::parse_target(method, text).value().path);
+        return std::string(sake::detail::parse_target(method, text)->path);
     };
     CHECK(path_of(sake::detail::Method::options, "http://a").empty());
     CHECK(path_of(sake::detail::Method::options, "http://a:80").empty());

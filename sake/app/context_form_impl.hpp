@@ -26,6 +26,7 @@
 #include "sake/base/budget.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/file.hpp"
 
@@ -35,13 +36,13 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
-    std::optional<Form> form;
+    Maybe<Form> form;
 };
 
 /// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
 template <class Unused = void>
-std::optional<Form>& form_of(Call& call) {
-    std::optional<Form>& form = call.state.get<FormOfCall>().form;
+Maybe<Form>& form_of(Call& call) {
+    Maybe<Form>& form = call.state.get<FormOfCall>().form;
     if (!form && call.body_state == BodyState::streamed_in_part) {
         throw std::logic_error(
             "the form cannot be read any more: the body has been read in pieces, by ctx.read() or by another "
@@ -50,14 +51,14 @@ std::optional<Form>& form_of(Call& call) {
     if (!form && call.body_state != BodyState::streamed) {
         const std::string_view body = call.body();
         FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
-        form = reader.parse(body);
+        form.emplace(reader.parse(body));
     }
     return form;
 }
 
 template <class Unused>
 Form& whole_form_of(Call& call) {
-    std::optional<Form>& form = form_of<Unused>(call);
+    Maybe<Form>& form = form_of<Unused>(call);
     if (form) return *form;
     throw std::logic_error(
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
@@ -124,13 +125,13 @@ Task<> stream_form(CallHandle handle) {
             static_cast<void>(handle.running());
         }
     }
-    handle.running().state.template get<FormOfCall>().form = reader.finish();
+    handle.running().state.template get<FormOfCall>().form.emplace(reader.finish());
 }
 
 template <class F>
 Task<F&> read_form_of(CallHandle handle) {
     if (!form_of(handle.running())) {
-        Task<> reading = stream_form<F>(handle);
+        Task<> reading = stream_form<void>(handle);
         co_await std::move(reading);
     }
     co_return *form_of(handle.running());

@@ -23,6 +23,7 @@
 #include "sake/app/listing.hpp"
 #include "sake/app/static_options.hpp"
 #include "sake/base/array.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/http/negotiate.hpp"
 
 namespace sake {
@@ -46,8 +47,8 @@ struct HashPieces {
     bool has_lower = false;
     int count = 0;
 
-    /// nullopt if anything else is in it.
-    [[nodiscard]] static constexpr std::optional<HashPieces> of(std::string_view text) noexcept {
+    /// Nothing if anything else is in it.
+    [[nodiscard]] static constexpr Maybe<HashPieces> of(std::string_view text) noexcept {
         HashPieces pieces;
         char before = 0;
         bool is_alone = false;  // the piece is one capital so far
@@ -55,7 +56,7 @@ struct HashPieces {
             const bool is_lower = c >= 'a' && c <= 'z';
             const bool is_upper = c >= 'A' && c <= 'Z';
             const bool is_digit = c >= '0' && c <= '9';
-            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return std::nullopt;
+            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return {};
             const char kind = is_lower ? 'a' : is_upper ? 'A' : is_digit ? '0' : '-';
             const bool goes_on = kind == before || kind == '-' || (kind == 'a' && before == 'A' && is_alone);
             if (!goes_on) ++pieces.count;
@@ -74,7 +75,7 @@ struct HashPieces {
     constexpr std::size_t size = 8;
     if (stem.size() < size + 2 || stem[stem.size() - size - 1] != '-') return false;
     const std::string_view hash = stem.substr(stem.size() - size);
-    const std::optional<HashPieces> pieces = HashPieces::of(hash);
+    const Maybe<HashPieces> pieces = HashPieces::of(hash);
     if (!pieces || !pieces->has_digit || !pieces->has_upper) return false;
     if (pieces->has_lower) return pieces->count >= 5;
     return hash.find_first_of("0189_-") == std::string_view::npos && pieces->count >= 4;

@@ -8,13 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/maybe.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -42,7 +42,7 @@ using ResultOf =
     std::conditional_t<std::is_void_v<AwaitedType<A>>, std::monostate, std::remove_cvref_t<AwaitedType<A>>>;
 
 /// The slot of what gives nothing.
-using NoResult = std::optional<std::monostate>;
+using NoResult = Maybe<std::monostate>;
 
 /// Which end of a child cancels the others.
 enum class CancelRest : std::uint8_t { never, on_failure, on_end };
@@ -60,7 +60,7 @@ class Children {
 
     /// Makes a child that awaits `awaitable` and puts what comes of it into `result`.
     template <class A>
-    void add(A awaitable, std::optional<ResultOf<A>>& result);
+    void add(A awaitable, Maybe<ResultOf<A>>& result);
     /// Starts, in order, all that were added. With CancelRest::on_end not those behind one that ends at once.
     void start();
     /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
@@ -90,8 +90,7 @@ class Children {
     class Presence;
     enum class Start : std::uint8_t { inline_, later };
     template <Start start, class A>
-    static Root run(Reactor&, Children& children, std::size_t index, A awaitable,
-                    std::optional<ResultOf<A>>& result);
+    static Root run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result);
     void take_in(Fiber& child) noexcept;
     void start(Fiber& child);
     void ended(const Presence& child) noexcept;
@@ -128,8 +127,7 @@ class Children::Presence {
 };
 
 template <Children::Start start, class A>
-Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable,
-                   std::optional<ResultOf<A>>& result) {
+Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result) {
     Presence presence(children, index);
     try {
         if constexpr (start == Start::later) co_await yield();
@@ -184,7 +182,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
 };
 
 template <class A>
-void Children::add(A awaitable, std::optional<ResultOf<A>>& result) {
+void Children::add(A awaitable, Maybe<ResultOf<A>>& result) {
     take_in(run<Start::inline_, A>(parent_.reactor(), *this, added_, std::move(awaitable), result).fiber());
 }
 

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <optional>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -18,6 +17,7 @@
 
 #include "sake/async/children.hpp"
 #include "sake/async/spawn.hpp"
+#include "sake/base/maybe.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -116,27 +116,26 @@ void add_each(Children& children, std::tuple<Results...>& results, Awaitables&..
 }
 
 template <class A>
-void add_each(Children& children, std::vector<std::optional<ResultOf<A>>>& results,
-              std::vector<A>& awaitables) {
+void add_each(Children& children, std::vector<Maybe<ResultOf<A>>>& results, std::vector<A>& awaitables) {
     for (std::size_t i = 0; i < awaitables.size(); ++i) children.add(std::move(awaitables[i]), results[i]);
 }
 
 template <class... Ts>
-std::tuple<Ts...> unwrap(std::tuple<std::optional<Ts>...>& results) {
-    return std::apply([](std::optional<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); },
-                      results);
+std::tuple<Ts...> unwrap(std::tuple<Maybe<Ts>...>& results) {
+    return std::apply([](Maybe<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); }, results);
 }
 
-template <class T>
-std::vector<T> unwrap(std::vector<std::optional<T>>& results) {
+/// Of a Maybe or a std::optional for each.
+template <template <class> class Slot, class T>
+std::vector<T> unwrap(std::vector<Slot<T>>& results) {
     std::vector<T> all;
     all.reserve(results.size());
-    for (std::optional<T>& result : results) all.push_back(std::move(*result));
+    for (Slot<T>& result : results) all.push_back(std::move(*result));
     return all;
 }
 
 template <std::size_t index = 0, class... Ts>
-std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::size_t wanted) {
+std::variant<Ts...> unwrap_one(std::tuple<Maybe<Ts>...>& results, std::size_t wanted) {
     if constexpr (index + 1 < sizeof...(Ts)) {
         if (index != wanted) return unwrap_one<index + 1>(results, wanted);
     }
@@ -164,7 +163,7 @@ template <class A>
 Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
     Fiber& fiber = co_await current_fiber();
     fiber.throw_if_cancelled();
-    std::optional<ResultOf<A>> result;
+    Maybe<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
     const TimeLimit time_limit(children, fiber.reactor(), limit);
@@ -181,7 +180,7 @@ template <detail::Awaitable... Awaitables>
 Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    std::tuple<detail::Maybe<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables...);
     children.start();
@@ -194,7 +193,7 @@ template <detail::Awaitable A>
 Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables);
     children.start();
@@ -208,7 +207,7 @@ template <detail::Awaitable... Awaitables>
 Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    std::tuple<detail::Maybe<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables...);
     children.start();
@@ -222,7 +221,7 @@ Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
     if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables);
     children.start();

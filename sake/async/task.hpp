@@ -9,12 +9,12 @@
 #include <concepts>
 #include <coroutine>
 #include <exception>
-#include <optional>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "sake/async/wait.hpp"
+#include "sake/base/maybe.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -56,7 +56,7 @@ struct TaskPromiseBase : PromiseBase {
 
 template <class T>
 struct TaskPromise : TaskPromiseBase {
-    std::optional<T> value;
+    Maybe<T> value;
 
     Task<T> get_return_object() noexcept;
     template <class U = T>  // the default is for `co_return {...}`

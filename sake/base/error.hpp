@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,14 +33,12 @@ class Cancelled {
 /// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:
-    TimedOut() = default;
+    TimedOut() : what_("the operation timed out") {}
     explicit TimedOut(const std::string& what) : what_(what) {}
-    [[nodiscard]] const char* what() const noexcept override {
-        return what_ ? what_->what() : "the operation timed out";
-    }
+    [[nodiscard]] const char* what() const noexcept override { return what_.what(); }
 
   private:
-    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
+    std::runtime_error what_;  // a text whose copies cannot fail
 };
 
 namespace detail {

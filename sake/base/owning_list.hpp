@@ -13,6 +13,7 @@ template <class T>
 class OwningList {
   public:
     OwningList() = default;
+    OwningList(OwningList&& other) noexcept { append(other); }
     OwningList(const OwningList&) = delete;
     OwningList& operator=(const OwningList&) = delete;
     ~OwningList() { clear(); }

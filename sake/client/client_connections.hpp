@@ -73,7 +73,8 @@ Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::mi
     sake::detail::HostAndPort where = sake::detail::join_peer(std::move(host), port);
     std::string origin = "http://" + where.to_string();
     auto connecting = sake::detail::connect_to_host(std::move(where));
-    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin), limit);
+    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin),
+                                                     sake::detail::to_clock(limit));
 }
 
 inline void ClientConnections::settle_on(Reactor* reactor) {

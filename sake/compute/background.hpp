@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -21,6 +20,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -93,39 +93,30 @@ template <class F>
 using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
                                           Stoppable<std::decay_t<F>>, std::decay_t<F>>;
 
-/// Passes the word of a stop on, as long as it lives.
+/// Passes the word of a stop on, as long as it lives: to what takes a stop token.
+template <class F>
 class StopRelay {
   public:
-    template <class F>
-    StopRelay(const Reactor& reactor, F& function) {
-        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
-    }
+    StopRelay(const Reactor&, F&) noexcept {}
+};
+template <class F>
+class StopRelay<Stoppable<F>> {
+  public:
+    StopRelay(const Reactor& reactor, Stoppable<F>& function)
+        : callback_(reactor.stop_token(), Request{function.source}) {}
 
   private:
     struct Request {
         void operator()() noexcept { source.request_stop(); }
         std::stop_source source;
     };
-    std::optional<std::stop_callback<Request>> callback_;
+    std::stop_callback<Request> callback_;
 };
 
-/// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
-/// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
-/// holds.
-template <class F>
-class [[nodiscard]] BackgroundWait final : public Wait {
-    using Result = std::invoke_result_t<F&>;
-    using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
-
+/// The wait for a call on a thread of a pool. Cancelled before it has begun, it never runs; afterwards it
+/// goes on to its end, and so does the wait, since it may use what the waiting frame holds.
+class [[nodiscard]] BackgroundWait : public Wait {
   public:
-    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
-    // Still running only where the thread of the loop ends in the middle of the wait.
-    ~BackgroundWait() {
-        std::unique_lock lock(mutex_);
-        if (is_running_ && place_.withdraw(job_)) return;
-        ended_.wait(lock, [this] { return !is_running_; });
-    }
-
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
@@ -133,13 +124,16 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         start();
         return true;
     }
-    Result await_resume() {
-        throw_if_cancelled();
-        const std::lock_guard lock(mutex_);  // the thread has let go of this
-        if (failure_) std::rethrow_exception(failure_);
-        if constexpr (!std::is_void_v<Result>) return std::move(*result_);
-    }
     void describe(std::string& out) const override { out += "work in the background"; }
+
+  protected:
+    explicit BackgroundWait(BackgroundPlace& place) noexcept : place_(place), job_(*this) {}
+    ~BackgroundWait() = default;
+    /// To be called before what the call uses is destroyed. It still runs only where the thread of the loop
+    /// ends in the middle of the wait.
+    void let_go();
+    /// Throws if it was cancelled or has failed.
+    void throw_failure();
 
   private:
     struct Job final : PoolJob {
@@ -153,55 +147,51 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         BackgroundWait& wait;
     };
 
-    void start() noexcept {
-        is_running_ = true;
-        try {
-            place_.submit(job_);
-        } catch (...) {
-            failure_ = std::current_exception();
-            is_running_ = false;
-            finish();
-        }
-    }
+    virtual void call() = 0;  // on the pool's thread
+    virtual void tell_to_stop() noexcept = 0;
+    bool withdraw() noexcept override { return take_back(); }
 
-    // On the pool's thread.
-    void run() {
-        try {
-            if constexpr (std::is_void_v<Result>) {
-                function_();
-                result_.emplace();
-            } else {
-                result_.emplace(function_());
-            }
-        } catch (...) {
-            failure_ = caught_exception();
-        }
-    }
-    void end(bool thread_ended) noexcept {
-        const std::lock_guard lock(mutex_);
-        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
-        is_running_ = false;
-        ended_.notify_one();
-        reactor().post(*this);
-    }
-
-    bool withdraw() noexcept override {
-        if (!place_.withdraw(job_)) {
-            if constexpr (is_stoppable<F>) function_.source.request_stop();
-            return false;
-        }
-        is_running_ = false;
-        return true;
-    }
+    void start() noexcept;
+    void run();
+    void end(bool thread_ended) noexcept;
+    bool take_back() noexcept;
 
     BackgroundPlace& place_;
-    F& function_;
     Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;
     std::exception_ptr failure_;
-    std::optional<Kept> result_;
+};
+
+/// The same of a callable, which stays where it is.
+template <class F>
+class [[nodiscard]] BackgroundCallWait final : public BackgroundWait {
+    using Result = std::invoke_result_t<F&>;
+    using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
+
+  public:
+    BackgroundCallWait(BackgroundPlace& place, F& function) : BackgroundWait(place), function_(function) {}
+    ~BackgroundCallWait() { let_go(); }
+
+    Result await_resume() {
+        throw_failure();
+        if constexpr (!std::is_void_v<Result>) return std::move(*result_);
+    }
+
+  private:
+    void call() override {
+        if constexpr (std::is_void_v<Result>)
+            function_();
+        else
+            result_.emplace(function_());
+    }
+    void tell_to_stop() noexcept override {
+        if constexpr (is_stoppable<F>) function_.source.request_stop();
+    }
+
+    F& function_;
+    Maybe<Kept> result_;
 };
 
 template <class Threads, class F>
@@ -209,9 +199,9 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
-    const StopRelay relay(fiber.reactor(), function);
+    const StopRelay<F> relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
-    BackgroundWait<F> wait(place, function);
+    BackgroundCallWait<F> wait(place, function);
     co_return co_await wait;
 }
 

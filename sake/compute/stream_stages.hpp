@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -15,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
 #include "sake/compute/invoke.hpp"
@@ -172,7 +173,7 @@ class SteppedSource {
     template <class Each>
     Taken next(Member& member, Each&& each) {
         while (true) {
-            if (std::optional<Ready> ready = take_ready(member.crew)) {
+            if (const OwningPtr<Ready> ready = take_ready(member.crew)) {
                 for (auto& item : ready->items) {
                     if (!member.crew.goes_on()) return {Taken::Kind::nothing};
                     each(opened(item));
@@ -195,6 +196,7 @@ class SteppedSource {
     struct Ready {
         Taken taken;
         std::vector<typename Step::Out> items;
+        Ready* next = nullptr;
     };
 
     struct Receiver {
@@ -217,21 +219,17 @@ class SteppedSource {
     };
 
     // What is ready, or that there will be nothing more.
-    std::optional<Ready> take_ready(Crew& crew) {
+    OwningPtr<Ready> take_ready(Crew& crew) {
         const std::lock_guard lock(crew.mutex());
-        if (ready_.empty()) {
-            if (is_ended_) return Ready{{Taken::Kind::end, given_}, {}};
-            return std::nullopt;
-        }
-        std::optional<Ready> ready(std::move(ready_.front()));
-        ready_.pop_front();
-        return ready;
+        if (!ready_.empty()) return ready_.take_front();
+        return OwningPtr<Ready>(is_ended_ ? new Ready{{Taken::Kind::end, given_}, {}} : nullptr);
     }
 
     void give(Crew& crew, std::vector<typename Step::Out> items, bool is_last) {
         const std::lock_guard lock(crew.mutex());
         if (is_ended_) return;
-        ready_.push_back({{Taken::Kind::batch, given_++}, std::move(items)});
+        ready_.push_back(new Ready{{Taken::Kind::batch, given_}, std::move(items)});
+        ++given_;
         is_ended_ = is_last;
         crew.tell_all();
     }
@@ -246,7 +244,7 @@ class SteppedSource {
     Source source_;
     Step step_;
     Turns<Held> turns_;
-    std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
+    OwningList<Ready> ready_;  // this and what follows are under the lock of the crew
     std::uint64_t given_ = 0;
     bool is_ended_;
 };

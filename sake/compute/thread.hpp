@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string_view>
@@ -24,6 +23,7 @@
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/signals.hpp"
@@ -279,7 +279,7 @@ class ThreadState {
     bool is_over_ = false;
     Wait* waiter_ = nullptr;
     std::exception_ptr failure_;
-    std::optional<Kept> result_;
+    Maybe<Kept> result_;
     std::jthread thread_;
 };
 
@@ -343,7 +343,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
     ThreadState<T>* state_;
-    std::optional<Reactor::OutsideWork> outside_;
+    Maybe<Reactor::OutsideWork> outside_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "sake/base/maybe.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/date.hpp"
 #include "sake/http/message.hpp"
@@ -20,22 +21,23 @@ struct EntityTag {
     std::string_view opaque;  // with its quotes
     bool is_weak = false;
 
-    /// Takes a tag off the front of a text; nullopt if it does not begin with one.
-    static constexpr std::optional<EntityTag> take(std::string_view& text) noexcept {
+    /// Takes a tag off the front of a text; nothing if it does not begin with one.
+    static constexpr Maybe<EntityTag> take(std::string_view& text) noexcept {
         const bool is_weak = text.substr(0, 2) == "W/";
         const std::size_t begin = is_weak ? 2 : 0;
-        if (text.size() <= begin || text[begin] != '"') return std::nullopt;
+        if (text.size() <= begin || text[begin] != '"') return {};
         std::size_t end = begin + 1;
         while (end < text.size() && is_tag_char(text[end])) ++end;
-        if (end == text.size() || text[end] != '"') return std::nullopt;
+        if (end == text.size() || text[end] != '"') return {};
         const EntityTag tag{text.substr(begin, end + 1 - begin), is_weak};
         text.remove_prefix(end + 1);
         return tag;
     }
     /// The whole text as a tag.
-    static constexpr std::optional<EntityTag> parse(std::string_view text) noexcept {
-        const std::optional<EntityTag> tag = take(text);
-        return text.empty() ? tag : std::nullopt;
+    static constexpr Maybe<EntityTag> parse(std::string_view text) noexcept {
+        const Maybe<EntityTag> tag = take(text);
+        if (!tag || !text.empty()) return {};
+        return *tag;
     }
 
     [[nodiscard]] constexpr bool matches_weakly(const EntityTag& other) const noexcept {
@@ -57,7 +59,7 @@ template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
         while (!list.empty() && (list[0] == ',' || list[0] == ' ' || list[0] == '\t')) list.remove_prefix(1);
-        const std::optional<EntityTag> tag = EntityTag::take(list);
+        const Maybe<EntityTag> tag = EntityTag::take(list);
         const std::size_t comma = list.find(',');
         const std::string_view behind = trim_ows(list.substr(0, comma));
         if (tag && behind.empty()) f(*tag);

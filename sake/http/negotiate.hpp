@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/base/maybe.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 
@@ -17,19 +18,20 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
-constexpr std::optional<int> parse_quality(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-    if (text.size() > 1 && text[1] != '.') return std::nullopt;
+/// A quality of 0.000 to 1.000 in thousandths; nothing for anything else.
+constexpr Maybe<int> parse_quality(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return {};
+    if (text.size() > 1 && text[1] != '.') return {};
     int value = 0;
     int worth = 100;
     for (const char c : text.substr(std::min<std::size_t>(text.size(), 2))) {
-        if (!ascii::is(c, ascii::digit)) return std::nullopt;
+        if (!ascii::is(c, ascii::digit)) return {};
         value += (c - '0') * worth;
         worth /= 10;
     }
     if (text[0] == '0') return value;
-    return value == 0 ? std::optional<int>(1000) : std::nullopt;
+    if (value != 0) return {};  // more than 1
+    return 1000;
 }
 
 /// An item of a list with qualities: what stands before its parameters, and how much it is wanted.
@@ -38,8 +40,8 @@ struct QualityItem {
     int quality = 1000;
 };
 
-/// nullopt if its quality is not valid: then nothing is known of it.
-constexpr std::optional<QualityItem> parse_quality_item(std::string_view text) noexcept {
+/// Nothing if its quality is not valid: then nothing is known of it.
+constexpr Maybe<QualityItem> parse_quality_item(std::string_view text) noexcept {
     std::size_t end = text.find(';');
     QualityItem item{trim_ows(text.substr(0, end))};
     while (end != std::string_view::npos) {
@@ -47,8 +49,8 @@ constexpr std::optional<QualityItem> parse_quality_item(std::string_view text) n
         end = text.find(';');
         const std::string_view parameter = trim_ows(text.substr(0, end));
         if (parameter.substr(0, 2) != "q=" && parameter.substr(0, 2) != "Q=") continue;
-        const std::optional<int> quality = parse_quality(parameter.substr(2));
-        if (!quality) return std::nullopt;
+        const Maybe<int> quality = parse_quality(parameter.substr(2));
+        if (!quality) return {};
         item.quality = *quality;
         break;  // what follows is not of the name
     }
@@ -78,7 +80,7 @@ class AcceptedCodings {
     /// Without the field, a client accepts everything, but only a body as it is will do for all of them.
     constexpr explicit AcceptedCodings(std::optional<std::string_view> field) noexcept {
         std::array<bool, coding_count> is_named{};
-        std::optional<int> others;
+        int others = -1;  // what "*" gives those that are not named
         for_each_quality(field.value_or(""), [&](const QualityItem& item) {
             if (item.name == "*") others = item.quality;
             for (std::size_t i = 0; i < coding_count; ++i) {
@@ -91,10 +93,10 @@ class AcceptedCodings {
             }
         });
         for (std::size_t i = 0; i < coding_count; ++i) {
-            if (!is_named[i] && others) quality_[i] = *others;
+            if (!is_named[i] && others >= 0) quality_[i] = others;
         }
         // Where it is not mentioned, a body as it is is accepted, after all that is.
-        if (!is_named[0] && !others) quality_[0] = 1;
+        if (!is_named[0] && others < 0) quality_[0] = 1;
     }
 
     /// In thousandths; 0 if it is refused.

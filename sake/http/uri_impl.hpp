@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "sake/base/ip_text.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/uri.hpp"
@@ -102,19 +103,19 @@ constexpr void split_query(std::string_view text, Target& target) noexcept {
 
 /// absolute-form: "http://" or "https://", an authority that is not empty, then path and query. The path is
 /// empty for OPTIONS if nothing follows the authority: it is about the server then (RFC 9110 section 4.2.3).
-constexpr std::optional<Target> parse_absolute(Method method, std::string_view text) noexcept {
+constexpr Maybe<Target> parse_absolute(Method method, std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
-    if (scheme == std::string_view::npos) return std::nullopt;
+    if (scheme == std::string_view::npos) return {};
     const std::string_view name = text.substr(0, scheme);
     const bool is_https = iequals(name, "https");
-    if (!is_https && !iequals(name, "http")) return std::nullopt;
+    if (!is_https && !iequals(name, "http")) return {};
     const std::string_view slash = text.substr(scheme + 1, 1);
     text.remove_prefix(scheme + 3);
     Target target;
     target.form = Target::Form::absolute;
     target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
-    if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
+    if (target.authority.empty() || !is_valid_host(target.authority)) return {};
     text.remove_prefix(target.authority.size());
     split_query(text, target);
     if (method == Method::options && text.empty()) return target;
@@ -123,16 +124,16 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return target;
 }
 
-/// Takes a target apart, or nullopt when it has none of the forms that go with the method (RFC 9112
+/// Takes a target apart, or nothing when it has none of the forms that go with the method (RFC 9112
 /// section 3.2):
 /// "/path?query" and "http://host/path" for all but CONNECT, "*" for OPTIONS, "host:port" for CONNECT.
-[[nodiscard]] constexpr std::optional<Target> parse_target(Method method, std::string_view text) noexcept {
+[[nodiscard]] constexpr Maybe<Target> parse_target(Method method, std::string_view text) noexcept {
     Target target;
     if (method == Method::connect) {
         const std::size_t host = host_length(text);
-        if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
+        if (!is_valid_host(text) || host + 1 >= text.size()) return {};
         // A port that is empty or 0 is not valid (RFC 9110 section 9.3.6).
-        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
+        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return {};
         target.form = Target::Form::authority;
         target.authority = text;
         return target;
@@ -142,7 +143,7 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
         return target;
     }
     if (text != "*") return parse_absolute(method, text);
-    if (method != Method::options) return std::nullopt;
+    if (method != Method::options) return {};
     target.form = Target::Form::asterisk;
     target.path = text;
     return target;

@@ -7,9 +7,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
+#include "sake/base/maybe.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/http/uri_impl.hpp"
@@ -79,7 +79,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
     if (text[0] == '/' && head.method != Method::connect) return;
-    const std::optional<Target> target = parse_target(head.method, text);
+    const Maybe<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
     if (head.method == Method::connect) return refuse(framing, 501, "this server is not a proxy");
 }

@@ -11,7 +11,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/flag.hpp"
@@ -179,7 +178,9 @@ Task<TcpStream> connect_to_host(Peer where) {
 
 template <class Path>
 Task<TcpStream> connect_to_unix(Path where) {
-    return connect_stream(std::vector{unix_address(where)}, where.to_string());
+    Array<SocketAddress> only;
+    only.push_back(unix_address(where));
+    return connect_stream(std::move(only), where.to_string());
 }
 
 /// `origin` is the peer as messages name it.

@@ -43,7 +43,7 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
     Socket& socket = transport_->socket();
     const Readiness needed = socket.needed_for(direction);
-    awaited_ = needed;
+    awaited_.emplace(needed);
     socket.watch().wait_for(needed, wait.signal());
     return due;
 }

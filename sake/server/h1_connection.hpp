@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "sake/app/chain_impl.hpp"
 #include "sake/app/on_head.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/http1/writer.hpp"
@@ -65,7 +65,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
     }
     void begin_drain() noexcept override;
-    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
+    [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
         return transport_.socket().unacknowledged() > 0;
     }

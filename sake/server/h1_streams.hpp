@@ -13,6 +13,7 @@
 #include "sake/app/body_source.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/server/output.hpp"
 #include "sake/server/rate_limit.hpp"
 
@@ -65,7 +66,7 @@ class H1Stream {
     Shard* shard_ = nullptr;
     Transport* transport_ = nullptr;
     ClientWait* waiting_ = nullptr;
-    std::optional<Readiness> awaited_;  // what the socket was told to wait for
+    Maybe<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
     bool is_given_up_ = false;  // it is lost by the server's choice
 };

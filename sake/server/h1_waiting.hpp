@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "sake/app/answered.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/server/deadlines.hpp"
 #include "sake/server/h1_calls.hpp"
 #include "sake/server/h1_connection.hpp"
@@ -114,9 +114,9 @@ inline void H1Connection::begin_drain() noexcept {
     }
 }
 
-inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
+inline Maybe<TimePoint> H1Connection::idle_since() const noexcept {
     if (state_ == State::lingering && !is_read_slowly()) return state_since_;
-    if (!is_between_requests() || !has_served_ || !is_waiting()) return std::nullopt;
+    if (!is_between_requests() || !has_served_ || !is_waiting()) return {};
     return state_since_;
 }
 

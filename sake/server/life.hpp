@@ -7,9 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <list>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -25,8 +23,10 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/base/start_thread.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/compute/signals.hpp"
 #include "sake/server/life_hook.hpp"
@@ -86,7 +86,7 @@ class LifeOf final : public Life {
     LifeOf(Reactor& reactor, const Hooks& hooks, const LogSink& log)
         : reactor_(reactor), hooks_(hooks), log_(log), stop_(reactor.stop_token()) {}
     ~LifeOf() override {
-        for (Beside& each : threads_) each.thread.join();
+        for (Beside* each = threads_.first(); each != nullptr; each = each->next) each->thread.join();
     }
 
     void begin() override { starting_.emplace(spawn_on(reactor_, start(*this))); }
@@ -96,21 +96,21 @@ class LifeOf final : public Life {
     void begin_stop() noexcept override {
         stop_began_.set();
         if (starting_) starting_->cancel();
-        for (Running& each : tasks_) {
-            if (each.rests) each.handle->cancel();
+        for (Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (each->rests) each->handle->cancel();
         }
-        for (Beside& each : threads_) {
-            if (!each.has_ended) each.outside.emplace(reactor_);
+        for (Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) each->outside.emplace(reactor_);
         }
     }
     void cut_off() noexcept override {
-        for (Running& each : tasks_) each.handle->cancel();
+        for (Running* each = tasks_.first(); each != nullptr; each = each->next) each->handle->cancel();
         if (at_stop_) at_stop_->cancel();
     }
     [[nodiscard]] bool is_over() const noexcept override {
         if (starting_ && !starting_->is_done()) return false;
-        for (const Running& each : tasks_) {
-            if (!each.handle->is_done()) return false;
+        for (const Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (!each->handle->is_done()) return false;
         }
         return threads() == 0 && (!at_stop_ || at_stop_->is_done());
     }
@@ -130,8 +130,8 @@ class LifeOf final : public Life {
     }
     [[nodiscard]] std::size_t threads() const noexcept override {
         std::size_t count = 0;
-        for (const Beside& each : threads_) {
-            if (!each.has_ended) ++count;
+        for (const Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) ++count;
         }
         return count;
     }
@@ -140,31 +140,34 @@ class LifeOf final : public Life {
     struct Running {
         explicit Running(const LifeHook& of) noexcept : hook(of) {}
         const LifeHook& hook;
-        std::optional<TaskHandle<void>> handle;
+        Maybe<TaskHandle<void>> handle;
         bool rests = false;  // until it is time again
+        Running* next = nullptr;
     };
     /// A plain function on a thread of its own.
     struct Beside final : PostedCall {
-        explicit Beside(const LifeHook& of) noexcept : hook(of) {}
+        Beside(LifeOf& of_life, LifeHook& of) noexcept : life(of_life), hook(of) {}
+        // When it has ended, on the loop.
         void run() noexcept override {
             has_ended = true;
             outside.reset();
         }
-        const LifeHook& hook;
+        LifeOf& life;
+        LifeHook& hook;
         std::thread thread;
-        std::optional<Reactor::OutsideWork>
-            outside;             // from the stop on, since from then on its end is awaited
-        bool has_ended = false;  // as the loop knows
+        Maybe<Reactor::OutsideWork> outside;  // from the stop on, since from then on its end is awaited
+        bool has_ended = false;               // as the loop knows
+        Beside* next = nullptr;               // in the list; that of a PostedCall is the reactor's
     };
 
     /// Calls f with what is at work: its hook, or null if on_stop is about to begin.
     template <class F>
     void for_each_running(F f) const {
-        for (const Beside& each : threads_) {
-            if (!each.has_ended) f(&each.hook);
+        for (const Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) f(&each->hook);
         }
-        for (const Running& each : tasks_) {
-            if (!each.rests && !each.handle->is_done()) f(&each.hook);
+        for (const Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (!each->rests && !each->handle->is_done()) f(&each->hook);
         }
         if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) f(stopping_);
     }
@@ -200,31 +203,26 @@ class LifeOf final : public Life {
     }
     template <class Make>
     void add(const LifeHook& hook, Make make) {
-        Running& place = tasks_.emplace_back(hook);
-        try {
-            place.handle.emplace(spawn_on(reactor_, make(place)));
-        } catch (...) {
-            tasks_.pop_back();
-            throw;
-        }
+        OwningPtr<Running> place(new Running(hook));
+        place->handle.emplace(spawn_on(reactor_, make(*place)));
+        tasks_.push_back(place.release());
     }
 
     void run_beside(LifeHook& hook) {
         const PipeSignalBlocked no_pipe_signal;
-        Beside& place = threads_.emplace_back(hook);
+        OwningPtr<Beside> place(new Beside(*this, hook));
+        place->thread = start_thread(&run_on_thread, place.get());
+        threads_.push_back(place.release());
+    }
+    static void run_on_thread(void* beside) {
+        Beside& place = *static_cast<Beside*>(beside);
+        LifeOf& self = place.life;
+        const AtExit at_end([&]() noexcept { self.reactor_.post(place); });
+        sys::set_thread_name("sake-background");
         try {
-            place.thread = std::thread([this, &hook, &place] {
-                const AtExit at_end([&]() noexcept { reactor_.post(place); });
-                sys::set_thread_name("sake-background");
-                try {
-                    hook.run(stop_);
-                } catch (...) {
-                    log_failure_of(hook, log_, caught_exception());
-                }
-            });
+            place.hook.run(self.stop_);
         } catch (...) {
-            threads_.pop_back();
-            throw;
+            log_failure_of(place.hook, self.log_, caught_exception());
         }
     }
 
@@ -285,11 +283,11 @@ class LifeOf final : public Life {
     const LogSink& log_;
     const std::stop_token stop_;
     Flag stop_began_;
-    std::optional<TaskHandle<void>> starting_;
-    std::optional<TaskHandle<void>> at_stop_;
+    Maybe<TaskHandle<void>> starting_;
+    Maybe<TaskHandle<void>> at_stop_;
     const LifeHook* stopping_ = nullptr;  // that of on_stop which runs
-    std::list<Running> tasks_;
-    std::list<Beside> threads_;
+    OwningList<Running> tasks_;
+    OwningList<Beside> threads_;
 };
 
 /// One that a program adds while the engine runs. What it throws is logged, and only a cancellation goes on.

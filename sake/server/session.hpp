@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string_view>
 
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/async/watch.hpp"
+#include "sake/base/maybe.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -26,7 +26,7 @@ class Session : public ListNode, public HangupListener {
 
     /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
     /// before its first request.
-    [[nodiscard]] virtual std::optional<TimePoint> idle_since() const noexcept = 0;
+    [[nodiscard]] virtual Maybe<TimePoint> idle_since() const noexcept = 0;
     /// Whether the client has yet to receive some of its answers.
     [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
     /// Closes as soon as the client has received its last answer; to be called while the session is idle.

@@ -24,6 +24,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/worker/bridge.hpp"
@@ -357,7 +358,7 @@ class PooledCall final : public CarriedCall, private Timer {
     Call& call_;
     BudgetShare memory_;
     CountedPtr<RequestJob<Pool>> job_;
-    std::optional<Reactor::OutsideWork> outside_;
+    Maybe<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
