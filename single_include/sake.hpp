@@ -46,6 +46,7 @@
 //   sake/base/shape_reader.hpp
 //   sake/base/shape_writer.hpp
 //   sake/base/json_types.hpp
+//   sake/base/maybe.hpp
 //   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
 //   sake/base/rules.hpp
@@ -425,7 +426,6 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <initializer_list>
@@ -1391,14 +1391,12 @@ class Cancelled {
 /// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:
-    TimedOut() = default;
+    TimedOut() : what_("the operation timed out") {}
     explicit TimedOut(const std::string& what) : what_(what) {}
-    [[nodiscard]] const char* what() const noexcept override {
-        return what_ ? what_->what() : "the operation timed out";
-    }
+    [[nodiscard]] const char* what() const noexcept override { return what_.what(); }
 
   private:
-    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
+    std::runtime_error what_;  // a text whose copies cannot fail
 };
 
 namespace detail {
@@ -2921,6 +2919,57 @@ template <detail::HasShape T>
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/base/maybe.hpp ----
+
+// Maybe<T>: a T that may or may not be there, for the inside of Sake. Programs see std::optional, of which
+// each type takes the compiler about ten times as long.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A T, or nothing. It stays where it is: neither copied nor moved.
+template <class T>
+class Maybe {
+  public:
+    constexpr Maybe() noexcept : nothing_() {}
+    constexpr Maybe(T value) noexcept : value_(std::move(value)), has_value_(true) {}
+    Maybe(const Maybe&) = delete;
+    Maybe& operator=(const Maybe&) = delete;
+    constexpr ~Maybe() { reset(); }
+
+    /// Makes the T, in place of the one that is there.
+    template <class... Args>
+    T& emplace(Args&&... args) {
+        reset();
+        new (static_cast<void*>(&value_)) T(std::forward<Args>(args)...);
+        has_value_ = true;
+        return value_;
+    }
+    constexpr void reset() noexcept {
+        if (has_value_) value_.~T();
+        has_value_ = false;
+    }
+
+    [[nodiscard]] constexpr bool has_value() const noexcept { return has_value_; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value_; }
+    [[nodiscard]] constexpr T& operator*() noexcept { return value_; }
+    [[nodiscard]] constexpr const T& operator*() const noexcept { return value_; }
+    [[nodiscard]] constexpr T* operator->() noexcept { return &value_; }
+    [[nodiscard]] constexpr const T* operator->() const noexcept { return &value_; }
+
+  private:
+    union {
+        char nothing_;
+        T value_;
+    };
+    bool has_value_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/base/owning_list.hpp ----
 
 // OwningList: a list of objects that link themselves, for the few things of which there are mostly none. It
@@ -2935,6 +2984,7 @@ template <class T>
 class OwningList {
   public:
     OwningList() = default;
+    OwningList(OwningList&& other) noexcept { append(other); }
     OwningList(const OwningList&) = delete;
     OwningList& operator=(const OwningList&) = delete;
     ~OwningList() { clear(); }
@@ -5772,7 +5822,7 @@ struct TaskPromiseBase : PromiseBase {
 
 template <class T>
 struct TaskPromise : TaskPromiseBase {
-    std::optional<T> value;
+    Maybe<T> value;
 
     Task<T> get_return_object() noexcept;
     template <class U = T>  // the default is for `co_return {...}`
@@ -5979,7 +6029,7 @@ using ResultOf =
     std::conditional_t<std::is_void_v<AwaitedType<A>>, std::monostate, std::remove_cvref_t<AwaitedType<A>>>;
 
 /// The slot of what gives nothing.
-using NoResult = std::optional<std::monostate>;
+using NoResult = Maybe<std::monostate>;
 
 /// Which end of a child cancels the others.
 enum class CancelRest : std::uint8_t { never, on_failure, on_end };
@@ -5997,7 +6047,7 @@ class Children {
 
     /// Makes a child that awaits `awaitable` and puts what comes of it into `result`.
     template <class A>
-    void add(A awaitable, std::optional<ResultOf<A>>& result);
+    void add(A awaitable, Maybe<ResultOf<A>>& result);
     /// Starts, in order, all that were added. With CancelRest::on_end not those behind one that ends at once.
     void start();
     /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
@@ -6027,8 +6077,7 @@ class Children {
     class Presence;
     enum class Start : std::uint8_t { inline_, later };
     template <Start start, class A>
-    static Root run(Reactor&, Children& children, std::size_t index, A awaitable,
-                    std::optional<ResultOf<A>>& result);
+    static Root run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result);
     void take_in(Fiber& child) noexcept;
     void start(Fiber& child);
     void ended(const Presence& child) noexcept;
@@ -6065,8 +6114,7 @@ class Children::Presence {
 };
 
 template <Children::Start start, class A>
-Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable,
-                   std::optional<ResultOf<A>>& result) {
+Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable, Maybe<ResultOf<A>>& result) {
     Presence presence(children, index);
     try {
         if constexpr (start == Start::later) co_await yield();
@@ -6121,7 +6169,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
 };
 
 template <class A>
-void Children::add(A awaitable, std::optional<ResultOf<A>>& result) {
+void Children::add(A awaitable, Maybe<ResultOf<A>>& result) {
     take_in(run<Start::inline_, A>(parent_.reactor(), *this, added_, std::move(awaitable), result).fiber());
 }
 
@@ -6488,27 +6536,26 @@ void add_each(Children& children, std::tuple<Results...>& results, Awaitables&..
 }
 
 template <class A>
-void add_each(Children& children, std::vector<std::optional<ResultOf<A>>>& results,
-              std::vector<A>& awaitables) {
+void add_each(Children& children, std::vector<Maybe<ResultOf<A>>>& results, std::vector<A>& awaitables) {
     for (std::size_t i = 0; i < awaitables.size(); ++i) children.add(std::move(awaitables[i]), results[i]);
 }
 
 template <class... Ts>
-std::tuple<Ts...> unwrap(std::tuple<std::optional<Ts>...>& results) {
-    return std::apply([](std::optional<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); },
-                      results);
+std::tuple<Ts...> unwrap(std::tuple<Maybe<Ts>...>& results) {
+    return std::apply([](Maybe<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); }, results);
 }
 
-template <class T>
-std::vector<T> unwrap(std::vector<std::optional<T>>& results) {
+/// Of a Maybe or a std::optional for each.
+template <template <class> class Slot, class T>
+std::vector<T> unwrap(std::vector<Slot<T>>& results) {
     std::vector<T> all;
     all.reserve(results.size());
-    for (std::optional<T>& result : results) all.push_back(std::move(*result));
+    for (Slot<T>& result : results) all.push_back(std::move(*result));
     return all;
 }
 
 template <std::size_t index = 0, class... Ts>
-std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::size_t wanted) {
+std::variant<Ts...> unwrap_one(std::tuple<Maybe<Ts>...>& results, std::size_t wanted) {
     if constexpr (index + 1 < sizeof...(Ts)) {
         if (index != wanted) return unwrap_one<index + 1>(results, wanted);
     }
@@ -6536,7 +6583,7 @@ template <class A>
 Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
     Fiber& fiber = co_await current_fiber();
     fiber.throw_if_cancelled();
-    std::optional<ResultOf<A>> result;
+    Maybe<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
     const TimeLimit time_limit(children, fiber.reactor(), limit);
@@ -6553,7 +6600,7 @@ template <detail::Awaitable... Awaitables>
 Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    std::tuple<detail::Maybe<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables...);
     children.start();
@@ -6566,7 +6613,7 @@ template <detail::Awaitable A>
 Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables);
     children.start();
@@ -6580,7 +6627,7 @@ template <detail::Awaitable... Awaitables>
 Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    std::tuple<detail::Maybe<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables...);
     children.start();
@@ -6594,7 +6641,7 @@ Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
     if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
-    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables);
     children.start();
@@ -7451,39 +7498,30 @@ template <class F>
 using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
                                           Stoppable<std::decay_t<F>>, std::decay_t<F>>;
 
-/// Passes the word of a stop on, as long as it lives.
+/// Passes the word of a stop on, as long as it lives: to what takes a stop token.
+template <class F>
 class StopRelay {
   public:
-    template <class F>
-    StopRelay(const Reactor& reactor, F& function) {
-        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
-    }
+    StopRelay(const Reactor&, F&) noexcept {}
+};
+template <class F>
+class StopRelay<Stoppable<F>> {
+  public:
+    StopRelay(const Reactor& reactor, Stoppable<F>& function)
+        : callback_(reactor.stop_token(), Request{function.source}) {}
 
   private:
     struct Request {
         void operator()() noexcept { source.request_stop(); }
         std::stop_source source;
     };
-    std::optional<std::stop_callback<Request>> callback_;
+    std::stop_callback<Request> callback_;
 };
 
-/// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
-/// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
-/// holds.
-template <class F>
-class [[nodiscard]] BackgroundWait final : public Wait {
-    using Result = std::invoke_result_t<F&>;
-    using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
-
+/// The wait for a call on a thread of a pool. Cancelled before it has begun, it never runs; afterwards it
+/// goes on to its end, and so does the wait, since it may use what the waiting frame holds.
+class [[nodiscard]] BackgroundWait : public Wait {
   public:
-    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
-    // Still running only where the thread of the loop ends in the middle of the wait.
-    ~BackgroundWait() {
-        std::unique_lock lock(mutex_);
-        if (is_running_ && place_.withdraw(job_)) return;
-        ended_.wait(lock, [this] { return !is_running_; });
-    }
-
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
@@ -7491,13 +7529,16 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         start();
         return true;
     }
-    Result await_resume() {
-        throw_if_cancelled();
-        const std::lock_guard lock(mutex_);  // the thread has let go of this
-        if (failure_) std::rethrow_exception(failure_);
-        if constexpr (!std::is_void_v<Result>) return std::move(*result_);
-    }
     void describe(std::string& out) const override { out += "work in the background"; }
+
+  protected:
+    explicit BackgroundWait(BackgroundPlace& place) noexcept : place_(place), job_(*this) {}
+    ~BackgroundWait() = default;
+    /// To be called before what the call uses is destroyed. It still runs only where the thread of the loop
+    /// ends in the middle of the wait.
+    void let_go();
+    /// Throws if it was cancelled or has failed.
+    void throw_failure();
 
   private:
     struct Job final : PoolJob {
@@ -7511,55 +7552,51 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         BackgroundWait& wait;
     };
 
-    void start() noexcept {
-        is_running_ = true;
-        try {
-            place_.submit(job_);
-        } catch (...) {
-            failure_ = std::current_exception();
-            is_running_ = false;
-            finish();
-        }
-    }
+    virtual void call() = 0;  // on the pool's thread
+    virtual void tell_to_stop() noexcept = 0;
+    bool withdraw() noexcept override { return take_back(); }
 
-    // On the pool's thread.
-    void run() {
-        try {
-            if constexpr (std::is_void_v<Result>) {
-                function_();
-                result_.emplace();
-            } else {
-                result_.emplace(function_());
-            }
-        } catch (...) {
-            failure_ = caught_exception();
-        }
-    }
-    void end(bool thread_ended) noexcept {
-        const std::lock_guard lock(mutex_);
-        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
-        is_running_ = false;
-        ended_.notify_one();
-        reactor().post(*this);
-    }
-
-    bool withdraw() noexcept override {
-        if (!place_.withdraw(job_)) {
-            if constexpr (is_stoppable<F>) function_.source.request_stop();
-            return false;
-        }
-        is_running_ = false;
-        return true;
-    }
+    void start() noexcept;
+    void run();
+    void end(bool thread_ended) noexcept;
+    bool take_back() noexcept;
 
     BackgroundPlace& place_;
-    F& function_;
     Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;
     std::exception_ptr failure_;
-    std::optional<Kept> result_;
+};
+
+/// The same of a callable, which stays where it is.
+template <class F>
+class [[nodiscard]] BackgroundCallWait final : public BackgroundWait {
+    using Result = std::invoke_result_t<F&>;
+    using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
+
+  public:
+    BackgroundCallWait(BackgroundPlace& place, F& function) : BackgroundWait(place), function_(function) {}
+    ~BackgroundCallWait() { let_go(); }
+
+    Result await_resume() {
+        throw_failure();
+        if constexpr (!std::is_void_v<Result>) return std::move(*result_);
+    }
+
+  private:
+    void call() override {
+        if constexpr (std::is_void_v<Result>)
+            function_();
+        else
+            result_.emplace(function_());
+    }
+    void tell_to_stop() noexcept override {
+        if constexpr (is_stoppable<F>) function_.source.request_stop();
+    }
+
+    F& function_;
+    Maybe<Kept> result_;
 };
 
 template <class Threads, class F>
@@ -7567,9 +7604,9 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
-    const StopRelay relay(fiber.reactor(), function);
+    const StopRelay<F> relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
-    BackgroundWait<F> wait(place, function);
+    BackgroundCallWait<F> wait(place, function);
     co_return co_await wait;
 }
 
@@ -8858,7 +8895,7 @@ class ThreadState {
     bool is_over_ = false;
     Wait* waiter_ = nullptr;
     std::exception_ptr failure_;
-    std::optional<Kept> result_;
+    Maybe<Kept> result_;
     std::jthread thread_;
 };
 
@@ -8922,7 +8959,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
     ThreadState<T>* state_;
-    std::optional<Reactor::OutsideWork> outside_;
+    Maybe<Reactor::OutsideWork> outside_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };
@@ -9373,7 +9410,7 @@ class SteppedSource {
     template <class Each>
     Taken next(Member& member, Each&& each) {
         while (true) {
-            if (std::optional<Ready> ready = take_ready(member.crew)) {
+            if (const OwningPtr<Ready> ready = take_ready(member.crew)) {
                 for (auto& item : ready->items) {
                     if (!member.crew.goes_on()) return {Taken::Kind::nothing};
                     each(opened(item));
@@ -9396,6 +9433,7 @@ class SteppedSource {
     struct Ready {
         Taken taken;
         std::vector<typename Step::Out> items;
+        Ready* next = nullptr;
     };
 
     struct Receiver {
@@ -9418,21 +9456,17 @@ class SteppedSource {
     };
 
     // What is ready, or that there will be nothing more.
-    std::optional<Ready> take_ready(Crew& crew) {
+    OwningPtr<Ready> take_ready(Crew& crew) {
         const std::lock_guard lock(crew.mutex());
-        if (ready_.empty()) {
-            if (is_ended_) return Ready{{Taken::Kind::end, given_}, {}};
-            return std::nullopt;
-        }
-        std::optional<Ready> ready(std::move(ready_.front()));
-        ready_.pop_front();
-        return ready;
+        if (!ready_.empty()) return ready_.take_front();
+        return OwningPtr<Ready>(is_ended_ ? new Ready{{Taken::Kind::end, given_}, {}} : nullptr);
     }
 
     void give(Crew& crew, std::vector<typename Step::Out> items, bool is_last) {
         const std::lock_guard lock(crew.mutex());
         if (is_ended_) return;
-        ready_.push_back({{Taken::Kind::batch, given_++}, std::move(items)});
+        ready_.push_back(new Ready{{Taken::Kind::batch, given_}, std::move(items)});
+        ++given_;
         is_ended_ = is_last;
         crew.tell_all();
     }
@@ -9447,7 +9481,7 @@ class SteppedSource {
     Source source_;
     Step step_;
     Turns<Held> turns_;
-    std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
+    OwningList<Ready> ready_;  // this and what follows are under the lock of the crew
     std::uint64_t given_ = 0;
     bool is_ended_;
 };
@@ -14662,7 +14696,6 @@ class TestEvents {
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <list>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16757,12 +16790,12 @@ class RuleCheck {
   public:
     RuleCheck(const Rule& rule, Faults& faults) : rule_(rule), faults_(faults) {}
 
-    void check(const Shape& shape, const void* value, const Place& at) {
+    void apply(const Shape& shape, const void* value, const Place& at) {
         if (faults_.is_full()) return;
         if (shape.kind == ShapeKind::optional) {
             const auto& optional = to<OptionalShape>(shape);
             const void* const content = optional.find(value);
-            if (content != nullptr) check(*optional.content, content, at);
+            if (content != nullptr) apply(*optional.content, content, at);
         } else if (rule_.kind == RuleKind::items) {
             check_items(shape, value, at);
         } else if (rule_.kind == RuleKind::unique) {
@@ -16789,14 +16822,14 @@ class RuleCheck {
         Walk walk{*this, *shape.element, at};
         shape.each(list, {&walk, [](void* context, const void* element) {
                               auto& here = as<Walk>(context);
-                              here.check.check(here.element, element, Place{&here.at, {}, here.index++});
+                              here.check.apply(here.element, element, Place{&here.at, {}, here.index++});
                           }});
     }
     void check_elements(const MapShape& shape, const void* map, const Place& at) {
         Walk walk{*this, *shape.element, at};
         shape.each(map, {&walk, [](void* context, std::string_view name, const void* element) {
                              auto& here = as<Walk>(context);
-                             here.check.check(here.element, element, Place{&here.at, name});
+                             here.check.apply(here.element, element, Place{&here.at, name});
                          }});
     }
 
@@ -16869,7 +16902,7 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
         if (!is_for_values || !is_sound[rule.member]) continue;
         const MemberShape& member = shape.members[rule.member];
         RuleCheck<Unused>(rule, faults)
-            .check(*member.shape, members[rule.member], Place{&object, member.name()});
+            .apply(*member.shape, members[rule.member], Place{&object, member.name()});
     }
 }
 
@@ -17765,22 +17798,23 @@ struct EntityTag {
     std::string_view opaque;  // with its quotes
     bool is_weak = false;
 
-    /// Takes a tag off the front of a text; nullopt if it does not begin with one.
-    static constexpr std::optional<EntityTag> take(std::string_view& text) noexcept {
+    /// Takes a tag off the front of a text; nothing if it does not begin with one.
+    static constexpr Maybe<EntityTag> take(std::string_view& text) noexcept {
         const bool is_weak = text.substr(0, 2) == "W/";
         const std::size_t begin = is_weak ? 2 : 0;
-        if (text.size() <= begin || text[begin] != '"') return std::nullopt;
+        if (text.size() <= begin || text[begin] != '"') return {};
         std::size_t end = begin + 1;
         while (end < text.size() && is_tag_char(text[end])) ++end;
-        if (end == text.size() || text[end] != '"') return std::nullopt;
+        if (end == text.size() || text[end] != '"') return {};
         const EntityTag tag{text.substr(begin, end + 1 - begin), is_weak};
         text.remove_prefix(end + 1);
         return tag;
     }
     /// The whole text as a tag.
-    static constexpr std::optional<EntityTag> parse(std::string_view text) noexcept {
-        const std::optional<EntityTag> tag = take(text);
-        return text.empty() ? tag : std::nullopt;
+    static constexpr Maybe<EntityTag> parse(std::string_view text) noexcept {
+        const Maybe<EntityTag> tag = take(text);
+        if (!tag || !text.empty()) return {};
+        return *tag;
     }
 
     [[nodiscard]] constexpr bool matches_weakly(const EntityTag& other) const noexcept {
@@ -17802,7 +17836,7 @@ template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
         while (!list.empty() && (list[0] == ',' || list[0] == ' ' || list[0] == '\t')) list.remove_prefix(1);
-        const std::optional<EntityTag> tag = EntityTag::take(list);
+        const Maybe<EntityTag> tag = EntityTag::take(list);
         const std::size_t comma = list.find(',');
         const std::string_view behind = trim_ows(list.substr(0, comma));
         if (tag && behind.empty()) f(*tag);
@@ -18258,19 +18292,19 @@ constexpr void split_query(std::string_view text, Target& target) noexcept {
 
 /// absolute-form: "http://" or "https://", an authority that is not empty, then path and query. The path is
 /// empty for OPTIONS if nothing follows the authority: it is about the server then (RFC 9110 section 4.2.3).
-constexpr std::optional<Target> parse_absolute(Method method, std::string_view text) noexcept {
+constexpr Maybe<Target> parse_absolute(Method method, std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
-    if (scheme == std::string_view::npos) return std::nullopt;
+    if (scheme == std::string_view::npos) return {};
     const std::string_view name = text.substr(0, scheme);
     const bool is_https = iequals(name, "https");
-    if (!is_https && !iequals(name, "http")) return std::nullopt;
+    if (!is_https && !iequals(name, "http")) return {};
     const std::string_view slash = text.substr(scheme + 1, 1);
     text.remove_prefix(scheme + 3);
     Target target;
     target.form = Target::Form::absolute;
     target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
-    if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
+    if (target.authority.empty() || !is_valid_host(target.authority)) return {};
     text.remove_prefix(target.authority.size());
     split_query(text, target);
     if (method == Method::options && text.empty()) return target;
@@ -18279,16 +18313,16 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return target;
 }
 
-/// Takes a target apart, or nullopt when it has none of the forms that go with the method (RFC 9112
+/// Takes a target apart, or nothing when it has none of the forms that go with the method (RFC 9112
 /// section 3.2):
 /// "/path?query" and "http://host/path" for all but CONNECT, "*" for OPTIONS, "host:port" for CONNECT.
-[[nodiscard]] constexpr std::optional<Target> parse_target(Method method, std::string_view text) noexcept {
+[[nodiscard]] constexpr Maybe<Target> parse_target(Method method, std::string_view text) noexcept {
     Target target;
     if (method == Method::connect) {
         const std::size_t host = host_length(text);
-        if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
+        if (!is_valid_host(text) || host + 1 >= text.size()) return {};
         // A port that is empty or 0 is not valid (RFC 9110 section 9.3.6).
-        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
+        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return {};
         target.form = Target::Form::authority;
         target.authority = text;
         return target;
@@ -18298,7 +18332,7 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
         return target;
     }
     if (text != "*") return parse_absolute(method, text);
-    if (method != Method::options) return std::nullopt;
+    if (method != Method::options) return {};
     target.form = Target::Form::asterisk;
     target.path = text;
     return target;
@@ -19149,19 +19183,20 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
-constexpr std::optional<int> parse_quality(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-    if (text.size() > 1 && text[1] != '.') return std::nullopt;
+/// A quality of 0.000 to 1.000 in thousandths; nothing for anything else.
+constexpr Maybe<int> parse_quality(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return {};
+    if (text.size() > 1 && text[1] != '.') return {};
     int value = 0;
     int worth = 100;
     for (const char c : text.substr(std::min<std::size_t>(text.size(), 2))) {
-        if (!ascii::is(c, ascii::digit)) return std::nullopt;
+        if (!ascii::is(c, ascii::digit)) return {};
         value += (c - '0') * worth;
         worth /= 10;
     }
     if (text[0] == '0') return value;
-    return value == 0 ? std::optional<int>(1000) : std::nullopt;
+    if (value != 0) return {};  // more than 1
+    return 1000;
 }
 
 /// An item of a list with qualities: what stands before its parameters, and how much it is wanted.
@@ -19170,8 +19205,8 @@ struct QualityItem {
     int quality = 1000;
 };
 
-/// nullopt if its quality is not valid: then nothing is known of it.
-constexpr std::optional<QualityItem> parse_quality_item(std::string_view text) noexcept {
+/// Nothing if its quality is not valid: then nothing is known of it.
+constexpr Maybe<QualityItem> parse_quality_item(std::string_view text) noexcept {
     std::size_t end = text.find(';');
     QualityItem item{trim_ows(text.substr(0, end))};
     while (end != std::string_view::npos) {
@@ -19179,8 +19214,8 @@ constexpr std::optional<QualityItem> parse_quality_item(std::string_view text) n
         end = text.find(';');
         const std::string_view parameter = trim_ows(text.substr(0, end));
         if (parameter.substr(0, 2) != "q=" && parameter.substr(0, 2) != "Q=") continue;
-        const std::optional<int> quality = parse_quality(parameter.substr(2));
-        if (!quality) return std::nullopt;
+        const Maybe<int> quality = parse_quality(parameter.substr(2));
+        if (!quality) return {};
         item.quality = *quality;
         break;  // what follows is not of the name
     }
@@ -19210,7 +19245,7 @@ class AcceptedCodings {
     /// Without the field, a client accepts everything, but only a body as it is will do for all of them.
     constexpr explicit AcceptedCodings(std::optional<std::string_view> field) noexcept {
         std::array<bool, coding_count> is_named{};
-        std::optional<int> others;
+        int others = -1;  // what "*" gives those that are not named
         for_each_quality(field.value_or(""), [&](const QualityItem& item) {
             if (item.name == "*") others = item.quality;
             for (std::size_t i = 0; i < coding_count; ++i) {
@@ -19223,10 +19258,10 @@ class AcceptedCodings {
             }
         });
         for (std::size_t i = 0; i < coding_count; ++i) {
-            if (!is_named[i] && others) quality_[i] = *others;
+            if (!is_named[i] && others >= 0) quality_[i] = others;
         }
         // Where it is not mentioned, a body as it is is accepted, after all that is.
-        if (!is_named[0] && !others) quality_[0] = 1;
+        if (!is_named[0] && others < 0) quality_[0] = 1;
     }
 
     /// In thousandths; 0 if it is refused.
@@ -20098,7 +20133,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
     if (text[0] == '/' && head.method != Method::connect) return;
-    const std::optional<Target> target = parse_target(head.method, text);
+    const Maybe<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
     if (head.method == Method::connect) return refuse(framing, 501, "this server is not a proxy");
 }
@@ -22097,7 +22132,7 @@ SAKE_INLINE void TimerQueue::remove(std::size_t index) noexcept {
 
 // ---- sake/compute/background_impl.hpp ----
 
-// Definitions of background.hpp: how a reactor uses a pool.
+// Definitions of background.hpp: how a reactor uses a pool, and waits for it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -22137,6 +22172,54 @@ SAKE_INLINE void BackgroundPlace::enter() noexcept {
     ++jobs_;
 }
 
+SAKE_INLINE void BackgroundWait::let_go() {
+    std::unique_lock lock(mutex_);
+    if (is_running_ && place_.withdraw(job_)) return;
+    ended_.wait(lock, [this] { return !is_running_; });
+}
+
+SAKE_INLINE void BackgroundWait::throw_failure() {
+    throw_if_cancelled();
+    const std::lock_guard lock(mutex_);  // the thread has let go of this
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+SAKE_INLINE void BackgroundWait::start() noexcept {
+    is_running_ = true;
+    try {
+        place_.submit(job_);
+    } catch (...) {
+        failure_ = std::current_exception();
+        is_running_ = false;
+        finish();
+    }
+}
+
+SAKE_INLINE void BackgroundWait::run() {
+    try {
+        call();
+    } catch (...) {
+        failure_ = caught_exception();
+    }
+}
+
+SAKE_INLINE void BackgroundWait::end(bool thread_ended) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (thread_ended) failure_ = failure_of("background: the work ended its thread");
+    is_running_ = false;
+    ended_.notify_one();
+    reactor().post(*this);
+}
+
+SAKE_INLINE bool BackgroundWait::take_back() noexcept {
+    if (!place_.withdraw(job_)) {
+        tell_to_stop();
+        return false;
+    }
+    is_running_ = false;
+    return true;
+}
+
 }  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -22159,25 +22242,27 @@ inline std::string read_small_file(const std::string& path) {
     return text;
 }
 
-/// The CPUs that a quota of cgroup v2 allows, rounded up: "150000 100000" is 2; nothing for "max" and what is
-/// no quota (Linux, Documentation/admin-guide/cgroup-v2.rst, cpu.max).
-inline std::optional<int> cpus_of_quota(std::string_view cpu_max) {
+/// The number of CPUs where nothing limits it.
+inline constexpr int any_number_of_cpus = 1 << 20;
+
+/// The CPUs that a quota of cgroup v2 allows, rounded up: "150000 100000" is 2; any number for "max" and what
+/// is no quota (Linux, Documentation/admin-guide/cgroup-v2.rst, cpu.max).
+inline int cpus_of_quota(std::string_view cpu_max) {
     while (!cpu_max.empty() && cpu_max.back() == '\n') cpu_max.remove_suffix(1);
     const std::size_t space = cpu_max.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
+    if (space == std::string_view::npos) return any_number_of_cpus;
     const auto quota = parse_number<std::int64_t>(cpu_max.substr(0, space));
     const auto period = parse_number<std::int64_t>(cpu_max.substr(space + 1));
-    if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
-    return static_cast<int>(std::min<std::int64_t>((*quota - 1) / *period + 1, 1 << 20));
+    if (!quota || !period || *quota <= 0 || *period <= 0) return any_number_of_cpus;
+    return static_cast<int>(std::min<std::int64_t>((*quota - 1) / *period + 1, any_number_of_cpus));
 }
 
 /// The tightest quota of the cgroup that this process is in and of those around it. `root` is where cgroups
 /// are mounted and `membership` the text of /proc/self/cgroup.
-inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view membership) {
-    std::optional<int> least;
+inline int cgroup_cpus(const std::string& root, std::string_view membership) {
+    int least = any_number_of_cpus;
     const auto consider = [&](const std::string& folder) {
-        const std::optional<int> cpus = cpus_of_quota(read_small_file(folder + "/cpu.max"));
-        if (cpus && (!least || *cpus < *least)) least = cpus;
+        least = std::min(least, cpus_of_quota(read_small_file(folder + "/cpu.max")));
     };
     const std::size_t line = membership.find("0::/");  // the line of version 2
     std::string_view path = line == std::string_view::npos ? std::string_view() : membership.substr(line + 3);
@@ -22191,9 +22276,7 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
     const std::string quota = read_small_file(root + "/cpu/cpu.cfs_quota_us");
     const std::string period = read_small_file(root + "/cpu/cpu.cfs_period_us");
     const std::string both = quota.substr(0, quota.find('\n')) + " " + period.substr(0, period.find('\n'));
-    const std::optional<int> cpus = cpus_of_quota(both);
-    if (cpus && (!least || *cpus < *least)) least = cpus;
-    return least;
+    return std::min(least, cpus_of_quota(both));
 }
 
 }  // namespace detail
@@ -22202,10 +22285,10 @@ SAKE_INLINE int usable_cpus() {
     int cpus = static_cast<int>(std::thread::hardware_concurrency());
 #if SAKE_HAS_EPOLL  // Linux
     if (const int allowed = detail::sys::cpus_of_affinity(); allowed > 0) cpus = allowed;
-    const auto quota = detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup"));
-    if (quota) cpus = cpus > 0 ? std::min(cpus, *quota) : *quota;
+    cpus =
+        std::min(cpus, detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup")));
 #endif
-    return cpus > 0 ? cpus : 2;
+    return cpus > 0 ? cpus : 2;  // 0: the system does not say
 }
 
 }  // namespace SAKE_ABI
@@ -23109,7 +23192,9 @@ Task<TcpStream> connect_to_host(Peer where) {
 
 template <class Path>
 Task<TcpStream> connect_to_unix(Path where) {
-    return connect_stream(std::vector{unix_address(where)}, where.to_string());
+    Array<SocketAddress> only;
+    only.push_back(unix_address(where));
+    return connect_stream(std::move(only), where.to_string());
 }
 
 /// `origin` is the peer as messages name it.
@@ -27104,13 +27189,13 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
-    std::optional<Form> form;
+    Maybe<Form> form;
 };
 
 /// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
 template <class Unused = void>
-std::optional<Form>& form_of(Call& call) {
-    std::optional<Form>& form = call.state.get<FormOfCall>().form;
+Maybe<Form>& form_of(Call& call) {
+    Maybe<Form>& form = call.state.get<FormOfCall>().form;
     if (!form && call.body_state == BodyState::streamed_in_part) {
         throw std::logic_error(
             "the form cannot be read any more: the body has been read in pieces, by ctx.read() or by another "
@@ -27119,14 +27204,14 @@ std::optional<Form>& form_of(Call& call) {
     if (!form && call.body_state != BodyState::streamed) {
         const std::string_view body = call.body();
         FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
-        form = reader.parse(body);
+        form.emplace(reader.parse(body));
     }
     return form;
 }
 
 template <class Unused>
 Form& whole_form_of(Call& call) {
-    std::optional<Form>& form = form_of<Unused>(call);
+    Maybe<Form>& form = form_of<Unused>(call);
     if (form) return *form;
     throw std::logic_error(
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
@@ -27193,13 +27278,13 @@ Task<> stream_form(CallHandle handle) {
             static_cast<void>(handle.running());
         }
     }
-    handle.running().state.template get<FormOfCall>().form = reader.finish();
+    handle.running().state.template get<FormOfCall>().form.emplace(reader.finish());
 }
 
 template <class F>
 Task<F&> read_form_of(CallHandle handle) {
     if (!form_of(handle.running())) {
-        Task<> reading = stream_form<F>(handle);
+        Task<> reading = stream_form<void>(handle);
         co_await std::move(reading);
     }
     co_return *form_of(handle.running());
@@ -29432,13 +29517,13 @@ std::string boundary_for(const F& form) {
     }
 }
 
-struct FormBody {
+struct SentForm {
     std::string content_type;
     std::string text;
 };
 
 template <class F>
-FormBody body_of(const F& form) {
+SentForm body_of(const F& form) {
     if (form.files().empty()) return {"application/x-www-form-urlencoded", urlencoded(form)};
     const std::string boundary = boundary_for(form);
     return {"multipart/form-data; boundary=" + boundary, multipart(form, boundary)};
@@ -32004,8 +32089,8 @@ struct HashPieces {
     bool has_lower = false;
     int count = 0;
 
-    /// nullopt if anything else is in it.
-    [[nodiscard]] static constexpr std::optional<HashPieces> of(std::string_view text) noexcept {
+    /// Nothing if anything else is in it.
+    [[nodiscard]] static constexpr Maybe<HashPieces> of(std::string_view text) noexcept {
         HashPieces pieces;
         char before = 0;
         bool is_alone = false;  // the piece is one capital so far
@@ -32013,7 +32098,7 @@ struct HashPieces {
             const bool is_lower = c >= 'a' && c <= 'z';
             const bool is_upper = c >= 'A' && c <= 'Z';
             const bool is_digit = c >= '0' && c <= '9';
-            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return std::nullopt;
+            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return {};
             const char kind = is_lower ? 'a' : is_upper ? 'A' : is_digit ? '0' : '-';
             const bool goes_on = kind == before || kind == '-' || (kind == 'a' && before == 'A' && is_alone);
             if (!goes_on) ++pieces.count;
@@ -32032,7 +32117,7 @@ struct HashPieces {
     constexpr std::size_t size = 8;
     if (stem.size() < size + 2 || stem[stem.size() - size - 1] != '-') return false;
     const std::string_view hash = stem.substr(stem.size() - size);
-    const std::optional<HashPieces> pieces = HashPieces::of(hash);
+    const Maybe<HashPieces> pieces = HashPieces::of(hash);
     if (!pieces || !pieces->has_digit || !pieces->has_upper) return false;
     if (pieces->has_lower) return pieces->count >= 5;
     return hash.find_first_of("0189_-") == std::string_view::npos && pieces->count >= 4;
@@ -33147,7 +33232,7 @@ class PooledCall final : public CarriedCall, private Timer {
     Call& call_;
     BudgetShare memory_;
     CountedPtr<RequestJob<Pool>> job_;
-    std::optional<Reactor::OutsideWork> outside_;
+    Maybe<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
@@ -33240,7 +33325,8 @@ Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::mi
     sake::detail::HostAndPort where = sake::detail::join_peer(std::move(host), port);
     std::string origin = "http://" + where.to_string();
     auto connecting = sake::detail::connect_to_host(std::move(where));
-    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin), limit);
+    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin),
+                                                     sake::detail::to_clock(limit));
 }
 
 inline void ClientConnections::settle_on(Reactor* reactor) {
@@ -34779,7 +34865,7 @@ class H1Stream {
     Shard* shard_ = nullptr;
     Transport* transport_ = nullptr;
     ClientWait* waiting_ = nullptr;
-    std::optional<Readiness> awaited_;  // what the socket was told to wait for
+    Maybe<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
     bool is_given_up_ = false;  // it is lost by the server's choice
 };
@@ -35013,7 +35099,7 @@ class Session : public ListNode, public HangupListener {
 
     /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
     /// before its first request.
-    [[nodiscard]] virtual std::optional<TimePoint> idle_since() const noexcept = 0;
+    [[nodiscard]] virtual Maybe<TimePoint> idle_since() const noexcept = 0;
     /// Whether the client has yet to receive some of its answers.
     [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
     /// Closes as soon as the client has received its last answer; to be called while the session is idle.
@@ -35399,7 +35485,7 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
     Socket& socket = transport_->socket();
     const Readiness needed = socket.needed_for(direction);
-    awaited_ = needed;
+    awaited_.emplace(needed);
     socket.watch().wait_for(needed, wait.signal());
     return due;
 }
@@ -35824,7 +35910,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
     }
     void begin_drain() noexcept override;
-    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
+    [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
         return transport_.socket().unacknowledged() > 0;
     }
@@ -36418,9 +36504,9 @@ inline void H1Connection::begin_drain() noexcept {
     }
 }
 
-inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
+inline Maybe<TimePoint> H1Connection::idle_since() const noexcept {
     if (state_ == State::lingering && !is_read_slowly()) return state_since_;
-    if (!is_between_requests() || !has_served_ || !is_waiting()) return std::nullopt;
+    if (!is_between_requests() || !has_served_ || !is_waiting()) return {};
     return state_since_;
 }
 
@@ -36708,7 +36794,7 @@ class LifeOf final : public Life {
     LifeOf(Reactor& reactor, const Hooks& hooks, const LogSink& log)
         : reactor_(reactor), hooks_(hooks), log_(log), stop_(reactor.stop_token()) {}
     ~LifeOf() override {
-        for (Beside& each : threads_) each.thread.join();
+        for (Beside* each = threads_.first(); each != nullptr; each = each->next) each->thread.join();
     }
 
     void begin() override { starting_.emplace(spawn_on(reactor_, start(*this))); }
@@ -36718,21 +36804,21 @@ class LifeOf final : public Life {
     void begin_stop() noexcept override {
         stop_began_.set();
         if (starting_) starting_->cancel();
-        for (Running& each : tasks_) {
-            if (each.rests) each.handle->cancel();
+        for (Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (each->rests) each->handle->cancel();
         }
-        for (Beside& each : threads_) {
-            if (!each.has_ended) each.outside.emplace(reactor_);
+        for (Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) each->outside.emplace(reactor_);
         }
     }
     void cut_off() noexcept override {
-        for (Running& each : tasks_) each.handle->cancel();
+        for (Running* each = tasks_.first(); each != nullptr; each = each->next) each->handle->cancel();
         if (at_stop_) at_stop_->cancel();
     }
     [[nodiscard]] bool is_over() const noexcept override {
         if (starting_ && !starting_->is_done()) return false;
-        for (const Running& each : tasks_) {
-            if (!each.handle->is_done()) return false;
+        for (const Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (!each->handle->is_done()) return false;
         }
         return threads() == 0 && (!at_stop_ || at_stop_->is_done());
     }
@@ -36752,8 +36838,8 @@ class LifeOf final : public Life {
     }
     [[nodiscard]] std::size_t threads() const noexcept override {
         std::size_t count = 0;
-        for (const Beside& each : threads_) {
-            if (!each.has_ended) ++count;
+        for (const Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) ++count;
         }
         return count;
     }
@@ -36762,31 +36848,34 @@ class LifeOf final : public Life {
     struct Running {
         explicit Running(const LifeHook& of) noexcept : hook(of) {}
         const LifeHook& hook;
-        std::optional<TaskHandle<void>> handle;
+        Maybe<TaskHandle<void>> handle;
         bool rests = false;  // until it is time again
+        Running* next = nullptr;
     };
     /// A plain function on a thread of its own.
     struct Beside final : PostedCall {
-        explicit Beside(const LifeHook& of) noexcept : hook(of) {}
+        Beside(LifeOf& of_life, LifeHook& of) noexcept : life(of_life), hook(of) {}
+        // When it has ended, on the loop.
         void run() noexcept override {
             has_ended = true;
             outside.reset();
         }
-        const LifeHook& hook;
+        LifeOf& life;
+        LifeHook& hook;
         std::thread thread;
-        std::optional<Reactor::OutsideWork>
-            outside;             // from the stop on, since from then on its end is awaited
-        bool has_ended = false;  // as the loop knows
+        Maybe<Reactor::OutsideWork> outside;  // from the stop on, since from then on its end is awaited
+        bool has_ended = false;               // as the loop knows
+        Beside* next = nullptr;               // in the list; that of a PostedCall is the reactor's
     };
 
     /// Calls f with what is at work: its hook, or null if on_stop is about to begin.
     template <class F>
     void for_each_running(F f) const {
-        for (const Beside& each : threads_) {
-            if (!each.has_ended) f(&each.hook);
+        for (const Beside* each = threads_.first(); each != nullptr; each = each->next) {
+            if (!each->has_ended) f(&each->hook);
         }
-        for (const Running& each : tasks_) {
-            if (!each.rests && !each.handle->is_done()) f(&each.hook);
+        for (const Running* each = tasks_.first(); each != nullptr; each = each->next) {
+            if (!each->rests && !each->handle->is_done()) f(&each->hook);
         }
         if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) f(stopping_);
     }
@@ -36822,31 +36911,26 @@ class LifeOf final : public Life {
     }
     template <class Make>
     void add(const LifeHook& hook, Make make) {
-        Running& place = tasks_.emplace_back(hook);
-        try {
-            place.handle.emplace(spawn_on(reactor_, make(place)));
-        } catch (...) {
-            tasks_.pop_back();
-            throw;
-        }
+        OwningPtr<Running> place(new Running(hook));
+        place->handle.emplace(spawn_on(reactor_, make(*place)));
+        tasks_.push_back(place.release());
     }
 
     void run_beside(LifeHook& hook) {
         const PipeSignalBlocked no_pipe_signal;
-        Beside& place = threads_.emplace_back(hook);
+        OwningPtr<Beside> place(new Beside(*this, hook));
+        place->thread = start_thread(&run_on_thread, place.get());
+        threads_.push_back(place.release());
+    }
+    static void run_on_thread(void* beside) {
+        Beside& place = *static_cast<Beside*>(beside);
+        LifeOf& self = place.life;
+        const AtExit at_end([&]() noexcept { self.reactor_.post(place); });
+        sys::set_thread_name("sake-background");
         try {
-            place.thread = std::thread([this, &hook, &place] {
-                const AtExit at_end([&]() noexcept { reactor_.post(place); });
-                sys::set_thread_name("sake-background");
-                try {
-                    hook.run(stop_);
-                } catch (...) {
-                    log_failure_of(hook, log_, caught_exception());
-                }
-            });
+            place.hook.run(self.stop_);
         } catch (...) {
-            threads_.pop_back();
-            throw;
+            log_failure_of(place.hook, self.log_, caught_exception());
         }
     }
 
@@ -36907,11 +36991,11 @@ class LifeOf final : public Life {
     const LogSink& log_;
     const std::stop_token stop_;
     Flag stop_began_;
-    std::optional<TaskHandle<void>> starting_;
-    std::optional<TaskHandle<void>> at_stop_;
+    Maybe<TaskHandle<void>> starting_;
+    Maybe<TaskHandle<void>> at_stop_;
     const LifeHook* stopping_ = nullptr;  // that of on_stop which runs
-    std::list<Running> tasks_;
-    std::list<Beside> threads_;
+    OwningList<Running> tasks_;
+    OwningList<Beside> threads_;
 };
 
 /// One that a program adds while the engine runs. What it throws is logged, and only a cancellation goes on.
