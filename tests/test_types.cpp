@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -128,10 +129,10 @@ struct Ruled {
 }  // namespace test_types
 
 template <>
-inline constexpr auto sake::rules<test_types::Ruled> = sake::fields(
-    sake::length(&test_types::Ruled::text, 1, 5), sake::range(&test_types::Ruled::stars, 1, 5),
-    sake::defaulted(&test_types::Ruled::offset), sake::items(&test_types::Ruled::tags, 0, 2),
-    sake::no_other_members<test_types::Ruled>());
+inline constexpr auto sake::rules<test_types::Ruled> =
+    sake::fields(sake::length(&test_types::Ruled::text, 1, 5), sake::range(&test_types::Ruled::stars, 1, 5),
+                 sake::defaulted(&test_types::Ruled::offset), sake::items(&test_types::Ruled::tags, 0, 2),
+                 sake::no_other_members<test_types::Ruled>());
 
 namespace test_types {
 
@@ -192,6 +193,49 @@ TEST_CASE("a struct is written as it stands, its members in their order") {
     CHECK(sake::dump_json(std::map<std::string, Colour>{{"sky", Colour::blue}}) == R"({"sky":"blue"})");
     CHECK(sake::dump_json(std::optional<Note>()) == "null");
     CHECK(sake::dump_json(std::variant<std::monostate, int>()) == "null");
+}
+
+TEST_CASE("a struct with constants and views is written, though it cannot be read") {
+    struct Row {
+        const int id = 0;
+        std::string_view name;
+        const char* part = "";
+    };
+    CHECK(sake::dump_json(Row{7, "tea", "e"}) == R"({"id":7,"name":"tea","part":"e"})");
+}
+
+TEST_CASE("other values of nlohmann/json stay nlohmann's") {
+    nlohmann::ordered_json ordered;
+    ordered["b"] = 1;
+    ordered["a"] = {2};
+    sake::Engine app;
+    app.get("/", [&](sake::Context& ctx) { ctx.json(ordered); });
+    app.get("/bools", [](sake::Context& ctx) { ctx.json(std::vector<bool>{true, false}); });
+    app.get("/text", [](sake::Context& ctx) { ctx.json("text"); });
+    app.get("/pair", [](sake::Context& ctx) { ctx.json(std::pair(1, "x")); });
+    app.get("/null", [](sake::Context& ctx) { ctx.json(nullptr); });
+    TestClient client(app);
+    CHECK(client.get("/").json() == Json{{"a", {2}}, {"b", 1}});
+    CHECK(client.get("/bools").body == "[true,false]");
+    CHECK(client.get("/text").body == R"("text")");
+    CHECK(client.get("/pair").body == R"([1,"x"])");
+    CHECK(client.get("/null").body == "null");
+}
+
+TEST_CASE("the place of a fault is cut where a client chooses long names") {
+    const auto pointer_of = [](const std::string& name) {
+        sake::Engine app;
+        app.post("/", [](sake::Body<std::map<std::string, std::map<std::string, int>>>) {});
+        TestClient client(app);
+        const auto answer = client.post("/", Json{{name, {{"b", "x"}}}});
+        return answer.json()["errors"][0]["pointer"].get<std::string>();
+    };
+    const std::string fits(1021, 'a');
+    CHECK(pointer_of(fits) == "/" + fits + "/b");  // 1,024 bytes
+    CHECK(pointer_of(fits + "a") == "/" + fits + "a");
+    CHECK(pointer_of(fits + "aa") == "/" + fits + "aa");
+    CHECK(pointer_of(fits + "aaa").empty());
+    CHECK(pointer_of(std::string(100'000, 'a')).empty());
 }
 
 TEST_CASE("what is written is read as the same again") {
@@ -304,6 +348,37 @@ TEST_CASE("a member with a default may be absent, and so may an optional one; th
     CHECK(sake::parse_json<Defaults>(R"({"zero":0,"list":[9]})").list == std::vector<int>{9});
 }
 
+TEST_CASE("defaults of every kind count, in documents and in queries") {
+    struct Kinds {
+        std::array<int, 2> pair = {1, 2};
+        std::chrono::sys_days day = std::chrono::sys_days(std::chrono::days(5));
+        std::variant<int, std::string> either = "x";
+        Json anything = 5;
+    };
+    struct Blank {
+        std::array<int, 2> pair = {0, 0};
+        std::chrono::sys_seconds time;
+        std::variant<int, std::string> either;
+        Json anything;
+    };
+    CHECK(faults_of<Kinds>("{}") == "fits");
+    CHECK(faults_of<Blank>("{}") == "422 /pair:missing /time:missing /either:missing /anything:missing");
+
+    struct Lists {
+        std::array<int, 2> pair = {1, 2};
+        std::optional<std::vector<int>> some;
+        std::vector<std::string> names;
+    };
+    sake::Engine app;
+    app.get("/", [](sake::Query<Lists> lists) { return *lists; });
+    TestClient client(app);
+    CHECK(client.get("/").body == R"({"pair":[1,2],"some":null,"names":[]})");
+    CHECK(client.get("/?pair=3&pair=4&some=5&some=&names=&names=a").body ==
+          R"({"pair":[3,4],"some":[5],"names":["","a"]})");
+    CHECK(client.get("/?pair=3").json()["errors"][0]["code"] == "items");
+    CHECK(client.get("/?pair=3&pair=4&pair=5").status == 422);
+}
+
 TEST_CASE("conversions of nlohmann/json win where a type has them") {
     CHECK(sake::dump_json(Weather{{21.9}, {3}}) == R"({"high":"21C","macro":{"count":3}})");
     CHECK(sake::parse_json<Weather>(R"({"high":"4.5","macro":{"count":1}})").high.degrees == 4.5);
@@ -360,8 +435,9 @@ TEST_CASE("handlers take the body, the query and the form by type, after the pat
     CHECK(client.get("/notes").body == R"({"page":1,"size":20,"search":null,"ids":[],"all":false})");
     CHECK(client.get("/notes?page=3&ids=1&ids=2&search=a%20b&all=true&other=1").body ==
           R"({"page":3,"size":20,"search":"a b","ids":[1,2],"all":true})");
-    CHECK(client.get("/notes?page=&search=").body ==
+    CHECK(client.get("/notes?page=&search=&ids=&all=").body ==
           R"({"page":1,"size":20,"search":"","ids":[],"all":false})");
+    CHECK(client.get("/notes?search=%ff").json()["errors"][0]["code"] == "type");
     CHECK(
         client.get("/notes?page=99999999999&ids=1&ids=b&all=perhaps").json()["errors"] ==
         Json::parse(R"([{"pointer":"/page","code":"range","detail":"must be from -2147483648 to 2147483647"},

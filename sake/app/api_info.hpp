@@ -24,14 +24,14 @@ struct SecurityScheme {
         return {std::move(name), Kind::api_key, std::move(header)};
     }
 
-    std::string name;  // by which routes name it
+    std::string name = {};  // by which routes name it
     Kind kind = Kind::bearer;
     std::string header = {};
 };
 
 /// What a tag of Route::tag is about.
 struct ApiTag {
-    std::string name;
+    std::string name = {};
     std::string description = {};
 };
 
@@ -48,8 +48,8 @@ struct ApiLicense {
 
 /// For Engine::openapi. What is empty is left out.
 struct ApiInfo {
-    std::string title;    // must be given
-    std::string version;  // of the API; must be given
+    std::string title = "API";
+    std::string version = "0.1.0";  // of the API, not of OpenAPI
     std::string description = {};
     std::vector<std::string> servers = {};      // their addresses; "/" if there are none
     std::vector<SecurityScheme> security = {};  // what routes may name

@@ -70,16 +70,26 @@ const RULES = {
   contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
 };
 
-function rulesView(flat) {
+// The bounds of an int32 say no more than its format.
+const isOfFormat = (flat, key) => flat.format === "int32" &&
+  ((key === "minimum" && flat.minimum === -(2 ** 31)) || (key === "maximum" && flat.maximum === 2 ** 31 - 1));
+
+function rulesOf(flat, whose = "") {
   const rules = Object.entries(RULES).filter(([key, words]) =>
-    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
-  return list("rules", rules.map(([key, words]) => {
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true) && !isOfFormat(flat, key));
+  return rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
       .map((each) => code(key === "pattern" ? textOf(each) : JSON.stringify(each)))
       .flatMap((each, index) => [index > 0 && ", ", each]);
-    return el("li", {}, before, after !== undefined && values, after);
-  }));
+    return el("li", {}, whose, before, after !== undefined && values, after);
+  });
+}
+
+// The rules of a value, and of the elements in it.
+function rulesView(flat) {
+  const inside = [flat.items, flat.additionalProperties].filter(isObject);
+  return list("rules", [...rulesOf(flat), ...inside.flatMap((each) => rulesOf(flatten(each), "each "))]);
 }
 
 // A parameter, a header or a member of an object.

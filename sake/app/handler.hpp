@@ -79,14 +79,32 @@ struct HandlerParams<F> {
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
 
+template <class... Params>
+consteval std::size_t count_path_params() {
+    static_assert((!SeenAggregate<Params> && ...),
+                  "a handler takes a struct as sake::Body<T>, sake::Query<T> or sake::FormBody<T>");
+    return (std::size_t{!Argument<Params>::is_typed} + ... + 0);
+}
 /// How many of the arguments are path parameters.
 template <class Params>
 inline constexpr std::size_t path_param_count = 0;
 template <class... Params>
-inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
-    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> = count_path_params<Params...>();
 template <class F>
 inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
+
+template <class Param>
+consteval std::size_t count_of(bool is_of_query) {
+    if constexpr (Argument<Param>::is_typed)
+        return std::size_t{(Argument<Param>::place == SignaturePlace::query) == is_of_query};
+    else
+        return 0;
+}
+/// Whether there is one query at most, and one body or form.
+template <class... Params>
+consteval bool takes_each_once(std::type_identity<std::tuple<Params...>>) {
+    return (count_of<Params>(true) + ... + 0) <= 1 && (count_of<Params>(false) + ... + 0) <= 1;
+}
 
 /// Whether the path parameters come first.
 template <class... Params>
@@ -296,6 +314,9 @@ class Handler {
             static_assert(has_path_params_first(std::type_identity<Params>{}),
                           "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
                           "sake::FormBody");
+            static_assert(
+                takes_each_once(std::type_identity<Params>{}),
+                "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {

@@ -66,9 +66,7 @@ class OpenApiSite {
 
 inline void check_api_info(const ApiInfo& info) {
     if (info.title.empty() || info.version.empty()) {
-        throw std::invalid_argument(
-            "openapi: an API has a title and a version: {.title = \"Notes\", "
-            ".version = \"1.0\"}");
+        throw std::invalid_argument("openapi: the title and the version of an API must not be empty");
     }
 }
 

@@ -42,7 +42,8 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
     if (!first.pointer.empty()) detail.append(first.pointer) += ' ';
     detail.append(first.detail);
     if (faults.size() > 1) {
-        detail.append(", and ").append(std::to_string(faults.size() - 1)).append(" more: see errors");
+        const std::string more = std::to_string(faults.size() - 1) + " more: see errors";
+        detail.append(faults.is_full() ? ", and at least " : ", and ").append(more);
     }
     HttpError error(422, std::move(detail));
     std::string& errors = error.extra_.errors;

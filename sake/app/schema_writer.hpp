@@ -65,7 +65,7 @@ class ObjectMembers {
             if (shape.kind == ShapeKind::list) {
                 const Rule* const items = rules(index).find(RuleKind::items);
                 const bool has_least = items != nullptr && items->values[0].natural != 0;
-                return to<ListShape>(shape).fixed_size != 0 || (has_least && find_default(index) == nullptr);
+                if (to<ListShape>(shape).fixed_size == 0) return has_least && find_default(index) == nullptr;
             }
         }
         return !may_be_absent(*object_, index, initial_[index]);

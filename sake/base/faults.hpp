@@ -20,7 +20,8 @@ struct Place {
     std::string_view name = {};
     std::size_t index = 0;  // of an element, which has no name: its name's data() is null
 
-    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself.
+    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself. Where that would take more
+    /// than 1,024 bytes, since a client may choose long names, of the last place around it that does not.
     [[nodiscard]] std::string pointer() const;
 };
 

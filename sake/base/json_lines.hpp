@@ -1,5 +1,5 @@
-// JsonLines: writes a JSON document step by step, with a line for each member and each element, for texts that
-// people read and compare.
+// JsonLines: writes a JSON document step by step, with a line for each member and each element, for texts
+// that people read and compare.
 #pragma once
 
 #include <cstddef>

@@ -24,7 +24,8 @@ template <HasShape T>
 T read_as(Json& document, Faults& faults) {
     static_assert(
         is_readable(ShapeOf<T>::value),
-        "a std::string_view or const char* in this type cannot own what is read: use a std::string");
+        "this type cannot be read: a std::string_view or const char* in it cannot own what is read (use a "
+        "std::string), or a struct in it has a const member");
     T value{};
     read_shape(document, ShapeOf<T>::value, &value, faults);
     return value;

@@ -123,6 +123,12 @@ constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each.
     }
     return table;
 }
+template <class T, class Other>
+constexpr std::array<Rule, 0> make_rule_table(const Other&) noexcept {
+    static_assert(std::is_void_v<T>,
+                  "sake::rules<T> is what sake::fields makes: = sake::fields(sake::length(...))");
+    return {};
+}
 template <class T>
 constexpr std::array<Rule, 0> make_rule_table(const RuleList<>&) noexcept {
     return {};

@@ -114,6 +114,7 @@ struct ObjectShape : Shape {
     std::size_t rule_count;
     void (*locate)(const void* object, const void** members);
     const void* (*defaults)();  // an object as a program makes it
+    bool is_read;               // not only written
 };
 /// A Json, or a type that nlohmann/json converts.
 struct ForeignShape : Shape {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "sake/base/shape.hpp"
@@ -12,6 +13,8 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
+
+inline bool is_blank_list(const ListShape& shape, const void* list);
 
 /// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
 inline bool is_blank(const Shape& shape, const void* value) {
@@ -28,7 +31,7 @@ inline bool is_blank(const Shape& shape, const void* value) {
         case ShapeKind::optional:
             return to<OptionalShape>(shape).find(value) == nullptr;
         case ShapeKind::list:
-            return to<ListShape>(shape).fixed_size != 0 || to<ListShape>(shape).size(value) == 0;
+            return is_blank_list(to<ListShape>(shape), value);
         case ShapeKind::map:
             return to<MapShape>(shape).size(value) == 0;
         case ShapeKind::object: {
@@ -40,9 +43,38 @@ inline bool is_blank(const Shape& shape, const void* value) {
             }
             return true;
         }
-        default:
+        case ShapeKind::formatted: {
+            std::string text;
+            to<FormattedShape>(shape).append(text, value);
+            return text == "0000-00-00" || text == "1970-01-01" || text.starts_with("1970-01-01T00:00:00");
+        }
+        case ShapeKind::variant: {
+            const auto& variant = to<VariantShape>(shape);
+            return variant.index(value) == 0 && is_blank(*variant.alternatives[0], variant.find(value));
+        }
+        case ShapeKind::any: {
+            std::string text;
+            to<ForeignShape>(shape).append(text, value);
+            return text == "null";
+        }
+        case ShapeKind::null:
+        case ShapeKind::foreign:  // what its nothing is, only the program knows
             return true;
     }
+    return true;
+}
+inline bool is_blank_list(const ListShape& shape, const void* list) {
+    struct Walk {
+        const Shape& element;
+        bool is_blank = true;
+    };
+    if (shape.fixed_size == 0) return shape.size(list) == 0;
+    Walk walk{*shape.element};
+    shape.each(list, {&walk, [](void* context, const void* element) {
+                          auto& here = as<Walk>(context);
+                          here.is_blank = here.is_blank && is_blank(here.element, element);
+                      }});
+    return walk.is_blank;
 }
 
 /// Whether a member may be absent from a document. Its value is that of an object which was just made.

@@ -47,9 +47,17 @@ inline constexpr bool is_array = false;
 template <class T, std::size_t Size>
 inline constexpr bool is_array<std::array<T, Size>> = true;
 
+/// A value of nlohmann/json, Json or one of another kind.
+template <class T>
+concept JsonValue = requires {
+    typename T::object_t;
+    typename T::array_t;
+    typename T::number_float_t;
+};
+
 /// A std::vector and its like; not a text, nor a std::vector<bool>, whose elements have no address.
 template <class T>
-concept GrowingList = !JsonText<T> && requires(T& list) {
+concept GrowingList = !JsonText<T> && !JsonValue<T> && requires(T& list) {
     { list.emplace_back() } -> std::same_as<typename T::value_type&>;
     list.begin();
     list.clear();
@@ -260,7 +268,10 @@ struct MemberLabel {
 template <SeenAggregate T>
 struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
-                  "Sake makes an object before it reads it: a member of this struct has no default");
+                  "Sake takes a struct that can be made without values: a member of this one is a reference, "
+                  "or has no default");
+    static constexpr bool is_read =
+        std::is_move_assignable_v<T>;  // with a constant in it, it is only written
 
     template <std::size_t... Index>
     static consteval std::array<MemberShape, member_count<T>> make_members(std::index_sequence<Index...>) {
@@ -277,9 +288,15 @@ struct ShapeOf<T> {
         static const T object{};
         return &object;
     }
-    static constexpr ObjectShape value{
-        {ShapeKind::object},  TypeName<T>::text,    members.data(), members.size(),
-        rule_table<T>.data(), rule_table<T>.size(), locate,         defaults};
+    static constexpr ObjectShape value{{ShapeKind::object},
+                                       TypeName<T>::text,
+                                       members.data(),
+                                       members.size(),
+                                       rule_table<T>.data(),
+                                       rule_table<T>.size(),
+                                       locate,
+                                       defaults,
+                                       is_read};
 };
 
 }  // namespace detail

@@ -54,16 +54,14 @@ consteval bool is_read_from_text(const Shape& shape) {
     }
 }
 /// Whether an object can be read from a query or a form: its members are texts, numbers, enums and times,
-/// optionals of them, or lists of them.
+/// lists of them, or optionals of all these.
 consteval bool is_read_from_texts(const Shape& shape) {
     if (shape.kind != ShapeKind::object) return false;
     const auto& object = to<ObjectShape>(shape);
     for (std::size_t i = 0; i < object.count; ++i) {
         const Shape* member = object.members[i].shape;
-        if (member->kind == ShapeKind::optional)
-            member = to<OptionalShape>(*member).content;
-        else if (member->kind == ShapeKind::list)
-            member = to<ListShape>(*member).element;
+        if (member->kind == ShapeKind::optional) member = to<OptionalShape>(*member).content;
+        if (member->kind == ShapeKind::list) member = to<ListShape>(*member).element;
         if (!is_read_from_text(*member)) return false;
     }
     return true;
@@ -93,6 +91,7 @@ consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullpt
             return is_readable(*to<MapShape>(shape).element, before);
         case ShapeKind::object: {
             const auto& object = to<ObjectShape>(shape);
+            if (!object.is_read) return false;
             if (before != nullptr && before->has(object)) return true;
             const ShapeTrail trail{before, &object};
             for (std::size_t i = 0; i < object.count; ++i) {

@@ -40,7 +40,8 @@ SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, v
     return true;
 }
 inline std::string format_in_words(const FormattedShape& shape) {
-    return "is not a " + std::string(shape.format) + " that can be held";
+    const char* const example = shape.format == "date" ? "2026-11-29" : "2026-11-29T12:00:00Z";
+    return "must be a " + std::string(shape.format) + " that there is, such as " + example;
 }
 
 /// One value, or what is in it.

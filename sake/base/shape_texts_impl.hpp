@@ -60,6 +60,7 @@ inline void read_text(std::string_view text, const Shape& shape, void* value, co
                 faults.add(at, "format", format_in_words(to<FormattedShape>(shape)));
             return;
         default:
+            if (!is_valid_utf8(text)) return faults.add(at, "type", "must be text in UTF-8");
             to<TextShape>(shape).assign(value, text);
     }
 }
@@ -72,50 +73,54 @@ class TextsReader {
     /// Whether there is something to read, and nothing wrong with it.
     bool read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
         const std::size_t before = faults_.size();
-        if (member.shape->kind == ShapeKind::list) {
-            read_list(member.name(), to<ListShape>(*member.shape), value, at);
-            return faults_.size() == before;
-        }
-        const NamedText* const found = find(member.name());
-        // A browser sends an input that was left empty: where it is no text, it counts as absent.
-        if (found == nullptr || (found->text.empty() && !takes_empty(*member.shape))) {
-            // What is not checked, a browser does not send.
-            if (!may_be_absent && member.shape->kind != ShapeKind::boolean)
-                faults_.add(at, "missing", "is missing");
+        const bool is_optional = member.shape->kind == ShapeKind::optional;
+        const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
+        const std::size_t count = count_texts(member.name(), content);
+        if (count == 0) {
+            // An unchecked box and an empty choice, a browser does not send.
+            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
+            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
             return false;
         }
-        if (member.shape->kind == ShapeKind::optional) {
-            const auto& optional = to<OptionalShape>(*member.shape);
-            read_text(found->text, *optional.content, optional.emplace(value), at, faults_);
-        } else {
-            read_text(found->text, *member.shape, value, at, faults_);
-        }
+        if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
+        if (content.kind == ShapeKind::list)
+            read_list(member.name(), to<ListShape>(content), count, value, at);
+        else
+            read_text(find(member.name(), content)->text, content, value, at, faults_);
         return faults_.size() == before;
     }
 
   private:
-    static bool takes_empty(const Shape& shape) {
-        return shape.kind == ShapeKind::text || (shape.kind == ShapeKind::optional &&
-                                                 to<OptionalShape>(shape).content->kind == ShapeKind::text);
+    static bool is_growing_list(const Shape& shape) {
+        return shape.kind == ShapeKind::list && to<ListShape>(shape).fixed_size == 0;
     }
-    [[nodiscard]] const NamedText* find(std::string_view name) const {
+    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
+        const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
+        return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);
+    }
+    [[nodiscard]] std::size_t count_texts(std::string_view name, const Shape& shape) const {
+        std::size_t count = 0;
+        for (const NamedText& each : texts_) count += std::size_t{is_there(each, name, shape)};
+        return count;
+    }
+    [[nodiscard]] const NamedText* find(std::string_view name, const Shape& shape) const {
         for (const NamedText& each : texts_) {
-            if (each.name == name) return &each;
+            if (is_there(each, name, shape)) return &each;
         }
         return nullptr;
     }
-    void read_list(std::string_view name, const ListShape& shape, void* value, const Place& at) {
-        std::size_t count = 0;
-        for (const NamedText& each : texts_) count += std::size_t{each.name == name};
+    void read_list(std::string_view name, const ListShape& shape, std::size_t count, void* value,
+                   const Place& at) {
         if (shape.fixed_size != 0 && count != shape.fixed_size) {
             return faults_.add(at, "items",
                                "must be there " + std::to_string(shape.fixed_size) + " times, but is there " +
                                    std::to_string(count) + " times");
         }
-        if (count != 0) shape.clear(value);
+        shape.clear(value);
         std::size_t i = 0;
         for (const NamedText& each : texts_) {
-            if (each.name != name || faults_.is_full()) continue;
+            if (!is_there(each, name, shape) || faults_.is_full()) continue;
             read_text(each.text, *shape.element, shape.slot(value, i), Place{&at, {}, i}, faults_);
             ++i;
         }

@@ -189,8 +189,9 @@ template <class T>
     } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
         return T(text);
     } else {
-        static_assert(detail::always_false<T>,
-                      "a parameter converts to a number, bool, std::string or std::string_view");
+        static_assert(
+            detail::always_false<T>,
+            "a parameter converts to a number, bool, std::string, std::string_view or an enum class");
     }
 }
 

@@ -1,4 +1,4 @@
-// expect: a parameter converts to a number, bool, std::string or std::string_view
+// expect: a parameter converts to a number, bool, std::string, std::string_view or an enum class
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: cannot own what is read: use a std::string
+// expect: cannot own what is read (use a std::string)
 #include "sake.hpp"
 
 struct Note {
