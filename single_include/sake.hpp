@@ -733,13 +733,20 @@ struct TypeName {
     static constexpr FixedText<found.size()> text{found};
 };
 
+template <class Member, class Found>
+constexpr bool is_member(const Found* found, const void* wanted) noexcept {
+    return std::is_same_v<std::remove_cv_t<Member>, std::remove_cv_t<Found>> &&
+           static_cast<const void*>(found) == wanted;
+}
+
 /// The index of the member that a pointer to member is for.
 template <class T, class Member>
 constexpr std::size_t member_index(Member T::* member) {
     const void* const wanted = &(room<T>.object.*member);
     return with_members<T>(room<T>.object, [wanted](auto&... members) {
         std::size_t index = 0;
-        static_cast<void>(((static_cast<const void*>(&members) == wanted || (++index, false)) || ...));
+        // Empty members may share an address, but not with one of their own type.
+        static_cast<void>(((is_member<Member>(&members, wanted) || (++index, false)) || ...));
         return index;
     });
 }
@@ -1473,7 +1480,8 @@ struct Place {
     std::string_view name = {};
     std::size_t index = 0;  // of an element, which has no name: its name's data() is null
 
-    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself.
+    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself. Where that would take more
+    /// than 1,024 bytes, since a client may choose long names, of the last place around it that does not.
     [[nodiscard]] std::string pointer() const;
 };
 
@@ -1806,8 +1814,9 @@ template <class T>
     } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
         return T(text);
     } else {
-        static_assert(detail::always_false<T>,
-                      "a parameter converts to a number, bool, std::string or std::string_view");
+        static_assert(
+            detail::always_false<T>,
+            "a parameter converts to a number, bool, std::string, std::string_view or an enum class");
     }
 }
 
@@ -2317,6 +2326,12 @@ constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each.
     }
     return table;
 }
+template <class T, class Other>
+constexpr std::array<Rule, 0> make_rule_table(const Other&) noexcept {
+    static_assert(std::is_void_v<T>,
+                  "sake::rules<T> is what sake::fields makes: = sake::fields(sake::length(...))");
+    return {};
+}
 template <class T>
 constexpr std::array<Rule, 0> make_rule_table(const RuleList<>&) noexcept {
     return {};
@@ -2378,7 +2393,8 @@ struct NumberShape : Shape {
 };
 struct TextShape : Shape {
     std::string_view (*view)(const void* text);
-    void (*assign)(void* text, std::string_view value);  // null for a type that only views
+    void (*assign)(void* text, std::string_view value);
+    bool is_owner;  // not only a view, so that it can be assigned
 };
 struct FormattedShape : Shape {
     std::string_view format;  // as JSON schema names it: "date-time"
@@ -2399,7 +2415,9 @@ struct ElementVisitor {
 };
 struct ListShape : Shape {
     const Shape* element;
-    std::size_t fixed_size;  // of a std::array; 0 for what grows
+    bool is_fixed;             // a std::array
+    std::size_t fixed_size;    // of one
+    std::size_t element_size;  // in bytes
     std::size_t (*size)(const void* list);
     void (*each)(const void* list, ElementVisitor visitor);
     void (*clear)(void* list);
@@ -2411,6 +2429,7 @@ struct MemberVisitor {
 };
 struct MapShape : Shape {
     const Shape* element;
+    std::size_t element_size;  // in bytes
     std::size_t (*size)(const void* map);
     void (*each)(const void* map, MemberVisitor visitor);
     void (*clear)(void* map);
@@ -2427,6 +2446,7 @@ struct VariantShape : Shape {
 struct MemberShape {
     std::string_view label;  // as it is written: "text":, with the quotes and the colon
     const Shape* shape;
+    bool is_defaulted;  // by its rule
     [[nodiscard]] constexpr std::string_view name() const noexcept {
         return label.substr(1, label.size() - 3);
     }
@@ -2439,6 +2459,8 @@ struct ObjectShape : Shape {
     std::size_t rule_count;
     void (*locate)(const void* object, const void** members);
     const void* (*defaults)();  // an object as a program makes it
+    bool is_closed;             // by its rule: members that it does not have are a fault
+    bool is_read;               // not only written
 };
 /// A Json, or a type that nlohmann/json converts.
 struct ForeignShape : Shape {
@@ -2483,11 +2505,17 @@ concept HasOwnToJson = requires(Json& json, const T& value) { to_json(json, valu
 template <class T>
 concept HasOwnFromJson = requires(const Json& json, T& value) { from_json(json, value); };
 
+/// Conversions of the program, which win: functions by its namespace, or an adl_serializer of its own.
+template <class T>
+concept HasOwnConversion = HasOwnToJson<T> || HasOwnFromJson<T> || requires {
+    &nlohmann::adl_serializer<T>::to_json;
+} || requires { &nlohmann::adl_serializer<T>::from_json; };
+
 template <class T>
 concept JsonInteger = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, wchar_t> &&
                       !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte> && !HasOwnToJson<T>;
+concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte>;
 
 template <class T>
 concept JsonText =
@@ -2498,9 +2526,17 @@ inline constexpr bool is_array = false;
 template <class T, std::size_t Size>
 inline constexpr bool is_array<std::array<T, Size>> = true;
 
+/// A value of nlohmann/json, Json or one of another kind.
+template <class T>
+concept JsonValue = requires {
+    typename T::object_t;
+    typename T::array_t;
+    typename T::number_float_t;
+};
+
 /// A std::vector and its like; not a text, nor a std::vector<bool>, whose elements have no address.
 template <class T>
-concept GrowingList = !JsonText<T> && requires(T& list) {
+concept GrowingList = !JsonText<T> && !JsonValue<T> && requires(T& list) {
     { list.emplace_back() } -> std::same_as<typename T::value_type&>;
     list.begin();
     list.clear();
@@ -2527,9 +2563,8 @@ inline constexpr bool is_variant<std::variant<Each...>> = true;
 /// A struct of the program whose members Sake sees. The conversions of nlohmann/json win where a type has
 /// them, and so does what converts to a Json by itself.
 template <class T>
-concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_array<T> && !requires {
-    typename T::value_type;
-} && !HasOwnToJson<T> && !HasOwnFromJson<T> && !std::is_constructible_v<Json, const T&>;
+concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_array<T> &&
+                        !requires { typename T::value_type; } && !std::is_constructible_v<Json, const T&>;
 
 /// Types whose values are texts of a fixed form: see shape_time.hpp.
 template <class T>
@@ -2537,10 +2572,10 @@ inline constexpr bool is_formatted = false;
 
 /// What Sake reads and writes without nlohmann's conversions.
 template <class T>
-concept HasShape = !std::same_as<T, Json> &&
-                   (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> ||
-                    JsonText<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
-                    TextMap<T> || SeenAggregate<T> || is_formatted<T>);
+concept HasShape = std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || JsonText<T> ||
+                   (!JsonValue<T> && !HasOwnConversion<T> &&
+                    (NamedEnum<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
+                     TextMap<T> || is_formatted<T> || SeenAggregate<T>));
 
 template <>
 struct ShapeOf<std::monostate> {
@@ -2572,8 +2607,7 @@ struct ShapeOf<T> {
     static void assign(void* text, std::string_view chars) {
         if constexpr (std::same_as<T, std::string>) as<T>(text).assign(chars);
     }
-    static constexpr TextShape value{
-        {ShapeKind::text}, view, std::same_as<T, std::string> ? assign : nullptr};
+    static constexpr TextShape value{{ShapeKind::text}, view, assign, std::same_as<T, std::string>};
 };
 
 template <class T>
@@ -2610,7 +2644,9 @@ struct ShapeOf<T> : ListOf<T> {
     static void* slot(void* list, std::size_t index) { return std::addressof(as<T>(list)[index]); }
     static constexpr ListShape value{{ShapeKind::list},
                                      &ShapeOf<typename T::value_type>::value,
+                                     true,
                                      std::tuple_size_v<T>,
+                                     sizeof(typename T::value_type),
                                      ListOf<T>::size,
                                      ListOf<T>::each,
                                      clear,
@@ -2622,7 +2658,9 @@ struct ShapeOf<T> : ListOf<T> {
     static void* slot(void* list, std::size_t) { return std::addressof(as<T>(list).emplace_back()); }
     static constexpr ListShape value{{ShapeKind::list},
                                      &ShapeOf<typename T::value_type>::value,
+                                     false,
                                      0,
+                                     sizeof(typename T::value_type),
                                      ListOf<T>::size,
                                      ListOf<T>::each,
                                      clear,
@@ -2639,8 +2677,13 @@ struct ShapeOf<T> {
     static void* slot(void* map, std::string_view name) {
         return std::addressof(as<T>(map).try_emplace(std::string(name)).first->second);
     }
-    static constexpr MapShape value{
-        {ShapeKind::map}, &ShapeOf<typename T::mapped_type>::value, size, each, clear, slot};
+    static constexpr MapShape value{{ShapeKind::map},
+                                    &ShapeOf<typename T::mapped_type>::value,
+                                    sizeof(typename T::value_type),
+                                    size,
+                                    each,
+                                    clear,
+                                    slot};
 };
 
 template <class... Each>
@@ -2651,13 +2694,17 @@ struct ShapeOf<std::variant<Each...>> {
         return std::visit([](const auto& each) -> const void* { return std::addressof(each); },
                           as<Variant>(variant));
     }
-    template <class T>
+    template <std::size_t Index>
     static void* emplace_one(Variant& variant) {
-        return std::addressof(variant.template emplace<T>());
+        return std::addressof(variant.template emplace<Index>());
+    }
+    template <std::size_t... Index>
+    static void* emplace_at(Variant& variant, std::size_t index, std::index_sequence<Index...>) {
+        constexpr std::array<void* (*)(Variant&), sizeof...(Index)> ways{&emplace_one<Index>...};
+        return ways[index](variant);
     }
     static void* emplace(void* variant, std::size_t index) {
-        constexpr std::array<void* (*)(Variant&), sizeof...(Each)> ways{&emplace_one<Each>...};
-        return ways[index](as<Variant>(variant));
+        return emplace_at(as<Variant>(variant), index, std::index_sequence_for<Each...>{});
     }
     static constexpr std::array<const Shape*, sizeof...(Each)> alternatives{&ShapeOf<Each>::value...};
     static constexpr VariantShape value{
@@ -2711,11 +2758,21 @@ struct MemberLabel {
 template <SeenAggregate T>
 struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
-                  "Sake makes an object before it reads it: a member of this struct has no default");
+                  "Sake takes a struct that can be made without values: a member of this one is a reference, "
+                  "or has no default");
+    static constexpr bool is_read =
+        std::is_move_assignable_v<T>;  // with a constant in it, it is only written
 
+    static constexpr bool has_rule(std::size_t member, RuleKind kind) {
+        for (const Rule& rule : rule_table<T>) {
+            if (rule.member == member && rule.kind == kind) return true;
+        }
+        return false;
+    }
     template <std::size_t... Index>
     static consteval std::array<MemberShape, member_count<T>> make_members(std::index_sequence<Index...>) {
-        return {MemberShape{MemberLabel<T, Index>::value, &ShapeOf<member_type<T, Index>>::value}...};
+        return {MemberShape{MemberLabel<T, Index>::value, &ShapeOf<member_type<T, Index>>::value,
+                            has_rule(Index, RuleKind::defaulted)}...};
     }
     static constexpr std::array<MemberShape, member_count<T>> members =
         make_members(std::make_index_sequence<member_count<T>>());
@@ -2728,9 +2785,16 @@ struct ShapeOf<T> {
         static const T object{};
         return &object;
     }
-    static constexpr ObjectShape value{
-        {ShapeKind::object},  TypeName<T>::text,    members.data(), members.size(),
-        rule_table<T>.data(), rule_table<T>.size(), locate,         defaults};
+    static constexpr ObjectShape value{{ShapeKind::object},
+                                       TypeName<T>::text,
+                                       members.data(),
+                                       members.size(),
+                                       rule_table<T>.data(),
+                                       rule_table<T>.size(),
+                                       locate,
+                                       defaults,
+                                       has_rule(0, RuleKind::closed),
+                                       is_read};
 };
 
 }  // namespace detail
@@ -2747,14 +2811,9 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
-/// the faults. The document is used up.
+/// the faults. The document is used up. Throws std::bad_alloc if there is no memory for its elements.
 template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults);
-
-template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, Faults& faults) {
-    read_shape(document, shape, value, Place{}, faults);
-}
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory);
 
 /// A field of a form or a parameter of a query.
 struct NamedText {
@@ -2780,22 +2839,20 @@ consteval bool is_read_from_text(const Shape& shape) {
         case ShapeKind::formatted:
             return true;
         case ShapeKind::text:
-            return to<TextShape>(shape).assign != nullptr;
+            return to<TextShape>(shape).is_owner;
         default:
             return false;
     }
 }
 /// Whether an object can be read from a query or a form: its members are texts, numbers, enums and times,
-/// optionals of them, or lists of them.
+/// lists of them, or optionals of all these.
 consteval bool is_read_from_texts(const Shape& shape) {
     if (shape.kind != ShapeKind::object) return false;
     const auto& object = to<ObjectShape>(shape);
     for (std::size_t i = 0; i < object.count; ++i) {
         const Shape* member = object.members[i].shape;
-        if (member->kind == ShapeKind::optional)
-            member = to<OptionalShape>(*member).content;
-        else if (member->kind == ShapeKind::list)
-            member = to<ListShape>(*member).element;
+        if (member->kind == ShapeKind::optional) member = to<OptionalShape>(*member).content;
+        if (member->kind == ShapeKind::list) member = to<ListShape>(*member).element;
         if (!is_read_from_text(*member)) return false;
     }
     return true;
@@ -2816,7 +2873,7 @@ struct ShapeTrail {
 consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullptr) {
     switch (shape.kind) {
         case ShapeKind::text:
-            return to<TextShape>(shape).assign != nullptr;
+            return to<TextShape>(shape).is_owner;
         case ShapeKind::optional:
             return is_readable(*to<OptionalShape>(shape).content, before);
         case ShapeKind::list:
@@ -2825,6 +2882,7 @@ consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullpt
             return is_readable(*to<MapShape>(shape).element, before);
         case ShapeKind::object: {
             const auto& object = to<ObjectShape>(shape);
+            if (!object.is_read) return false;
             if (before != nullptr && before->has(object)) return true;
             const ShapeTrail trail{before, &object};
             for (std::size_t i = 0; i < object.count; ++i) {
@@ -2878,12 +2936,13 @@ namespace detail {
 
 /// A document as a T. What does not fit is among the faults.
 template <HasShape T>
-T read_as(Json& document, Faults& faults) {
+T read_as(Json& document, Faults& faults, const Budget* memory = nullptr) {
     static_assert(
         is_readable(ShapeOf<T>::value),
-        "a std::string_view or const char* in this type cannot own what is read: use a std::string");
+        "this type cannot be read: a std::string_view or const char* in it cannot own what is read (use a "
+        "std::string), or a struct in it has a const member");
     T value{};
-    read_shape(document, ShapeOf<T>::value, &value, faults);
+    read_shape(document, ShapeOf<T>::value, &value, faults, memory);
     return value;
 }
 
@@ -10052,14 +10111,14 @@ struct SecurityScheme {
         return {std::move(name), Kind::api_key, std::move(header)};
     }
 
-    std::string name;  // by which routes name it
+    std::string name = {};  // by which routes name it
     Kind kind = Kind::bearer;
     std::string header = {};
 };
 
 /// What a tag of Route::tag is about.
 struct ApiTag {
-    std::string name;
+    std::string name = {};
     std::string description = {};
 };
 
@@ -10076,8 +10135,8 @@ struct ApiLicense {
 
 /// For Engine::openapi. What is empty is left out.
 struct ApiInfo {
-    std::string title;    // must be given
-    std::string version;  // of the API; must be given
+    std::string title = "API";
+    std::string version = "0.1.0";  // of the API, not of OpenAPI
     std::string description = {};
     std::vector<std::string> servers = {};      // their addresses; "/" if there are none
     std::vector<SecurityScheme> security = {};  // what routes may name
@@ -10299,6 +10358,9 @@ T document_as(JsonOwner<>& document, std::size_t body_size, const char* what) {
     }
 }
 
+/// The memory of all connections; null where nobody counts it.
+const Budget* memory_of(const Call& call) noexcept;
+
 /// The parameters of a call's query, decoded. They last as long as the request.
 Array<NamedText> query_texts(Call& call);
 
@@ -10315,7 +10377,7 @@ T bind_json(Call& call) {
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
         Faults faults;
-        T value = read_as<T>(document.value, faults);
+        T value = read_as<T>(document.value, faults, memory_of(call));
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
     } else {
@@ -11851,14 +11913,32 @@ struct HandlerParams<F> {
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
 
+template <class... Params>
+consteval std::size_t count_path_params() {
+    static_assert((!SeenAggregate<Params> && ...),
+                  "a handler takes a struct as sake::Body<T>, sake::Query<T> or sake::FormBody<T>");
+    return (std::size_t{!Argument<Params>::is_typed} + ... + 0);
+}
 /// How many of the arguments are path parameters.
 template <class Params>
 inline constexpr std::size_t path_param_count = 0;
 template <class... Params>
-inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
-    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> = count_path_params<Params...>();
 template <class F>
 inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
+
+template <class Param>
+consteval std::size_t count_of(bool is_of_query) {
+    if constexpr (Argument<Param>::is_typed)
+        return std::size_t{(Argument<Param>::place == SignaturePlace::query) == is_of_query};
+    else
+        return 0;
+}
+/// Whether there is one query at most, and one body or form.
+template <class... Params>
+consteval bool takes_each_once(std::type_identity<std::tuple<Params...>>) {
+    return (count_of<Params>(true) + ... + 0) <= 1 && (count_of<Params>(false) + ... + 0) <= 1;
+}
 
 /// Whether the path parameters come first.
 template <class... Params>
@@ -11929,7 +12009,8 @@ void answer_with(Context& ctx, T&& value) {
         ctx.text(std::forward<T>(value));
     } else if constexpr (is_created<std::remove_cvref_t<T>>) {
         if (!value.location.empty()) ctx.set_header("Location", value.location);
-        ctx.json(201, std::as_const(value.value));
+        ctx.status(201);
+        answer_with(ctx, std::move(value.value));
     } else {
         ctx.json(std::as_const(value));
     }
@@ -12068,6 +12149,9 @@ class Handler {
             static_assert(has_path_params_first(std::type_identity<Params>{}),
                           "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
                           "sake::FormBody");
+            static_assert(
+                takes_each_once(std::type_identity<Params>{}),
+                "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {
@@ -12153,9 +12237,11 @@ class Handler {
 /// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
-    constexpr bool fits = handler_param_count<F> == 0;
-    static_assert(fits,
-                  "middleware takes sake::Context& and no path parameters: read them by ctx.param(name)");
+    constexpr bool fits = std::tuple_size_v<HandlerParamsOf<F>> == 0;
+    static_assert(
+        fits,
+        "middleware takes sake::Context& and nothing else: read the path by ctx.param(name), and the rest "
+        "by ctx.bind<T>(), ctx.query<T>() and ctx.form<T>()");
     if constexpr (fits) return Handler(std::forward<F>(function));
     return {};
 }
@@ -14791,19 +14877,35 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-SAKE_INLINE std::string Place::pointer() const {
-    if (outer == nullptr) return {};
-    std::string way = outer->pointer();
+/// Appends a step of the way. False if it does not fit.
+inline bool append_step(std::string& way, const Place& step) {
+    constexpr std::size_t most = 1024;
+    const std::size_t begin = way.size();
     way += '/';
-    if (name.data() == nullptr) return way.append(std::to_string(index));
-    for (const char c : name) {
-        if (c == '~')
-            way.append("~0");
-        else if (c == '/')
-            way.append("~1");
-        else
-            way += c;
+    if (step.name.data() == nullptr) {
+        way.append(std::to_string(step.index));
+    } else if (step.name.size() < most) {
+        for (const char c : step.name) {
+            if (c == '~')
+                way.append("~0");
+            else if (c == '/')
+                way.append("~1");
+            else
+                way += c;
+        }
     }
+    const bool fits = way.size() <= most && step.name.size() < most;
+    if (!fits) way.resize(begin);
+    return fits;
+}
+/// Appends the whole way to a place. False if it ends before.
+inline bool append_way(std::string& way, const Place& place) {
+    return place.outer == nullptr || (append_way(way, *place.outer) && append_step(way, place));
+}
+
+SAKE_INLINE std::string Place::pointer() const {
+    std::string way;
+    append_way(way, *this);
     return way;
 }
 
@@ -15566,7 +15668,13 @@ class JsonComparison : private JsonNumbers<Value> {
 
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
-        where += step.name.empty() ? std::to_string(step.index) : step.name;
+        if (step.name.empty()) where += std::to_string(step.index);
+        for (const char c : step.name) {  // as a JSON pointer has it
+            if (c == '~' || c == '/')
+                where.append(c == '~' ? "~0" : "~1");
+            else
+                where += c;
+        }
     }
     static std::string words_for(const Value& number) {
         if (number.is_boolean()) return "type must be number, but is boolean";
@@ -15752,8 +15860,8 @@ template class JsonFit<Json>;
 
 // ---- sake/base/json_lines.hpp ----
 
-// JsonLines: writes a JSON document step by step, with a line for each member and each element, for texts that
-// people read and compare.
+// JsonLines: writes a JSON document step by step, with a line for each member and each element, for texts
+// that people read and compare.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -15780,7 +15888,10 @@ class JsonLines {
     void integer(Number number) {
         append_json_integer(value(), number);
     }
-    void number(double number) { append_json_float(value(), number); }
+    template <class Number>
+    void number(Number number) {
+        append_json_float(value(), number);
+    }
 
     /// Where a value is to be appended that something else writes.
     std::string& value() {
@@ -16617,9 +16728,11 @@ inline double load_number(const NumberShape& shape, const void* place) noexcept 
 /// Stores a floating-point number. False if it is beyond what the type holds.
 inline bool store_number(const NumberShape& shape, void* place, double number) noexcept {
     if (shape.bytes == sizeof(float)) {
-        const double most = std::numeric_limits<float>::max();
-        if (number > most || number < -most) return false;
-        as<float>(place) = static_cast<float>(number);
+        constexpr double most = std::numeric_limits<float>::max();
+        constexpr double beyond =
+            3.40282356779733661638e38;  // what would be rounded up to the next power of two
+        if (number >= beyond || number <= -beyond) return false;
+        as<float>(place) = static_cast<float>(std::clamp(number, -most, most));
     } else if (shape.bytes == sizeof(double)) {
         as<double>(place) = number;
     } else {
@@ -16919,6 +17032,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+inline bool is_blank_list(const ListShape& shape, const void* list);
+
 /// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
 inline bool is_blank(const Shape& shape, const void* value) {
     switch (shape.kind) {
@@ -16934,7 +17049,7 @@ inline bool is_blank(const Shape& shape, const void* value) {
         case ShapeKind::optional:
             return to<OptionalShape>(shape).find(value) == nullptr;
         case ShapeKind::list:
-            return to<ListShape>(shape).fixed_size != 0 || to<ListShape>(shape).size(value) == 0;
+            return is_blank_list(to<ListShape>(shape), value);
         case ShapeKind::map:
             return to<MapShape>(shape).size(value) == 0;
         case ShapeKind::object: {
@@ -16946,23 +17061,47 @@ inline bool is_blank(const Shape& shape, const void* value) {
             }
             return true;
         }
-        default:
+        case ShapeKind::formatted: {
+            std::string text;
+            to<FormattedShape>(shape).append(text, value);
+            return text == "0000-00-00" || text == "1970-01-01" || text.starts_with("1970-01-01T00:00:00");
+        }
+        case ShapeKind::variant: {
+            const auto& variant = to<VariantShape>(shape);
+            return variant.index(value) == 0 && is_blank(*variant.alternatives[0], variant.find(value));
+        }
+        case ShapeKind::any: {
+            std::string text;
+            to<ForeignShape>(shape).append(text, value);
+            return text == "null";
+        }
+        case ShapeKind::null:
+        case ShapeKind::foreign:  // what its nothing is, only the program knows
             return true;
     }
+    return true;
+}
+inline bool is_blank_list(const ListShape& shape, const void* list) {
+    struct Walk {
+        const Shape& element;
+        bool is_blank = true;
+    };
+    if (!shape.is_fixed) return shape.size(list) == 0;
+    Walk walk{*shape.element};
+    shape.each(list, {&walk, [](void* context, const void* element) {
+                          auto& here = as<Walk>(context);
+                          here.is_blank = here.is_blank && is_blank(here.element, element);
+                      }});
+    return walk.is_blank;
 }
 
 /// Whether a member may be absent from a document. Its value is that of an object which was just made.
 inline bool may_be_absent(const ObjectShape& object, std::size_t index, const void* initial) {
     const Shape& shape = *object.members[index].shape;
     if (shape.kind == ShapeKind::optional || shape.kind == ShapeKind::null) return true;
-    return find_rule(object.rules, object.rule_count, index, RuleKind::defaulted) != nullptr ||
-           !is_blank(shape, initial);
+    return object.members[index].is_defaulted || !is_blank(shape, initial);
 }
 
-/// Whether members that the type does not have are a fault.
-inline bool is_closed(const ObjectShape& object) {
-    return find_rule(object.rules, object.rule_count, 0, RuleKind::closed) != nullptr;
-}
 inline bool has_member(const ObjectShape& object, std::string_view name) {
     for (std::size_t i = 0; i < object.count; ++i) {
         if (object.members[i].name() == name) return true;
@@ -17003,16 +17142,36 @@ SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, v
     return true;
 }
 inline std::string format_in_words(const FormattedShape& shape) {
-    return "is not a " + std::string(shape.format) + " that can be held";
+    const char* const example = shape.format == "date" ? "2026-11-29" : "2026-11-29T12:00:00Z";
+    return "must be a " + std::string(shape.format) + " that there is, such as " + example;
 }
+
+/// What the reading of one document may take.
+struct ReadingLimits {
+    const Budget* memory = nullptr;
+    std::size_t bytes = 0;              // of the elements that were made
+    std::size_t tried_values = 10'000;  // of alternatives, until the first that looks right is taken
+
+    /// Throws std::bad_alloc if there is no memory for so many elements.
+    void make(std::size_t count, std::size_t size) {
+        bytes += count * size;
+        if (memory != nullptr && !memory->has_room(bytes)) throw std::bad_alloc();
+    }
+};
 
 /// One value, or what is in it.
 template <class Value>
 class ShapeReader {
   public:
-    explicit ShapeReader(Faults& faults) : faults_(faults) {}
+    enum class Use : bool { read, trial };
+    ShapeReader(Faults& faults, ReadingLimits& limits, Use use = Use::read)
+        : faults_(faults), limits_(limits), use_(use) {}
 
     void read(Value& json, const Shape& shape, void* value, const Place& at) {
+        if (use_ == Use::trial && limits_.tried_values-- == 0) {
+            ++limits_.tried_values;
+            return faults_.add(at, "type", "took too many tries");
+        }
         switch (shape.kind) {
             case ShapeKind::null:
                 return json.is_null() ? void() : refuse_type(json, "null", at);
@@ -17048,7 +17207,7 @@ class ShapeReader {
             case ShapeKind::variant:
                 return read_variant(json, to<VariantShape>(shape), value, at);
             case ShapeKind::any:
-                return to<ForeignShape>(shape).read(&json, value);
+                return read_any(json, to<ForeignShape>(shape), value);
             case ShapeKind::foreign:
                 return read_foreign(json, to<ForeignShape>(shape), value, at);
         }
@@ -17114,18 +17273,20 @@ class ShapeReader {
     void read_list(Value& json, const ListShape& shape, void* value, const Place& at) {
         if (!json.is_array()) return refuse_type(json, "an array", at);
         const std::size_t size = json.size();
-        if (shape.fixed_size != 0 && size != shape.fixed_size) {
+        if (shape.is_fixed && size != shape.fixed_size) {
             return faults_.add(at, "items",
                                "must have " + std::to_string(shape.fixed_size) + " elements, but has " +
                                    std::to_string(size));
         }
         shape.clear(value);
+        limits_.make(size, shape.element_size);
         for (std::size_t i = 0; i < size && !faults_.is_full(); ++i)
             read(json[i], *shape.element, shape.slot(value, i), Place{&at, {}, i});
     }
     void read_map(Value& json, const MapShape& shape, void* value, const Place& at) {
         if (!json.is_object()) return refuse_type(json, "an object", at);
         shape.clear(value);
+        limits_.make(json.size(), shape.element_size);
         for (auto& [name, element] : members_of(json)) {
             if (faults_.is_full()) return;
             read(element, *shape.element, shape.slot(value, name), Place{&at, name});
@@ -17136,20 +17297,22 @@ class ShapeReader {
         std::array<const void*, most_aggregate_members> places;
         shape.locate(value, places.data());
         std::array<bool, most_aggregate_members> is_sound{};
+        std::array<const void*, most_aggregate_members> defaults;
+        shape.locate(shape.defaults(), defaults.data());
         auto& members = members_of(json);
         for (std::size_t i = 0; i < shape.count && !faults_.is_full(); ++i) {
             const MemberShape& member = shape.members[i];
             const Place here{&at, member.name()};
-            const auto found = members.find(std::string(member.name()));
+            const auto found = find(members, member.name());
             if (found != members.end()) {
                 const std::size_t before = faults_.size();
                 read(found->second, *member.shape, const_cast<void*>(places[i]), here);  // of `value`
                 is_sound[i] = faults_.size() == before;
-            } else if (!may_be_absent(shape, i, places[i])) {
+            } else if (!may_be_absent(shape, i, defaults[i])) {
                 faults_.add(here, "missing", "is missing");
             }
         }
-        if (is_closed(shape)) {
+        if (shape.is_closed) {
             for (const auto& [name, element] : members) {
                 if (!has_member(shape, name)) faults_.add(Place{&at, name}, "unknown", "is not known here");
             }
@@ -17157,17 +17320,27 @@ class ShapeReader {
         check_rules<>(shape, places.data(), is_sound.data(), at, faults_);
     }
 
-    /// The first alternative that is of this kind; of several objects, the first that has all it needs.
+    /// The first alternative that fits. If none does, the faults are those of the first that looks right.
     void read_variant(Value& json, const VariantShape& shape, void* value, const Place& at) {
+        std::size_t first = shape.count;
+        std::size_t count = 0;
         for (std::size_t i = 0; i < shape.count; ++i) {
-            const Shape& alternative = *shape.alternatives[i];
-            if (!looks_like(json, alternative)) continue;
-            void* const place = shape.emplace(value, i);
-            if (alternative.kind != ShapeKind::formatted) return read(json, alternative, place, at);
-            if (to<FormattedShape>(alternative).parse(text_of(json), place)) return;
+            if (!looks_like(json, *shape.alternatives[i])) continue;
+            if (count++ == 0) first = i;
         }
+        for (std::size_t i = first; count > 1 && i < shape.count; ++i) {
+            if (looks_like(json, *shape.alternatives[i]) &&
+                fits_in_a_trial(json, *shape.alternatives[i], shape.emplace(value, i)))
+                return;
+        }
+        if (count != 0) return read(json, *shape.alternatives[first], shape.emplace(value, first), at);
         faults_.add(at, "type",
                     std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+    }
+    bool fits_in_a_trial(Value& json, const Shape& shape, void* value) {
+        Faults faults;
+        ShapeReader(faults, limits_, Use::trial).read(json, shape, value, Place{});
+        return faults.empty();
     }
     bool looks_like(Value& json, const Shape& shape) {
         switch (shape.kind) {
@@ -17213,12 +17386,19 @@ class ShapeReader {
         auto& members = members_of(json);
         for (std::size_t i = 0; i < shape.count; ++i) {
             if (!may_be_absent(shape, i, places[i]) &&
-                members.find(std::string(shape.members[i].name())) == members.end())
+                find(members, shape.members[i].name()) == members.end())
                 return false;
         }
         return true;
     }
 
+    /// What is tried may be read again.
+    void read_any(Value& json, const ForeignShape& shape, void* value) {
+        if (use_ == Use::read) return shape.read(&json, value);
+        JsonOwner<Value> copy;
+        copy.value = json;
+        shape.read(&copy.value, value);
+    }
     void read_foreign(Value& json, const ForeignShape& shape, void* value, const Place& at) {
         try {
             shape.read(&json, value);
@@ -17236,17 +17416,29 @@ class ShapeReader {
 
     static auto& members_of(Value& json) { return json.template get_ref<typename Value::object_t&>(); }
 
+    /// The member of a name, without a text made of it where nlohmann's map can do so.
+    template <class Members>
+    static auto find(Members& members, std::string_view name) {
+        if constexpr (requires { typename Members::key_compare::is_transparent; })
+            return members.find(name);
+        else
+            return members.find(std::string(name));
+    }
+
     Faults& faults_;
+    ReadingLimits& limits_;
+    Use use_;
 };
 
 template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults) {
-    ShapeReader<Value>(faults).read(document, shape, value, at);
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory) {
+    ReadingLimits limits{memory};
+    ShapeReader<Value>(faults, limits).read(document, shape, value, Place{});
 }
 
 #if defined(SAKE_IMPLEMENTATION)
-template void read_shape<Json>(Json& document, const Shape& shape, void* value, const Place& at,
-                               Faults& faults);
+template void read_shape<Json>(Json& document, const Shape& shape, void* value, Faults& faults,
+                               const Budget* memory);
 #endif
 
 }  // namespace detail
@@ -17309,6 +17501,7 @@ inline void read_text(std::string_view text, const Shape& shape, void* value, co
                 faults.add(at, "format", format_in_words(to<FormattedShape>(shape)));
             return;
         default:
+            if (!is_valid_utf8(text)) return faults.add(at, "type", "must be text in UTF-8");
             to<TextShape>(shape).assign(value, text);
     }
 }
@@ -17321,50 +17514,54 @@ class TextsReader {
     /// Whether there is something to read, and nothing wrong with it.
     bool read(const MemberShape& member, void* value, bool may_be_absent, const Place& at) {
         const std::size_t before = faults_.size();
-        if (member.shape->kind == ShapeKind::list) {
-            read_list(member.name(), to<ListShape>(*member.shape), value, at);
-            return faults_.size() == before;
-        }
-        const NamedText* const found = find(member.name());
-        // A browser sends an input that was left empty: where it is no text, it counts as absent.
-        if (found == nullptr || (found->text.empty() && !takes_empty(*member.shape))) {
-            // What is not checked, a browser does not send.
-            if (!may_be_absent && member.shape->kind != ShapeKind::boolean)
-                faults_.add(at, "missing", "is missing");
+        const bool is_optional = member.shape->kind == ShapeKind::optional;
+        const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
+        const std::size_t count = count_texts(member.name(), content);
+        if (count == 0) {
+            // An unchecked box and an empty choice, a browser does not send.
+            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
+            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
             return false;
         }
-        if (member.shape->kind == ShapeKind::optional) {
-            const auto& optional = to<OptionalShape>(*member.shape);
-            read_text(found->text, *optional.content, optional.emplace(value), at, faults_);
-        } else {
-            read_text(found->text, *member.shape, value, at, faults_);
-        }
+        if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
+        if (content.kind == ShapeKind::list)
+            read_list(member.name(), to<ListShape>(content), count, value, at);
+        else
+            read_text(find(member.name(), content)->text, content, value, at, faults_);
         return faults_.size() == before;
     }
 
   private:
-    static bool takes_empty(const Shape& shape) {
-        return shape.kind == ShapeKind::text || (shape.kind == ShapeKind::optional &&
-                                                 to<OptionalShape>(shape).content->kind == ShapeKind::text);
+    static bool is_growing_list(const Shape& shape) {
+        return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
-    [[nodiscard]] const NamedText* find(std::string_view name) const {
+    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
+        const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
+        return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);
+    }
+    [[nodiscard]] std::size_t count_texts(std::string_view name, const Shape& shape) const {
+        std::size_t count = 0;
+        for (const NamedText& each : texts_) count += std::size_t{is_there(each, name, shape)};
+        return count;
+    }
+    [[nodiscard]] const NamedText* find(std::string_view name, const Shape& shape) const {
         for (const NamedText& each : texts_) {
-            if (each.name == name) return &each;
+            if (is_there(each, name, shape)) return &each;
         }
         return nullptr;
     }
-    void read_list(std::string_view name, const ListShape& shape, void* value, const Place& at) {
-        std::size_t count = 0;
-        for (const NamedText& each : texts_) count += std::size_t{each.name == name};
-        if (shape.fixed_size != 0 && count != shape.fixed_size) {
+    void read_list(std::string_view name, const ListShape& shape, std::size_t count, void* value,
+                   const Place& at) {
+        if (shape.is_fixed && count != shape.fixed_size) {
             return faults_.add(at, "items",
                                "must be there " + std::to_string(shape.fixed_size) + " times, but is there " +
                                    std::to_string(count) + " times");
         }
-        if (count != 0) shape.clear(value);
+        shape.clear(value);
         std::size_t i = 0;
         for (const NamedText& each : texts_) {
-            if (each.name != name || faults_.is_full()) continue;
+            if (!is_there(each, name, shape) || faults_.is_full()) continue;
             read_text(each.text, *shape.element, shape.slot(value, i), Place{&at, {}, i}, faults_);
             ++i;
         }
@@ -17380,13 +17577,15 @@ SAKE_INLINE void read_texts(const Array<NamedText>& texts, const ObjectShape& sh
     TextsReader reader(texts, faults);
     std::array<const void*, most_aggregate_members> places;
     std::array<bool, most_aggregate_members> is_sound{};
+    std::array<const void*, most_aggregate_members> defaults;
     shape.locate(object, places.data());
+    shape.locate(shape.defaults(), defaults.data());
     for (std::size_t i = 0; i < shape.count && !faults.is_full(); ++i) {
         const MemberShape& member = shape.members[i];
-        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
+        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, defaults[i]),
                                   Place{&whole, member.name()});
     }
-    if (is_closed(shape)) {
+    if (shape.is_closed) {
         for (const NamedText& each : texts) {
             if (!has_member(shape, each.name))
                 faults.add(Place{&whole, each.name}, "unknown", "is not known here");
@@ -25291,7 +25490,8 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
     if (!first.pointer.empty()) detail.append(first.pointer) += ' ';
     detail.append(first.detail);
     if (faults.size() > 1) {
-        detail.append(", and ").append(std::to_string(faults.size() - 1)).append(" more: see errors");
+        const std::string more = std::to_string(faults.size() - 1) + " more: see errors";
+        detail.append(faults.is_full() ? ", and at least " : ", and ").append(more);
     }
     HttpError error(422, std::move(detail));
     std::string& errors = error.extra_.errors;
@@ -25428,6 +25628,8 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
         throw HttpError(400, error.what());
     }
 }
+
+SAKE_INLINE const Budget* memory_of(const Call& call) noexcept { return call.place.memory; }
 
 template <class Value>
 std::size_t read_json_body(Call& call, Value& document) {
@@ -27472,7 +27674,12 @@ SAKE_INLINE Context& Context::send_shape(const detail::Shape& shape, const void*
     detail::Response& response = call_->settable("ctx.json");
     response.set_static_type("application/json");
     response.body.clear();
-    detail::append_shape(response.body, shape, value);
+    try {
+        detail::append_shape(response.body, shape, value);
+    } catch (...) {
+        response.body.clear();  // half a value is none
+        throw;
+    }
     return *this;
 }
 SAKE_INLINE Context& Context::send_moved(std::string&& bytes, std::string_view content_type) {
@@ -27847,16 +28054,26 @@ const RULES = {
   contentMediaType: "holds %", readOnly: "only in answers", writeOnly: "only in requests", default: "default %",
 };
 
-function rulesView(flat) {
+// The bounds of an int32 say no more than its format.
+const isOfFormat = (flat, key) => flat.format === "int32" &&
+  ((key === "minimum" && flat.minimum === -(2 ** 31)) || (key === "maximum" && flat.maximum === 2 ** 31 - 1));
+
+function rulesOf(flat, whose = "") {
   const rules = Object.entries(RULES).filter(([key, words]) =>
-    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
-  return list("rules", rules.map(([key, words]) => {
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true) && !isOfFormat(flat, key));
+  return rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
       .map((each) => code(key === "pattern" ? textOf(each) : JSON.stringify(each)))
       .flatMap((each, index) => [index > 0 && ", ", each]);
-    return el("li", {}, before, after !== undefined && values, after);
-  }));
+    return el("li", {}, whose, before, after !== undefined && values, after);
+  });
+}
+
+// The rules of a value, and of the elements in it.
+function rulesView(flat) {
+  const inside = [flat.items, flat.additionalProperties].filter(isObject);
+  return list("rules", [...rulesOf(flat), ...inside.flatMap((each) => rulesOf(flatten(each), "each "))]);
 }
 
 // A parameter, a header or a member of an object.
@@ -30357,6 +30574,13 @@ SAKE_INLINE Route& Route::stream_body() {
                                     ": stream_body needs a handler that is a coroutine, one that returns "
                                     "sake::Task<>, since reading waits for the client");
     }
+    for (const detail::SignaturePart& part : entry_->handler().signature()) {
+        if (part.place == detail::SignaturePlace::body || part.place == detail::SignaturePlace::form) {
+            throw std::invalid_argument(description() +
+                                        ": with stream_body(), the handler reads the body by ctx.read() or "
+                                        "ctx.read_form(), and takes no sake::Body or sake::FormBody");
+        }
+    }
     if (entry_->is_worker()) entry_->refuse_both_sides();
     entry_->streams_body = true;
     return *this;
@@ -30673,7 +30897,7 @@ class ObjectMembers {
     }
 
     /// Whether it must be there. Among texts, a list has as many elements as there are, and a bool that is
-    /// not there is false.
+    /// not there keeps its default.
     [[nodiscard]] bool is_required(std::size_t index) const {
         if (source_ == ObjectSource::texts) {
             const Shape& shape = *object_->members[index].shape;
@@ -30681,7 +30905,7 @@ class ObjectMembers {
             if (shape.kind == ShapeKind::list) {
                 const Rule* const items = rules(index).find(RuleKind::items);
                 const bool has_least = items != nullptr && items->values[0].natural != 0;
-                return to<ListShape>(shape).fixed_size != 0 || (has_least && find_default(index) == nullptr);
+                if (!to<ListShape>(shape).is_fixed) return has_least && find_default(index) == nullptr;
             }
         }
         return !may_be_absent(*object_, index, initial_[index]);
@@ -30690,8 +30914,16 @@ class ObjectMembers {
     [[nodiscard]] const void* find_default(std::size_t index) const {
         return is_blank(*object_->members[index].shape, initial_[index]) ? nullptr : initial_[index];
     }
-    void append_default(std::string& out, std::size_t index) const {
-        append_shape(out, *object_->members[index].shape, initial_[index]);
+    /// The same as JSON; "" also for one that JSON does not hold, such as NaN or an enum without a name.
+    [[nodiscard]] std::string written_default(std::size_t index) const {
+        if (find_default(index) == nullptr) return {};
+        std::string text;
+        try {
+            append_shape(text, *object_->members[index].shape, initial_[index]);
+        } catch (const std::invalid_argument&) {
+            return {};
+        }
+        return text == "null" ? std::string() : text;
     }
 
   private:
@@ -30715,8 +30947,8 @@ class SchemaWriter {
     void write_member(const ObjectMembers<>& members, std::size_t index) {
         out_->begin_object();
         write_keywords(members.shape(index), Null::refused, members.rules(index));
-        if (members.find_default(index) != nullptr)
-            members.append_default(out_->name("default").value(), index);
+        const std::string initial = members.written_default(index);
+        if (!initial.empty()) out_->name("default").value().append(initial);
         out_->end_object();
     }
 
@@ -30740,7 +30972,7 @@ class SchemaWriter {
             }
             out_->end_list();
         }
-        if (is_closed(object)) out_->name("additionalProperties").boolean(false);
+        if (object.is_closed) out_->name("additionalProperties").boolean(false);
         out_->end_object();
     }
 
@@ -30863,7 +31095,7 @@ class SchemaWriter {
         write_type("array", null);
         out_->name("items");
         write(*shape.element, rules.of_elements());
-        if (shape.fixed_size != 0) {
+        if (shape.is_fixed) {
             out_->name("minItems").integer(shape.fixed_size);
             out_->name("maxItems").integer(shape.fixed_size);
         }
@@ -30902,7 +31134,7 @@ class SchemaWriter {
             case RuleValue::Type::negative:
                 return out_->integer(value.negative);
             case RuleValue::Type::single:
-                return out_->number(double{value.single});
+                return out_->number(value.single);
             case RuleValue::Type::number:
                 return out_->number(static_cast<double>(value.number));
             case RuleValue::Type::text:
@@ -31601,9 +31833,7 @@ class OpenApiSite {
 
 inline void check_api_info(const ApiInfo& info) {
     if (info.title.empty() || info.version.empty()) {
-        throw std::invalid_argument(
-            "openapi: an API has a title and a version: {.title = \"Notes\", "
-            ".version = \"1.0\"}");
+        throw std::invalid_argument("openapi: the title and the version of an API must not be empty");
     }
 }
 

@@ -117,6 +117,22 @@ std::string faults_of(std::string_view body, std::string_view type = "applicatio
     return row;
 }
 
+struct Empty {};
+struct Packed {
+    [[no_unique_address]] Empty nothing;
+    int count;
+};
+struct Wide {
+    std::array<double, 64> numbers = {1};
+};
+enum class NoZero { one = 1 };
+struct Numbers {
+    std::vector<int> values;
+};
+struct Words {
+    std::vector<std::string> values;
+};
+
 struct Ruled {
     std::string text;
     std::optional<int> stars;
@@ -134,7 +150,57 @@ inline constexpr auto sake::rules<test_types::Ruled> =
                  sake::defaulted(&test_types::Ruled::offset), sake::items(&test_types::Ruled::tags, 0, 2),
                  sake::no_other_members<test_types::Ruled>());
 
+template <>
+inline constexpr auto sake::rules<test_types::Packed> =
+    sake::fields(sake::range(&test_types::Packed::count, 1, 5));
+
 namespace test_types {
+
+TEST_CASE("a rule finds its member beside one that takes no room") {
+    CHECK(faults_of<Packed>(R"({"nothing":{},"count":5})") == "fits");
+    CHECK(faults_of<Packed>(R"({"nothing":{},"count":6})") == "422 /count:range");
+}
+
+TEST_CASE("elements that would take more memory than there is are refused") {
+    sake::Config config;
+    config.max_buffered = 1024 * 1024;
+    sake::Engine app(config);
+    app.post("/", [](sake::Body<std::vector<Wide>> body) { return body->size(); });
+    app.get("/slow", [](sake::Context&) -> sake::Task<> { co_await sake::sleep(std::chrono::hours(1)); });
+    TestClient client(app);
+    const auto post = [&](std::size_t count) {
+        std::string body = "[{}";
+        while (count-- > 1) body += ",{}";
+        return client.post("/", body + "]", {{"Content-Type", "application/json"}}).status;
+    };
+    CHECK(post(100) == 200);
+    CHECK(post(100'000) == 503);  // 51 MB from 300 kB
+}
+
+TEST_CASE("what cannot be written leaves no half of an answer") {
+    struct Two {
+        int first = 1;
+        NoZero second{};
+    };
+    sake::Engine app;
+    app.get("/", [](sake::Context& ctx) {
+        try {
+            ctx.json(Two{});
+        } catch (const std::invalid_argument&) {
+            ctx.status(202);
+        }
+    });
+    TestClient client(app);
+    CHECK(client.get("/").status == 202);
+    CHECK(client.get("/").body.empty());
+}
+
+TEST_CASE("a type for the body is refused where the body is read in pieces") {
+    sake::Engine app;
+    auto& route = app.post("/", [](sake::Body<Note>) -> sake::Task<> { co_return; });
+    CHECK_THROWS_WITH_AS(route.stream_body(), doctest::Contains("takes no sake::Body or sake::FormBody"),
+                         std::invalid_argument);
+}
 
 TEST_CASE("the rules of a type hold wherever it is read, and for what was sent") {
     const auto ruled = [](std::string_view members) {
@@ -298,6 +364,10 @@ TEST_CASE("an integer is held to its type, and nothing is rounded") {
     CHECK(faults_of<bool>("1") == "422 :type");
     CHECK(faults_of<float>("3.5e38") == "422 :range");
     CHECK(faults_of<float>("3.4e38") == "fits");
+    const float largest = std::numeric_limits<float>::max();
+    CHECK(sake::parse_json<float>(sake::dump_json(largest)) == largest);
+    CHECK(faults_of<std::array<int, 0>>("[]") == "fits");
+    CHECK(faults_of<std::array<int, 0>>("[1]") == "422 :items");
     CHECK(faults_of<double>("7") == "fits");
 }
 
@@ -327,6 +397,14 @@ TEST_CASE("a variant takes the first alternative that is of the kind of what is 
     CHECK(index(R"({"text":"a"})") == 6);
     CHECK(index(R"({"x":1,"y":2})") == 7);
     CHECK(index("[1]") == 8);
+    using Lists = std::variant<Numbers, Words>;
+    CHECK(sake::parse_json<Lists>(R"({"values":[1]})").index() == 0);
+    CHECK(sake::parse_json<Lists>(R"({"values":["a"]})").index() == 1);
+    CHECK(faults_of<Lists>(R"({"values":[true]})") == "422 /values/0:type");
+    using Times = std::variant<std::optional<std::chrono::sys_days>, std::string>;
+    CHECK(sake::parse_json<Times>(R"("2026-11-29")").index() == 0);
+    CHECK(sake::parse_json<Times>(R"("hello")").index() == 1);
+    CHECK(sake::parse_json<std::variant<float, double>>("1e300").index() == 1);
     CHECK(faults_of<Either>(R"({"x":1})") == "422 :type");
     CHECK(faults_of<Either>(R"({"x":1,"y":"2"})") == "422 /y:type");
     CHECK(faults_of<Either>(R"(["a"])") == "422 /0:type");
@@ -339,12 +417,17 @@ TEST_CASE("a member with a default may be absent, and so may an optional one; th
         std::string name = "none";
         std::vector<int> list = {1, 2};
         Colour colour = Colour::blue;
-        std::shared_ptr<int> none;
+        std::shared_ptr<int> none = {};
     };
     CHECK(faults_of<Defaults>("{}") == "422 /zero:missing");
     const auto read = sake::parse_json<Defaults>(R"({"zero":1})");
     CHECK(sake::dump_json(read) ==
           R"({"zero":1,"seven":7,"name":"none","list":[1,2],"colour":"blue","none":null})");
+    struct Outer {
+        Defaults inner = {.zero = 5, .seven = 0};
+    };
+    CHECK(faults_of<Outer>(R"({"inner":{}})") == "422 /inner/zero:missing");  // as its own type has it
+    CHECK(sake::parse_json<Outer>(R"({"inner":{"zero":1}})").inner.seven == 0);
     CHECK(sake::parse_json<Defaults>(R"({"zero":0,"list":[9]})").list == std::vector<int>{9});
 }
 

@@ -145,6 +145,9 @@ T document_as(JsonOwner<>& document, std::size_t body_size, const char* what) {
     }
 }
 
+/// The memory of all connections; null where nobody counts it.
+const Budget* memory_of(const Call& call) noexcept;
+
 /// The parameters of a call's query, decoded. They last as long as the request.
 Array<NamedText> query_texts(Call& call);
 
@@ -161,7 +164,7 @@ T bind_json(Call& call) {
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
         Faults faults;
-        T value = read_as<T>(document.value, faults);
+        T value = read_as<T>(document.value, faults, memory_of(call));
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
     } else {

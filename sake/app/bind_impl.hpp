@@ -75,6 +75,8 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
+SAKE_INLINE const Budget* memory_of(const Call& call) noexcept { return call.place.memory; }
+
 template <class Value>
 std::size_t read_json_body(Call& call, Value& document) {
     require_json_type(call.context.header("Content-Type"));

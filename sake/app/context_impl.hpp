@@ -190,7 +190,12 @@ SAKE_INLINE Context& Context::send_shape(const detail::Shape& shape, const void*
     detail::Response& response = call_->settable("ctx.json");
     response.set_static_type("application/json");
     response.body.clear();
-    detail::append_shape(response.body, shape, value);
+    try {
+        detail::append_shape(response.body, shape, value);
+    } catch (...) {
+        response.body.clear();  // half a value is none
+        throw;
+    }
     return *this;
 }
 SAKE_INLINE Context& Context::send_moved(std::string&& bytes, std::string_view content_type) {

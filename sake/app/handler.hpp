@@ -175,7 +175,8 @@ void answer_with(Context& ctx, T&& value) {
         ctx.text(std::forward<T>(value));
     } else if constexpr (is_created<std::remove_cvref_t<T>>) {
         if (!value.location.empty()) ctx.set_header("Location", value.location);
-        ctx.json(201, std::as_const(value.value));
+        ctx.status(201);
+        answer_with(ctx, std::move(value.value));
     } else {
         ctx.json(std::as_const(value));
     }
@@ -402,9 +403,11 @@ class Handler {
 /// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
-    constexpr bool fits = handler_param_count<F> == 0;
-    static_assert(fits,
-                  "middleware takes sake::Context& and no path parameters: read them by ctx.param(name)");
+    constexpr bool fits = std::tuple_size_v<HandlerParamsOf<F>> == 0;
+    static_assert(
+        fits,
+        "middleware takes sake::Context& and nothing else: read the path by ctx.param(name), and the rest "
+        "by ctx.bind<T>(), ctx.query<T>() and ctx.form<T>()");
     if constexpr (fits) return Handler(std::forward<F>(function));
     return {};
 }

@@ -97,6 +97,13 @@ SAKE_INLINE Route& Route::stream_body() {
                                     ": stream_body needs a handler that is a coroutine, one that returns "
                                     "sake::Task<>, since reading waits for the client");
     }
+    for (const detail::SignaturePart& part : entry_->handler().signature()) {
+        if (part.place == detail::SignaturePlace::body || part.place == detail::SignaturePlace::form) {
+            throw std::invalid_argument(description() +
+                                        ": with stream_body(), the handler reads the body by ctx.read() or "
+                                        "ctx.read_form(), and takes no sake::Body or sake::FormBody");
+        }
+    }
     if (entry_->is_worker()) entry_->refuse_both_sides();
     entry_->streams_body = true;
     return *this;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -57,7 +58,7 @@ class ObjectMembers {
     }
 
     /// Whether it must be there. Among texts, a list has as many elements as there are, and a bool that is
-    /// not there is false.
+    /// not there keeps its default.
     [[nodiscard]] bool is_required(std::size_t index) const {
         if (source_ == ObjectSource::texts) {
             const Shape& shape = *object_->members[index].shape;
@@ -65,7 +66,7 @@ class ObjectMembers {
             if (shape.kind == ShapeKind::list) {
                 const Rule* const items = rules(index).find(RuleKind::items);
                 const bool has_least = items != nullptr && items->values[0].natural != 0;
-                if (to<ListShape>(shape).fixed_size == 0) return has_least && find_default(index) == nullptr;
+                if (!to<ListShape>(shape).is_fixed) return has_least && find_default(index) == nullptr;
             }
         }
         return !may_be_absent(*object_, index, initial_[index]);
@@ -74,8 +75,16 @@ class ObjectMembers {
     [[nodiscard]] const void* find_default(std::size_t index) const {
         return is_blank(*object_->members[index].shape, initial_[index]) ? nullptr : initial_[index];
     }
-    void append_default(std::string& out, std::size_t index) const {
-        append_shape(out, *object_->members[index].shape, initial_[index]);
+    /// The same as JSON; "" also for one that JSON does not hold, such as NaN or an enum without a name.
+    [[nodiscard]] std::string written_default(std::size_t index) const {
+        if (find_default(index) == nullptr) return {};
+        std::string text;
+        try {
+            append_shape(text, *object_->members[index].shape, initial_[index]);
+        } catch (const std::invalid_argument&) {
+            return {};
+        }
+        return text == "null" ? std::string() : text;
     }
 
   private:
@@ -99,8 +108,8 @@ class SchemaWriter {
     void write_member(const ObjectMembers<>& members, std::size_t index) {
         out_->begin_object();
         write_keywords(members.shape(index), Null::refused, members.rules(index));
-        if (members.find_default(index) != nullptr)
-            members.append_default(out_->name("default").value(), index);
+        const std::string initial = members.written_default(index);
+        if (!initial.empty()) out_->name("default").value().append(initial);
         out_->end_object();
     }
 
@@ -124,7 +133,7 @@ class SchemaWriter {
             }
             out_->end_list();
         }
-        if (is_closed(object)) out_->name("additionalProperties").boolean(false);
+        if (object.is_closed) out_->name("additionalProperties").boolean(false);
         out_->end_object();
     }
 
@@ -247,7 +256,7 @@ class SchemaWriter {
         write_type("array", null);
         out_->name("items");
         write(*shape.element, rules.of_elements());
-        if (shape.fixed_size != 0) {
+        if (shape.is_fixed) {
             out_->name("minItems").integer(shape.fixed_size);
             out_->name("maxItems").integer(shape.fixed_size);
         }
@@ -286,7 +295,7 @@ class SchemaWriter {
             case RuleValue::Type::negative:
                 return out_->integer(value.negative);
             case RuleValue::Type::single:
-                return out_->number(double{value.single});
+                return out_->number(value.single);
             case RuleValue::Type::number:
                 return out_->number(static_cast<double>(value.number));
             case RuleValue::Type::text:

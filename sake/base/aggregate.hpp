@@ -244,13 +244,20 @@ struct TypeName {
     static constexpr FixedText<found.size()> text{found};
 };
 
+template <class Member, class Found>
+constexpr bool is_member(const Found* found, const void* wanted) noexcept {
+    return std::is_same_v<std::remove_cv_t<Member>, std::remove_cv_t<Found>> &&
+           static_cast<const void*>(found) == wanted;
+}
+
 /// The index of the member that a pointer to member is for.
 template <class T, class Member>
 constexpr std::size_t member_index(Member T::* member) {
     const void* const wanted = &(room<T>.object.*member);
     return with_members<T>(room<T>.object, [wanted](auto&... members) {
         std::size_t index = 0;
-        static_cast<void>(((static_cast<const void*>(&members) == wanted || (++index, false)) || ...));
+        // Empty members may share an address, but not with one of their own type.
+        static_cast<void>(((is_member<Member>(&members, wanted) || (++index, false)) || ...));
         return index;
     });
 }

@@ -109,7 +109,13 @@ class JsonComparison : private JsonNumbers<Value> {
 
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
-        where += step.name.empty() ? std::to_string(step.index) : step.name;
+        if (step.name.empty()) where += std::to_string(step.index);
+        for (const char c : step.name) {  // as a JSON pointer has it
+            if (c == '~' || c == '/')
+                where.append(c == '~' ? "~0" : "~1");
+            else
+                where += c;
+        }
     }
     static std::string words_for(const Value& number) {
         if (number.is_boolean()) return "type must be number, but is boolean";

@@ -34,7 +34,10 @@ class JsonLines {
     void integer(Number number) {
         append_json_integer(value(), number);
     }
-    void number(double number) { append_json_float(value(), number); }
+    template <class Number>
+    void number(Number number) {
+        append_json_float(value(), number);
+    }
 
     /// Where a value is to be appended that something else writes.
     std::string& value() {

@@ -53,7 +53,8 @@ struct NumberShape : Shape {
 };
 struct TextShape : Shape {
     std::string_view (*view)(const void* text);
-    void (*assign)(void* text, std::string_view value);  // null for a type that only views
+    void (*assign)(void* text, std::string_view value);
+    bool is_owner;  // not only a view, so that it can be assigned
 };
 struct FormattedShape : Shape {
     std::string_view format;  // as JSON schema names it: "date-time"
@@ -74,7 +75,9 @@ struct ElementVisitor {
 };
 struct ListShape : Shape {
     const Shape* element;
-    std::size_t fixed_size;  // of a std::array; 0 for what grows
+    bool is_fixed;             // a std::array
+    std::size_t fixed_size;    // of one
+    std::size_t element_size;  // in bytes
     std::size_t (*size)(const void* list);
     void (*each)(const void* list, ElementVisitor visitor);
     void (*clear)(void* list);
@@ -86,6 +89,7 @@ struct MemberVisitor {
 };
 struct MapShape : Shape {
     const Shape* element;
+    std::size_t element_size;  // in bytes
     std::size_t (*size)(const void* map);
     void (*each)(const void* map, MemberVisitor visitor);
     void (*clear)(void* map);
@@ -102,6 +106,7 @@ struct VariantShape : Shape {
 struct MemberShape {
     std::string_view label;  // as it is written: "text":, with the quotes and the colon
     const Shape* shape;
+    bool is_defaulted;  // by its rule
     [[nodiscard]] constexpr std::string_view name() const noexcept {
         return label.substr(1, label.size() - 3);
     }
@@ -114,6 +119,7 @@ struct ObjectShape : Shape {
     std::size_t rule_count;
     void (*locate)(const void* object, const void** members);
     const void* (*defaults)();  // an object as a program makes it
+    bool is_closed;             // by its rule: members that it does not have are a fault
     bool is_read;               // not only written
 };
 /// A Json, or a type that nlohmann/json converts.

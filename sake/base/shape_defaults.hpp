@@ -68,7 +68,7 @@ inline bool is_blank_list(const ListShape& shape, const void* list) {
         const Shape& element;
         bool is_blank = true;
     };
-    if (shape.fixed_size == 0) return shape.size(list) == 0;
+    if (!shape.is_fixed) return shape.size(list) == 0;
     Walk walk{*shape.element};
     shape.each(list, {&walk, [](void* context, const void* element) {
                           auto& here = as<Walk>(context);
@@ -81,14 +81,9 @@ inline bool is_blank_list(const ListShape& shape, const void* list) {
 inline bool may_be_absent(const ObjectShape& object, std::size_t index, const void* initial) {
     const Shape& shape = *object.members[index].shape;
     if (shape.kind == ShapeKind::optional || shape.kind == ShapeKind::null) return true;
-    return find_rule(object.rules, object.rule_count, index, RuleKind::defaulted) != nullptr ||
-           !is_blank(shape, initial);
+    return object.members[index].is_defaulted || !is_blank(shape, initial);
 }
 
-/// Whether members that the type does not have are a fault.
-inline bool is_closed(const ObjectShape& object) {
-    return find_rule(object.rules, object.rule_count, 0, RuleKind::closed) != nullptr;
-}
 inline bool has_member(const ObjectShape& object, std::string_view name) {
     for (std::size_t i = 0; i < object.count; ++i) {
         if (object.members[i].name() == name) return true;

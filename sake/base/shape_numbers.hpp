@@ -1,6 +1,7 @@
 // Integers and other numbers where only their shape is known: loaded, stored, and the ends of their range.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -91,9 +92,11 @@ inline double load_number(const NumberShape& shape, const void* place) noexcept 
 /// Stores a floating-point number. False if it is beyond what the type holds.
 inline bool store_number(const NumberShape& shape, void* place, double number) noexcept {
     if (shape.bytes == sizeof(float)) {
-        const double most = std::numeric_limits<float>::max();
-        if (number > most || number < -most) return false;
-        as<float>(place) = static_cast<float>(number);
+        constexpr double most = std::numeric_limits<float>::max();
+        constexpr double beyond =
+            3.40282356779733661638e38;  // what would be rounded up to the next power of two
+        if (number >= beyond || number <= -beyond) return false;
+        as<float>(place) = static_cast<float>(std::clamp(number, -most, most));
     } else if (shape.bytes == sizeof(double)) {
         as<double>(place) = number;
     } else {

@@ -32,11 +32,17 @@ concept HasOwnToJson = requires(Json& json, const T& value) { to_json(json, valu
 template <class T>
 concept HasOwnFromJson = requires(const Json& json, T& value) { from_json(json, value); };
 
+/// Conversions of the program, which win: functions by its namespace, or an adl_serializer of its own.
+template <class T>
+concept HasOwnConversion = HasOwnToJson<T> || HasOwnFromJson<T> || requires {
+    &nlohmann::adl_serializer<T>::to_json;
+} || requires { &nlohmann::adl_serializer<T>::from_json; };
+
 template <class T>
 concept JsonInteger = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, wchar_t> &&
                       !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte> && !HasOwnToJson<T>;
+concept NamedEnum = std::is_enum_v<T> && HasFixedType<T> && !std::same_as<T, std::byte>;
 
 template <class T>
 concept JsonText =
@@ -84,9 +90,8 @@ inline constexpr bool is_variant<std::variant<Each...>> = true;
 /// A struct of the program whose members Sake sees. The conversions of nlohmann/json win where a type has
 /// them, and so does what converts to a Json by itself.
 template <class T>
-concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_array<T> && !requires {
-    typename T::value_type;
-} && !HasOwnToJson<T> && !HasOwnFromJson<T> && !std::is_constructible_v<Json, const T&>;
+concept SeenAggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !is_array<T> &&
+                        !requires { typename T::value_type; } && !std::is_constructible_v<Json, const T&>;
 
 /// Types whose values are texts of a fixed form: see shape_time.hpp.
 template <class T>
@@ -94,10 +99,10 @@ inline constexpr bool is_formatted = false;
 
 /// What Sake reads and writes without nlohmann's conversions.
 template <class T>
-concept HasShape = !std::same_as<T, Json> &&
-                   (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> ||
-                    JsonText<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
-                    TextMap<T> || SeenAggregate<T> || is_formatted<T>);
+concept HasShape = std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || JsonText<T> ||
+                   (!JsonValue<T> && !HasOwnConversion<T> &&
+                    (NamedEnum<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
+                     TextMap<T> || is_formatted<T> || SeenAggregate<T>));
 
 template <>
 struct ShapeOf<std::monostate> {
@@ -129,8 +134,7 @@ struct ShapeOf<T> {
     static void assign(void* text, std::string_view chars) {
         if constexpr (std::same_as<T, std::string>) as<T>(text).assign(chars);
     }
-    static constexpr TextShape value{
-        {ShapeKind::text}, view, std::same_as<T, std::string> ? assign : nullptr};
+    static constexpr TextShape value{{ShapeKind::text}, view, assign, std::same_as<T, std::string>};
 };
 
 template <class T>
@@ -167,7 +171,9 @@ struct ShapeOf<T> : ListOf<T> {
     static void* slot(void* list, std::size_t index) { return std::addressof(as<T>(list)[index]); }
     static constexpr ListShape value{{ShapeKind::list},
                                      &ShapeOf<typename T::value_type>::value,
+                                     true,
                                      std::tuple_size_v<T>,
+                                     sizeof(typename T::value_type),
                                      ListOf<T>::size,
                                      ListOf<T>::each,
                                      clear,
@@ -179,7 +185,9 @@ struct ShapeOf<T> : ListOf<T> {
     static void* slot(void* list, std::size_t) { return std::addressof(as<T>(list).emplace_back()); }
     static constexpr ListShape value{{ShapeKind::list},
                                      &ShapeOf<typename T::value_type>::value,
+                                     false,
                                      0,
+                                     sizeof(typename T::value_type),
                                      ListOf<T>::size,
                                      ListOf<T>::each,
                                      clear,
@@ -196,8 +204,13 @@ struct ShapeOf<T> {
     static void* slot(void* map, std::string_view name) {
         return std::addressof(as<T>(map).try_emplace(std::string(name)).first->second);
     }
-    static constexpr MapShape value{
-        {ShapeKind::map}, &ShapeOf<typename T::mapped_type>::value, size, each, clear, slot};
+    static constexpr MapShape value{{ShapeKind::map},
+                                    &ShapeOf<typename T::mapped_type>::value,
+                                    sizeof(typename T::value_type),
+                                    size,
+                                    each,
+                                    clear,
+                                    slot};
 };
 
 template <class... Each>
@@ -208,13 +221,17 @@ struct ShapeOf<std::variant<Each...>> {
         return std::visit([](const auto& each) -> const void* { return std::addressof(each); },
                           as<Variant>(variant));
     }
-    template <class T>
+    template <std::size_t Index>
     static void* emplace_one(Variant& variant) {
-        return std::addressof(variant.template emplace<T>());
+        return std::addressof(variant.template emplace<Index>());
+    }
+    template <std::size_t... Index>
+    static void* emplace_at(Variant& variant, std::size_t index, std::index_sequence<Index...>) {
+        constexpr std::array<void* (*)(Variant&), sizeof...(Index)> ways{&emplace_one<Index>...};
+        return ways[index](variant);
     }
     static void* emplace(void* variant, std::size_t index) {
-        constexpr std::array<void* (*)(Variant&), sizeof...(Each)> ways{&emplace_one<Each>...};
-        return ways[index](as<Variant>(variant));
+        return emplace_at(as<Variant>(variant), index, std::index_sequence_for<Each...>{});
     }
     static constexpr std::array<const Shape*, sizeof...(Each)> alternatives{&ShapeOf<Each>::value...};
     static constexpr VariantShape value{
@@ -273,9 +290,16 @@ struct ShapeOf<T> {
     static constexpr bool is_read =
         std::is_move_assignable_v<T>;  // with a constant in it, it is only written
 
+    static constexpr bool has_rule(std::size_t member, RuleKind kind) {
+        for (const Rule& rule : rule_table<T>) {
+            if (rule.member == member && rule.kind == kind) return true;
+        }
+        return false;
+    }
     template <std::size_t... Index>
     static consteval std::array<MemberShape, member_count<T>> make_members(std::index_sequence<Index...>) {
-        return {MemberShape{MemberLabel<T, Index>::value, &ShapeOf<member_type<T, Index>>::value}...};
+        return {MemberShape{MemberLabel<T, Index>::value, &ShapeOf<member_type<T, Index>>::value,
+                            has_rule(Index, RuleKind::defaulted)}...};
     }
     static constexpr std::array<MemberShape, member_count<T>> members =
         make_members(std::make_index_sequence<member_count<T>>());
@@ -296,6 +320,7 @@ struct ShapeOf<T> {
                                        rule_table<T>.size(),
                                        locate,
                                        defaults,
+                                       has_rule(0, RuleKind::closed),
                                        is_read};
 };
 

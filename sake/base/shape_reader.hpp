@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sake/base/array.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/base/faults.hpp"
 #include "sake/base/shape.hpp"
 
@@ -15,14 +16,9 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
-/// the faults. The document is used up.
+/// the faults. The document is used up. Throws std::bad_alloc if there is no memory for its elements.
 template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults);
-
-template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, Faults& faults) {
-    read_shape(document, shape, value, Place{}, faults);
-}
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory);
 
 /// A field of a form or a parameter of a query.
 struct NamedText {
@@ -48,7 +44,7 @@ consteval bool is_read_from_text(const Shape& shape) {
         case ShapeKind::formatted:
             return true;
         case ShapeKind::text:
-            return to<TextShape>(shape).assign != nullptr;
+            return to<TextShape>(shape).is_owner;
         default:
             return false;
     }
@@ -82,7 +78,7 @@ struct ShapeTrail {
 consteval bool is_readable(const Shape& shape, const ShapeTrail* before = nullptr) {
     switch (shape.kind) {
         case ShapeKind::text:
-            return to<TextShape>(shape).assign != nullptr;
+            return to<TextShape>(shape).is_owner;
         case ShapeKind::optional:
             return is_readable(*to<OptionalShape>(shape).content, before);
         case ShapeKind::list:

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 
+#include "sake/base/budget.hpp"
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/json_fit_impl.hpp"
 #include "sake/base/rules_impl.hpp"
@@ -44,13 +46,32 @@ inline std::string format_in_words(const FormattedShape& shape) {
     return "must be a " + std::string(shape.format) + " that there is, such as " + example;
 }
 
+/// What the reading of one document may take.
+struct ReadingLimits {
+    const Budget* memory = nullptr;
+    std::size_t bytes = 0;              // of the elements that were made
+    std::size_t tried_values = 10'000;  // of alternatives, until the first that looks right is taken
+
+    /// Throws std::bad_alloc if there is no memory for so many elements.
+    void make(std::size_t count, std::size_t size) {
+        bytes += count * size;
+        if (memory != nullptr && !memory->has_room(bytes)) throw std::bad_alloc();
+    }
+};
+
 /// One value, or what is in it.
 template <class Value>
 class ShapeReader {
   public:
-    explicit ShapeReader(Faults& faults) : faults_(faults) {}
+    enum class Use : bool { read, trial };
+    ShapeReader(Faults& faults, ReadingLimits& limits, Use use = Use::read)
+        : faults_(faults), limits_(limits), use_(use) {}
 
     void read(Value& json, const Shape& shape, void* value, const Place& at) {
+        if (use_ == Use::trial && limits_.tried_values-- == 0) {
+            ++limits_.tried_values;
+            return faults_.add(at, "type", "took too many tries");
+        }
         switch (shape.kind) {
             case ShapeKind::null:
                 return json.is_null() ? void() : refuse_type(json, "null", at);
@@ -86,7 +107,7 @@ class ShapeReader {
             case ShapeKind::variant:
                 return read_variant(json, to<VariantShape>(shape), value, at);
             case ShapeKind::any:
-                return to<ForeignShape>(shape).read(&json, value);
+                return read_any(json, to<ForeignShape>(shape), value);
             case ShapeKind::foreign:
                 return read_foreign(json, to<ForeignShape>(shape), value, at);
         }
@@ -152,18 +173,20 @@ class ShapeReader {
     void read_list(Value& json, const ListShape& shape, void* value, const Place& at) {
         if (!json.is_array()) return refuse_type(json, "an array", at);
         const std::size_t size = json.size();
-        if (shape.fixed_size != 0 && size != shape.fixed_size) {
+        if (shape.is_fixed && size != shape.fixed_size) {
             return faults_.add(at, "items",
                                "must have " + std::to_string(shape.fixed_size) + " elements, but has " +
                                    std::to_string(size));
         }
         shape.clear(value);
+        limits_.make(size, shape.element_size);
         for (std::size_t i = 0; i < size && !faults_.is_full(); ++i)
             read(json[i], *shape.element, shape.slot(value, i), Place{&at, {}, i});
     }
     void read_map(Value& json, const MapShape& shape, void* value, const Place& at) {
         if (!json.is_object()) return refuse_type(json, "an object", at);
         shape.clear(value);
+        limits_.make(json.size(), shape.element_size);
         for (auto& [name, element] : members_of(json)) {
             if (faults_.is_full()) return;
             read(element, *shape.element, shape.slot(value, name), Place{&at, name});
@@ -174,20 +197,22 @@ class ShapeReader {
         std::array<const void*, most_aggregate_members> places;
         shape.locate(value, places.data());
         std::array<bool, most_aggregate_members> is_sound{};
+        std::array<const void*, most_aggregate_members> defaults;
+        shape.locate(shape.defaults(), defaults.data());
         auto& members = members_of(json);
         for (std::size_t i = 0; i < shape.count && !faults_.is_full(); ++i) {
             const MemberShape& member = shape.members[i];
             const Place here{&at, member.name()};
-            const auto found = members.find(std::string(member.name()));
+            const auto found = find(members, member.name());
             if (found != members.end()) {
                 const std::size_t before = faults_.size();
                 read(found->second, *member.shape, const_cast<void*>(places[i]), here);  // of `value`
                 is_sound[i] = faults_.size() == before;
-            } else if (!may_be_absent(shape, i, places[i])) {
+            } else if (!may_be_absent(shape, i, defaults[i])) {
                 faults_.add(here, "missing", "is missing");
             }
         }
-        if (is_closed(shape)) {
+        if (shape.is_closed) {
             for (const auto& [name, element] : members) {
                 if (!has_member(shape, name)) faults_.add(Place{&at, name}, "unknown", "is not known here");
             }
@@ -195,17 +220,27 @@ class ShapeReader {
         check_rules<>(shape, places.data(), is_sound.data(), at, faults_);
     }
 
-    /// The first alternative that is of this kind; of several objects, the first that has all it needs.
+    /// The first alternative that fits. If none does, the faults are those of the first that looks right.
     void read_variant(Value& json, const VariantShape& shape, void* value, const Place& at) {
+        std::size_t first = shape.count;
+        std::size_t count = 0;
         for (std::size_t i = 0; i < shape.count; ++i) {
-            const Shape& alternative = *shape.alternatives[i];
-            if (!looks_like(json, alternative)) continue;
-            void* const place = shape.emplace(value, i);
-            if (alternative.kind != ShapeKind::formatted) return read(json, alternative, place, at);
-            if (to<FormattedShape>(alternative).parse(text_of(json), place)) return;
+            if (!looks_like(json, *shape.alternatives[i])) continue;
+            if (count++ == 0) first = i;
         }
+        for (std::size_t i = first; count > 1 && i < shape.count; ++i) {
+            if (looks_like(json, *shape.alternatives[i]) &&
+                fits_in_a_trial(json, *shape.alternatives[i], shape.emplace(value, i)))
+                return;
+        }
+        if (count != 0) return read(json, *shape.alternatives[first], shape.emplace(value, first), at);
         faults_.add(at, "type",
                     std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+    }
+    bool fits_in_a_trial(Value& json, const Shape& shape, void* value) {
+        Faults faults;
+        ShapeReader(faults, limits_, Use::trial).read(json, shape, value, Place{});
+        return faults.empty();
     }
     bool looks_like(Value& json, const Shape& shape) {
         switch (shape.kind) {
@@ -251,12 +286,19 @@ class ShapeReader {
         auto& members = members_of(json);
         for (std::size_t i = 0; i < shape.count; ++i) {
             if (!may_be_absent(shape, i, places[i]) &&
-                members.find(std::string(shape.members[i].name())) == members.end())
+                find(members, shape.members[i].name()) == members.end())
                 return false;
         }
         return true;
     }
 
+    /// What is tried may be read again.
+    void read_any(Value& json, const ForeignShape& shape, void* value) {
+        if (use_ == Use::read) return shape.read(&json, value);
+        JsonOwner<Value> copy;
+        copy.value = json;
+        shape.read(&copy.value, value);
+    }
     void read_foreign(Value& json, const ForeignShape& shape, void* value, const Place& at) {
         try {
             shape.read(&json, value);
@@ -274,17 +316,29 @@ class ShapeReader {
 
     static auto& members_of(Value& json) { return json.template get_ref<typename Value::object_t&>(); }
 
+    /// The member of a name, without a text made of it where nlohmann's map can do so.
+    template <class Members>
+    static auto find(Members& members, std::string_view name) {
+        if constexpr (requires { typename Members::key_compare::is_transparent; })
+            return members.find(name);
+        else
+            return members.find(std::string(name));
+    }
+
     Faults& faults_;
+    ReadingLimits& limits_;
+    Use use_;
 };
 
 template <class Value>
-void read_shape(Value& document, const Shape& shape, void* value, const Place& at, Faults& faults) {
-    ShapeReader<Value>(faults).read(document, shape, value, at);
+void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory) {
+    ReadingLimits limits{memory};
+    ShapeReader<Value>(faults, limits).read(document, shape, value, Place{});
 }
 
 #if defined(SAKE_IMPLEMENTATION)
-template void read_shape<Json>(Json& document, const Shape& shape, void* value, const Place& at,
-                               Faults& faults);
+template void read_shape<Json>(Json& document, const Shape& shape, void* value, Faults& faults,
+                               const Budget* memory);
 #endif
 
 }  // namespace detail

@@ -92,7 +92,7 @@ class TextsReader {
 
   private:
     static bool is_growing_list(const Shape& shape) {
-        return shape.kind == ShapeKind::list && to<ListShape>(shape).fixed_size == 0;
+        return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
     /// A browser sends an input that was left empty: where it is no text, it counts as absent.
     static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
@@ -112,7 +112,7 @@ class TextsReader {
     }
     void read_list(std::string_view name, const ListShape& shape, std::size_t count, void* value,
                    const Place& at) {
-        if (shape.fixed_size != 0 && count != shape.fixed_size) {
+        if (shape.is_fixed && count != shape.fixed_size) {
             return faults_.add(at, "items",
                                "must be there " + std::to_string(shape.fixed_size) + " times, but is there " +
                                    std::to_string(count) + " times");
@@ -136,13 +136,15 @@ SAKE_INLINE void read_texts(const Array<NamedText>& texts, const ObjectShape& sh
     TextsReader reader(texts, faults);
     std::array<const void*, most_aggregate_members> places;
     std::array<bool, most_aggregate_members> is_sound{};
+    std::array<const void*, most_aggregate_members> defaults;
     shape.locate(object, places.data());
+    shape.locate(shape.defaults(), defaults.data());
     for (std::size_t i = 0; i < shape.count && !faults.is_full(); ++i) {
         const MemberShape& member = shape.members[i];
-        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, places[i]),
+        is_sound[i] = reader.read(member, const_cast<void*>(places[i]), may_be_absent(shape, i, defaults[i]),
                                   Place{&whole, member.name()});
     }
-    if (is_closed(shape)) {
+    if (shape.is_closed) {
         for (const NamedText& each : texts) {
             if (!has_member(shape, each.name))
                 faults.add(Place{&whole, each.name}, "unknown", "is not known here");

@@ -1,4 +1,4 @@
-// expect: middleware takes sake::Context& and no path parameters: read them by ctx.param(name)
+// expect: middleware takes sake::Context& and nothing else
 #include "sake.hpp"
 
 int main() {
