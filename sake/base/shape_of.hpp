@@ -79,9 +79,9 @@ inline constexpr bool is_pointer_like = false;
 template <class T>
 inline constexpr bool is_pointer_like<std::optional<T>> = true;
 template <class T>
-inline constexpr bool is_pointer_like<std::unique_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::unique_ptr<T>> = !std::is_const_v<T>;
 template <class T>
-inline constexpr bool is_pointer_like<std::shared_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::shared_ptr<T>> = !std::is_const_v<T>;
 template <class T>
 inline constexpr bool is_variant = false;
 template <class... Each>
@@ -287,8 +287,8 @@ struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
                   "Sake takes a struct that can be made without values: a member of this one is a reference, "
                   "or has no default");
-    static constexpr bool is_read =
-        std::is_move_assignable_v<T>;  // with a constant in it, it is only written
+    // With a constant in it, it is only written.
+    static constexpr bool is_read = std::is_move_assignable_v<T>;
 
     static constexpr bool has_rule(std::size_t member, RuleKind kind) {
         for (const Rule& rule : rule_table<T>) {

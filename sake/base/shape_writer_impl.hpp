@@ -129,7 +129,9 @@ SAKE_INLINE void append_shape(std::string& out, const Shape& shape, const void* 
             return append_object_shape(out, to<ObjectShape>(shape), value);
         case ShapeKind::variant: {
             const auto& variant = to<VariantShape>(shape);
-            return append_shape(out, *variant.alternatives[variant.index(value)], variant.find(value));
+            const std::size_t index = variant.index(value);
+            if (index >= variant.count) throw std::invalid_argument("a std::variant has no value to write");
+            return append_shape(out, *variant.alternatives[index], variant.find(value));
         }
         case ShapeKind::any:
         case ShapeKind::foreign:
