@@ -151,6 +151,9 @@
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
 
+#include "sake/middleware/security_headers.hpp"
+#include "sake/middleware/step.hpp"
+
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #include "sake/base/budget_impl.hpp"
@@ -341,4 +344,6 @@
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
+
+#include "sake/middleware/security_headers_impl.hpp"
 #endif

@@ -1,0 +1,63 @@
+// How security_headers sets its fields.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/http/headers_impl.hpp"
+#include "sake/middleware/security_headers.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class SecurityHeaders final : public StepWork {
+  public:
+    explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
+        add("Content-Security-Policy", options.content_security_policy);
+        add("Referrer-Policy", options.referrer_policy);
+        add("Permissions-Policy", options.permissions_policy);
+        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy);
+        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
+        add("X-Content-Type-Options", "nosniff");
+        add("X-Frame-Options", "DENY");
+        if (options.strict_transport_security.count() <= 0) return;
+        std::string value = "max-age=" + std::to_string(options.strict_transport_security.count());
+        if (options.include_subdomains) value += "; includeSubDomains";
+        secure_only_.set("Strict-Transport-Security", value);
+    }
+
+    void run(Context& ctx) override {
+        ctx.after([this](Context& answered) {
+            set_missing(answered, always_);
+            if (answered.scheme() == "https") set_missing(answered, secure_only_);
+        });
+    }
+
+  private:
+    void add(std::string_view name, std::string_view value) {
+        if (!value.empty()) always_.set(name, value);
+    }
+    static void set_missing(Context& ctx, const http::Headers& fields) {
+        const ResponseView response = ctx.response();
+        for (const auto& [name, value] : fields) {
+            if (!response.headers().contains(name)) ctx.set_header(name, value);
+        }
+    }
+
+    http::Headers always_;
+    http::Headers secure_only_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step security_headers(SecurityHeadersOptions options) {
+    return detail::StepMaker::make<detail::SecurityHeaders>(options);
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake

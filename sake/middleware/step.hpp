@@ -1,0 +1,55 @@
+// Step: what the functions of sake::middleware return. A program gives it to Engine::use, to a group or to a
+// route, and needs to know no more of it.
+#pragma once
+
+#include <utility>
+
+#include "sake/app/context.hpp"
+#include "sake/base/owning_ptr.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a step does for each request. It serves many at a time, and keeps nothing of one in itself.
+class StepWork : public Counted {
+  public:
+    StepWork() = default;
+    StepWork(const StepWork&) = delete;
+    StepWork& operator=(const StepWork&) = delete;
+    virtual ~StepWork() = default;
+    virtual void run(Context& ctx) = 0;
+};
+
+struct StepMaker;
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Plain middleware of Sake's own. Copies do the same work.
+class Step {
+  public:
+    void operator()(Context& ctx) const { work_->run(ctx); }
+
+  private:
+    friend struct detail::StepMaker;
+    explicit Step(detail::CountedPtr<detail::StepWork> work) noexcept : work_(std::move(work)) {}
+    detail::CountedPtr<detail::StepWork> work_;
+};
+
+}  // namespace middleware
+
+namespace detail {
+
+struct StepMaker {
+    /// A step that does what a `Work` does, which is made of the arguments.
+    template <class Work, class... Args>
+    static middleware::Step make(Args&&... args) {
+        return middleware::Step(CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)));
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
