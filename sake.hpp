@@ -151,8 +151,10 @@
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
 
+#include "sake/middleware/request_id.hpp"
 #include "sake/middleware/security_headers.hpp"
 #include "sake/middleware/step.hpp"
+#include "sake/middleware/trace_context.hpp"
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
@@ -160,6 +162,7 @@
 #include "sake/base/error_impl.hpp"
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/format_impl.hpp"
+#include "sake/base/hash.hpp"
 #include "sake/base/ip_text.hpp"
 #include "sake/base/json_fit_impl.hpp"
 #include "sake/base/json_lines.hpp"
@@ -170,6 +173,7 @@
 #include "sake/base/log_impl.hpp"
 #include "sake/base/parse_float.hpp"
 #include "sake/base/peer_address_impl.hpp"
+#include "sake/base/random.hpp"
 #include "sake/base/rules_impl.hpp"
 #include "sake/base/shape_defaults.hpp"
 #include "sake/base/shape_numbers.hpp"
@@ -345,5 +349,7 @@
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
 
+#include "sake/middleware/request_id_impl.hpp"
 #include "sake/middleware/security_headers_impl.hpp"
+#include "sake/middleware/trace_context_impl.hpp"
 #endif

@@ -93,6 +93,9 @@ struct Call {
     CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
 
+    /// The call that a context is the view of, for middleware of Sake's own.
+    [[nodiscard]] static Call& of(const Context& ctx) noexcept { return *ctx.call_; }
+
     [[nodiscard]] std::string_view body() {
         if (body_state > BodyState::was_read) [[unlikely]]
             throw_no_body();

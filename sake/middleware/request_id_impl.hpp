@@ -1,0 +1,80 @@
+// How request_id makes, checks and keeps ids.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/call_impl.hpp"
+#include "sake/app/file_answer.hpp"
+#include "sake/base/hash.hpp"
+#include "sake/base/random.hpp"
+#include "sake/base/text.hpp"
+#include "sake/http/headers_impl.hpp"
+#include "sake/middleware/request_id.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct IdWriter {
+    static void write(RequestId& id, std::string_view text) noexcept {
+        id.size_ = text.copy(id.text_.data(), RequestId::max_size);
+    }
+};
+
+/// Names that may stand in a log, a shell and a URL.
+inline bool is_request_id(std::string_view text) noexcept {
+    if (text.empty() || text.size() > RequestId::max_size) return false;
+    for (const char c : text) {
+        if (!ascii::is(c, ascii::unreserved) && !ascii::contains_char("+/=:", c)) return false;
+    }
+    return true;
+}
+
+/// Throws std::invalid_argument for a name that no field of a program may have.
+inline void check_own_field(std::string_view name) {
+    check_field_name(name);
+    if (!is_framing_field(name)) return;
+    throw std::invalid_argument("the field " + std::string(name) + " is set by the server itself");
+}
+
+class RequestIds final : public StepWork {
+  public:
+    explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
+        check_own_field(options_.field);
+    }
+
+    void run(Context& ctx) override {
+        Call& call = Call::of(ctx);
+        RequestId& id = call.state.get<RequestId>();
+        const auto received =
+            options_.keep_received ? single_field(call.request, options_.field) : std::nullopt;
+        if (received && is_request_id(*received)) {
+            IdWriter::write(id, *received);
+        } else if (id.text().empty()) {
+            char text[32];
+            write_hex(ids_.next(), text);
+            IdWriter::write(id, {text, sizeof text});
+        }
+        ctx.set_header(options_.field, id.text());
+    }
+
+  private:
+    const middleware::RequestIdOptions options_;
+    IdSource ids_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step request_id(RequestIdOptions options) {
+    return detail::StepMaker::make<detail::RequestIds>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
