@@ -151,6 +151,7 @@
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
 
+#include "sake/middleware/logger.hpp"
 #include "sake/middleware/request_id.hpp"
 #include "sake/middleware/security_headers.hpp"
 #include "sake/middleware/step.hpp"
@@ -349,6 +350,10 @@
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
 
+#include "sake/middleware/log_line.hpp"
+#include "sake/middleware/log_queue.hpp"
+#include "sake/middleware/log_target.hpp"
+#include "sake/middleware/logger_impl.hpp"
 #include "sake/middleware/request_id_impl.hpp"
 #include "sake/middleware/security_headers_impl.hpp"
 #include "sake/middleware/trace_context_impl.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 #include "sake/app/answered.hpp"
@@ -11,6 +12,10 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
+
+/// What Engine::use gives to on_answered; a type of this name within it says so.
+template <class F>
+concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
 class Observers {
   public:

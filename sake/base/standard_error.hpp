@@ -68,18 +68,20 @@ class StandardError {
         inode_ = status.st_ino;
     }
 
-    /// Writes `line`, which ends with a line feed, or loses it.
-    void write_line(std::string_view line) noexcept {
+    /// Writes `line`, which ends with a line feed, or loses it. Returns whether it was written.
+    bool write_line(std::string_view line) noexcept {
         struct stat status{};
-        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return;
+        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return false;
         const SigpipeHeldBack no_sigpipe;
         Output output(status.st_mode, is_being_written_);
         const std::size_t lost = lost_.exchange(0);
         if (lost != 0 && !tell_of(lost, output)) {
             lost_ += lost + 1;
-        } else if (!write_all(line, output) && errno != EPIPE) {  // nobody reads on after that
-            ++lost_;
+            return false;
         }
+        if (write_all(line, output)) return true;
+        if (errno != EPIPE) ++lost_;  // nobody reads on after that
+        return false;
     }
 
   private:

@@ -1,0 +1,138 @@
+// The lines of the access log. A client's bytes cannot end a line, or a quoted text in it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/app/answered.hpp"
+#include "sake/app/call_impl.hpp"
+#include "sake/base/json_writer_impl.hpp"
+#include "sake/base/time_text.hpp"
+#include "sake/http/date.hpp"
+#include "sake/middleware/logger.hpp"
+#include "sake/middleware/request_id.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Appends the line of an answer that leaves at this moment.
+class LogLine {
+  public:
+    static constexpr std::size_t max_text = 2048;
+
+    LogLine(std::string& out, const Answered& answered, std::chrono::system_clock::time_point now) noexcept
+        : out_(out), answered_(answered), now_(now) {}
+
+    void append(middleware::LogFormat format, bool with_query) {
+        if (!with_query) target_ = target_.substr(0, target_.find('?'));
+        if (format == middleware::LogFormat::json) {
+            append_object();
+        } else {
+            append_common();
+            if (format == middleware::LogFormat::combined)
+                append_quoted("Referer"), append_quoted("User-Agent");
+        }
+        out_ += '\n';
+    }
+
+  private:
+    // --- common and combined: the formats of the Apache server ---
+
+    void append_common() {
+        out_.append(answered_.ctx.remote_address()).append(" - - [");
+        append_local_time();
+        out_ += "] \"";
+        if (answered_.method.empty()) {
+            out_ += '-';
+        } else {
+            append_plain(answered_.method);
+            out_ += ' ';
+            append_plain(target_);
+            out_ += " HTTP/1.1";  // what the server speaks
+        }
+        append_json_integer(out_.append("\" "), answered_.status);
+        append_json_integer(out_.append(" "), answered_.bytes);
+    }
+    void append_quoted(std::string_view field) {
+        out_ += " \"";
+        append_plain(answered_.ctx.header(field, "-"));
+        out_ += '"';
+    }
+    void append_local_time() {
+        const http::detail::CivilTime time = http::detail::civil_from_seconds(seconds());
+        append_padded(out_, time.day, 2);
+        out_.append("/").append(http::detail::month_names.substr((time.month - 1) * std::size_t{3}, 3)) +=
+            '/';
+        append_padded(out_, static_cast<std::uint64_t>(time.year), 4);
+        for (const unsigned part : {time.hour, time.minute, time.second}) append_padded(out_ += ':', part, 2);
+        out_ += " +0000";
+    }
+    void append_plain(std::string_view text) {
+        constexpr char hex[] = "0123456789abcdef";
+        for (const char c : text.substr(0, max_text)) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte < 0x20 || byte >= 0x7f) {
+                out_ += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+            } else {
+                if (c == '"' || c == '\\') out_ += '\\';
+                out_ += c;
+            }
+        }
+    }
+
+    // --- json ---
+
+    void append_object() {
+        out_ += "{\"time\":\"";
+        append_utc_time();
+        out_ += '"';
+        append_member("remote", answered_.ctx.remote_address());
+        append_member("method", answered_.method);
+        append_member("target", target_);
+        append_member("route", answered_.route);
+        append_json_integer(out_ += ",\"status\":", answered_.status);
+        append_json_integer(out_ += ",\"bytes\":", answered_.bytes);
+        append_seconds(out_ += ",\"duration\":");
+        append_member("cause", to_string(answered_.cause));
+        const RequestId* const id = Call::of(answered_.ctx).state.find<RequestId>();
+        append_member("request_id", id != nullptr ? id->text() : std::string_view());
+        append_member("user_agent", answered_.ctx.header("User-Agent"));
+        append_member("referrer", answered_.ctx.header("Referer"));
+        out_ += '}';
+    }
+    void append_member(std::string_view name, std::string_view text) {
+        out_.append(",\"").append(name).append("\":");
+        append_json_text(out_, text.substr(0, max_text));
+    }
+    void append_utc_time() {
+        const auto day = std::chrono::floor<std::chrono::days>(now_);
+        const auto of_day = std::chrono::floor<std::chrono::milliseconds>(now_ - day).count();
+        append_date(out_, day);
+        append_time_of_day(out_, static_cast<std::uint64_t>(of_day / 1000));
+        append_padded(out_ += '.', static_cast<std::uint64_t>(of_day % 1000), 3);
+        out_ += 'Z';
+    }
+    void append_seconds(std::string& out) const {
+        using std::chrono::microseconds;
+        const auto micros = std::chrono::duration_cast<microseconds>(answered_.duration).count();
+        append_json_integer(out, micros / 1'000'000);
+        append_padded(out += '.', static_cast<std::uint64_t>(micros % 1'000'000), 6);
+    }
+
+    [[nodiscard]] std::int64_t seconds() const noexcept {
+        return std::chrono::floor<std::chrono::seconds>(now_).time_since_epoch().count();
+    }
+
+    std::string& out_;
+    const Answered& answered_;
+    std::chrono::system_clock::time_point now_;
+    std::string_view target_ = answered_.target;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

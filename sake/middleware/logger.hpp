@@ -1,0 +1,80 @@
+// A line for every answer: the access log.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/answered.hpp"
+#include "sake/base/owning_ptr.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+
+/// What writes the lines of a logger.
+class AccessLog : public Counted {
+  public:
+    AccessLog() = default;
+    AccessLog(const AccessLog&) = delete;
+    AccessLog& operator=(const AccessLog&) = delete;
+    virtual ~AccessLog() = default;
+    virtual void add(const Answered& answered) = 0;
+    [[nodiscard]] virtual std::uint64_t dropped() const = 0;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+enum class LogFormat : std::uint8_t {
+    common,    // 127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 5
+    combined,  // the same, and "referrer" "user agent"
+    json,      // an object: time, remote, method, target, route, status, bytes, duration (in seconds),
+               // cause, request_id, user_agent, referrer
+};
+
+/// For logger.
+struct LoggerOptions {
+    LogFormat format = LogFormat::combined;
+    /// The file to which lines are appended; if it is renamed, as logrotate does, a new one is made. "" is
+    /// standard error.
+    std::string path = {};
+    /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
+    std::function<void(std::string_view lines)> write = {};
+    /// The bytes of lines that may wait for the thread, at least 4096. Lines for which there is no room are
+    /// dropped, and counted.
+    std::size_t max_queued = 1024 * 1024;
+    /// Whether the target is written with its query, which may have secrets in it.
+    bool with_query = true;
+};
+
+/// What logger() returns, for Engine::use. Copies write to the same place. With the last of them, which the
+/// engine may have, what is queued is written.
+class Logger {
+  public:
+    using ObservesAnswers = void;  // so that Engine::use gives it every answer, refusals too
+
+    void operator()(const Answered& answered) const { log_->add(answered); }
+    /// How many lines have been lost: the queue was full, or they could not be written.
+    [[nodiscard]] std::uint64_t dropped() const { return log_->dropped(); }
+
+  private:
+    friend Logger logger(LoggerOptions options);
+    explicit Logger(detail::CountedPtr<detail::AccessLog> log) noexcept : log_(std::move(log)) {}
+    detail::CountedPtr<detail::AccessLog> log_;
+};
+
+/// Writes a line for every answer when it leaves, wherever the logger stands among other middleware:
+/// `app.use(sake::middleware::logger())`. A thread of its own writes, so that no disk or terminal holds up
+/// the loop. Text of clients is escaped, and cut after 2048 bytes. Throws std::system_error if the file
+/// cannot be opened, std::invalid_argument for options that make no sense.
+[[nodiscard]] Logger logger(LoggerOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
