@@ -152,6 +152,7 @@
 #include "sake/server/test_stream.hpp"
 
 #include "sake/middleware/logger.hpp"
+#include "sake/middleware/rate_limit.hpp"
 #include "sake/middleware/request_id.hpp"
 #include "sake/middleware/security_headers.hpp"
 #include "sake/middleware/step.hpp"
@@ -354,6 +355,8 @@
 #include "sake/middleware/log_queue.hpp"
 #include "sake/middleware/log_target.hpp"
 #include "sake/middleware/logger_impl.hpp"
+#include "sake/middleware/rate_limit_impl.hpp"
+#include "sake/middleware/rate_table.hpp"
 #include "sake/middleware/request_id_impl.hpp"
 #include "sake/middleware/security_headers_impl.hpp"
 #include "sake/middleware/trace_context_impl.hpp"

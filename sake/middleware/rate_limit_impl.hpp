@@ -1,0 +1,135 @@
+// Whose allowance a request spends, and what its answer says of it.
+#pragma once
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/problem_impl.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/hash.hpp"
+#include "sake/base/json_writer_impl.hpp"
+#include "sake/base/random.hpp"
+#include "sake/middleware/rate_limit.hpp"
+#include "sake/middleware/rate_table.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The same for all addresses of an IPv6 network of 64 bits.
+inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
+    constexpr std::size_t network = 8;
+    std::array<char, INET6_ADDRSTRLEN> address{};  // with a NUL behind it
+    std::array<char, 16> bytes{};
+    text.copy(address.data(), address.size() - 1);
+    const bool may_be_v6 = text.find(':') != std::string_view::npos && text.size() < address.size();
+    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data()) != 1) return hash_of(key, text);
+    return hash_of(key, {bytes.data(), network});
+}
+
+class RateLimiter final : public StepWork {
+  public:
+    explicit RateLimiter(middleware::RateLimitOptions options)
+        : options_(checked(std::move(options))),
+          table_(interval_of(options_), options_.burst,
+                 limit_of<std::size_t>(16, options_.max_keys, "rate_limit: max_keys")),
+          policy_(policy_of(options_)),
+          problem_(problem_of(options_)) {}
+
+    void run(Context& ctx) override {
+        const auto now = std::chrono::nanoseconds(sake::now().time_since_epoch()).count();
+        const RateTable::Verdict verdict = table_.take(key_of(ctx), now);
+        std::string state;
+        state.reserve(options_.name.size() + 48);
+        append_json_integer(state.append("\"").append(options_.name).append("\";r="), verdict.remaining);
+        append_json_integer(state.append(";t="), seconds(verdict.until_whole));
+        ctx.add_header("RateLimit-Policy", policy_).add_header("RateLimit", state);
+        if (verdict.is_allowed) return;
+        state.clear();
+        append_json_integer(state, seconds(verdict.until_next));
+        ctx.abort(429)
+            .set_header("Retry-After", state)
+            .send(std::string_view(problem_), problem_content_type);
+    }
+
+  private:
+    static constexpr std::int64_t second = 1'000'000'000;
+
+    static std::int64_t seconds(std::int64_t nanoseconds) noexcept {
+        return (nanoseconds + second - 1) / second;
+    }
+
+    // --- What the options mean ---
+
+    static middleware::RateLimitOptions checked(middleware::RateLimitOptions options) {
+        check(options.per_second, "rate_limit: per_second");
+        check(options.per_minute, "rate_limit: per_minute");
+        check(options.burst, "rate_limit: burst");
+        if ((options.per_second == 0) == (options.per_minute == 0)) {
+            throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
+        }
+        for (const char c : options.name) {
+            if (c < ' ' || c > '~' || c == '"' || c == '\\') {
+                throw std::invalid_argument(
+                    "rate_limit: the name must be printable ASCII without quotes and backslashes");
+            }
+        }
+        if (options.burst == 0) options.burst = options.per_second + options.per_minute;
+        return options;
+    }
+    static void check(int number, const char* name) {
+        demand_at_least(0, number, name);
+        if (number > 10'000'000) throw std::invalid_argument(std::string(name) + " is 10000000 at most");
+    }
+    static std::int64_t interval_of(const middleware::RateLimitOptions& options) noexcept {
+        return options.per_second != 0 ? second / options.per_second : 60 * second / options.per_minute;
+    }
+    static std::string policy_of(const middleware::RateLimitOptions& options) {
+        const std::int64_t window = seconds(interval_of(options) * options.burst);
+        return "\"" + options.name + "\";q=" + std::to_string(options.burst) + ";w=" + std::to_string(window);
+    }
+    static std::string problem_of(const middleware::RateLimitOptions& options) {
+        ProblemMembers members;
+        members.has_type = true;
+        members.text = R"(,"type":"https://iana.org/assignments/http-problem-types#quota-exceeded")"
+                       R"(,"violated-policies":[)";
+        append_json_text(members.text, options.name);
+        members.text += ']';
+        return problem_body(429, "too many requests: Retry-After says when the next may come", members);
+    }
+
+    // --- Whose request it is ---
+
+    [[nodiscard]] Hash128 key_of(Context& ctx) const {
+        if (options_.key) return hash_of(hash_key_, options_.key(ctx));
+        return address_key(hash_key_, ctx.remote_address());
+    }
+
+    const middleware::RateLimitOptions options_;
+    const HashKey hash_key_ = make_random_key();  // so that nobody can choose addresses that meet
+    RateTable table_;
+    const std::string policy_;
+    const std::string problem_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step rate_limit(RateLimitOptions options) {
+    return detail::StepMaker::make<detail::RateLimiter>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake

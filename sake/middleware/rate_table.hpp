@@ -1,0 +1,86 @@
+// The allowances of many keys in a table of a fixed size: for each the moment when it is whole again (GCRA,
+// the generic cell rate algorithm). A key whose moment has passed needs no place.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "sake/base/hash.hpp"
+#include "sake/base/owning_ptr.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Times are nanoseconds. For any thread: two that meet may count one request too many, and no more.
+class RateTable {
+  public:
+    struct Verdict {
+        bool is_allowed;
+        std::int64_t remaining;    // requests that may follow at once
+        std::int64_t until_whole;  // until the whole allowance is back
+        std::int64_t until_next;   // until the next request may come, if this one may not
+    };
+
+    /// A request each `interval`, and so many at once after a pause.
+    RateTable(std::int64_t interval, std::int64_t burst, std::size_t max_keys)
+        : interval_(interval),
+          tolerance_(interval * burst),
+          groups_(std::bit_ceil(std::max(max_keys, group_size)) / group_size),
+          entries_(new Entry[groups_ * group_size]) {}
+
+    [[nodiscard]] Verdict take(const Hash128& key, std::int64_t now) noexcept {
+        return spend(place_of(key, now), now);
+    }
+
+  private:
+    static constexpr std::size_t group_size = 16;
+    static constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min();
+    static constexpr auto relaxed = std::memory_order_relaxed;
+    using Moment = std::atomic<std::int64_t>;
+
+    struct Entry {
+        std::atomic<std::uint64_t> key{0};
+        Moment whole_at{long_ago};
+    };
+    static_assert(sizeof(Entry) == 16);
+
+    /// Where the key is, or has its place from now on.
+    Moment& place_of(const Hash128& key, std::int64_t now) noexcept {
+        Entry* const group = entries_.get() + (key.high & (groups_ - 1)) * group_size;
+        Entry* free = nullptr;
+        for (Entry* each = group; each != group + group_size; ++each) {
+            if (each->key.load(relaxed) == key.low) return each->whole_at;
+            if (free == nullptr && each->whole_at.load(relaxed) <= now) free = each;
+        }
+        if (free == nullptr) return shared_;
+        free->key.store(key.low, relaxed);
+        return free->whole_at;
+    }
+
+    Verdict spend(Moment& whole_at, std::int64_t now) const noexcept {
+        std::int64_t before = whole_at.load(relaxed);
+        while (true) {
+            const std::int64_t after = std::max(before, now) + interval_;
+            const std::int64_t until_whole = after - now;
+            if (until_whole > tolerance_)
+                return {false, 0, until_whole - interval_, until_whole - tolerance_};
+            if (whole_at.compare_exchange_weak(before, after, relaxed))
+                return {true, (tolerance_ - until_whole) / interval_, until_whole, 0};
+        }
+    }
+
+    const std::int64_t interval_;
+    const std::int64_t tolerance_;
+    const std::size_t groups_;
+    const OwningPtr<Entry[]> entries_;
+    Moment shared_{long_ago};  // of the keys for which there is no place
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
