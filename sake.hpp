@@ -156,6 +156,7 @@
 #include "sake/middleware/request_id.hpp"
 #include "sake/middleware/security_headers.hpp"
 #include "sake/middleware/step.hpp"
+#include "sake/middleware/timeout.hpp"
 #include "sake/middleware/trace_context.hpp"
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
@@ -359,5 +360,6 @@
 #include "sake/middleware/rate_table.hpp"
 #include "sake/middleware/request_id_impl.hpp"
 #include "sake/middleware/security_headers_impl.hpp"
+#include "sake/middleware/timeout_impl.hpp"
 #include "sake/middleware/trace_context_impl.hpp"
 #endif

@@ -61,7 +61,8 @@ std::vector<std::string> logged(LoggerOptions options, Send send) {
     std::string text;
     options.write = [&](std::string_view lines) { text += lines; };
     {
-        sake::Engine app(Log().config());
+        Log log;
+        sake::Engine app(log.config());
         app.use(logger(std::move(options)));
         app.get("/", [] { return "hello"; });
         app.get("/users/:id", [](Context& ctx) -> sake::Task<> {

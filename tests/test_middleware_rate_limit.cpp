@@ -189,6 +189,26 @@ TEST_CASE("rate_limit: no flood of other keys frees one that is spent") {
     }
 }
 
+TEST_CASE("rate_limit: a request that passes costs no allocation") {
+    sake::Engine app;
+    std::uint64_t before = 0;
+    std::uint64_t cost = 1;
+    app.use([&](Context& ctx) {
+        static_cast<void>(ctx.remote_address());
+        before = allocations::by_this_thread();
+    });
+    app.use(rate_limit({.per_second = 10'000'000, .name = std::string(64, 'n')}));
+    app.use([&](Context&) { cost = allocations::by_this_thread() - before; });
+    app.get("/", [] { return "hello"; });
+    TestClient client(app);
+    sake::TestConnection connection = client.connect();
+    for (int i = 0; i < 3; ++i) {  // from the second on, the memory of fields is there
+        connection.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+        CHECK(connection.response().header("RateLimit").starts_with("\"nnn"));
+    }
+    CHECK(cost == 0);
+}
+
 TEST_CASE("rate_limit: the largest numbers do not overflow") {
     RateTable table(60 * second, 10'000'000, 16);
     for (std::int64_t left = 9'999'999; left >= 9'999'990; --left) {
@@ -217,6 +237,9 @@ TEST_CASE("rate_limit: options that make no sense are refused") {
     refuses({.per_second = 1, .max_keys = static_cast<std::size_t>(-5)});
     for (const char* name : {"a\"b", "a\\b", "a\nb", "\x7f", "\xc3\xa9"})
         refuses({.per_second = 1, .name = name});
+    refuses({.per_second = 1, .name = std::string(65, 'n')});
+    static_cast<void>(rate_limit({.per_second = 1, .name = std::string(64, 'n')}));
+    static_cast<void>(rate_limit({.per_second = 1, .name = std::string(63, 'n')}));
     static_cast<void>(rate_limit({.per_second = 10'000'000, .burst = 10'000'000, .max_keys = 16}));
 }
 

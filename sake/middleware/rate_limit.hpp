@@ -25,7 +25,8 @@ struct RateLimitOptions {
     /// up to a power of two. Each takes 16 bytes. If there is no place for a key, it shares one allowance
     /// with all that have none; a key that is remembered is never forgotten before its time.
     std::size_t max_keys = 65536;
-    /// The name of the limit in the fields: printable ASCII without quotes and backslashes.
+    /// The name of the limit in the fields: 64 bytes of ASCII at most, without quotes, backslashes and
+    /// controls.
     std::string name = "default";
 };
 

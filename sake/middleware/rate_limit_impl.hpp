@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,26 @@ inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
     return hash_of(key, {bytes.data(), network});
 }
 
+/// The value of a field, put together without an allocation.
+class FieldText {
+  public:
+    FieldText& add(std::string_view text) noexcept {
+        size_ += text.copy(bytes_.data() + size_, bytes_.size() - size_);
+        return *this;
+    }
+    FieldText& add(std::int64_t number) noexcept {
+        char* const end = bytes_.data() + bytes_.size();
+        size_ =
+            static_cast<std::size_t>(std::to_chars(bytes_.data() + size_, end, number).ptr - bytes_.data());
+        return *this;
+    }
+    [[nodiscard]] std::string_view text() const noexcept { return {bytes_.data(), size_}; }
+
+  private:
+    std::array<char, 160> bytes_;
+    std::size_t size_ = 0;
+};
+
 class RateLimiter final : public StepWork {
   public:
     explicit RateLimiter(middleware::RateLimitOptions options)
@@ -49,17 +70,15 @@ class RateLimiter final : public StepWork {
     void run(Context& ctx) override {
         const auto now = std::chrono::nanoseconds(sake::now().time_since_epoch()).count();
         const RateTable::Verdict verdict = table_.take(key_of(ctx), now);
-        std::string state;
-        state.reserve(options_.name.size() + 48);
-        append_json_integer(state.append("\"").append(options_.name).append("\";r="), verdict.remaining);
-        append_json_integer(state.append(";t="), seconds(verdict.until_whole));
-        ctx.add_header("RateLimit-Policy", policy_).add_header("RateLimit", state);
+        FieldText state;
+        state.add("\"").add(options_.name).add("\";r=").add(verdict.remaining);
+        state.add(";t=").add(seconds(verdict.until_whole));
+        ctx.add_header("RateLimit-Policy", policy_).add_header("RateLimit", state.text());
         if (verdict.is_allowed) return;
-        state.clear();
-        append_json_integer(state, seconds(verdict.until_next));
-        ctx.abort(429)
-            .set_header("Retry-After", state)
-            .send(std::string_view(problem_), problem_content_type);
+        FieldText pause;
+        pause.add(seconds(verdict.until_next));
+        ctx.abort(429).set_header("Retry-After", pause.text());
+        ctx.send(std::string_view(problem_), problem_content_type);
     }
 
   private:
@@ -78,6 +97,8 @@ class RateLimiter final : public StepWork {
         if ((options.per_second == 0) == (options.per_minute == 0)) {
             throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
         }
+        if (options.name.size() > 64)
+            throw std::invalid_argument("rate_limit: the name has 64 bytes at most");
         for (const char c : options.name) {
             if (c < ' ' || c > '~' || c == '"' || c == '\\') {
                 throw std::invalid_argument(
