@@ -151,6 +151,7 @@
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
 
+#include "sake/middleware/etag.hpp"
 #include "sake/middleware/logger.hpp"
 #include "sake/middleware/rate_limit.hpp"
 #include "sake/middleware/request_id.hpp"
@@ -352,6 +353,7 @@
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
 
+#include "sake/middleware/etag_impl.hpp"
 #include "sake/middleware/log_line.hpp"
 #include "sake/middleware/log_queue.hpp"
 #include "sake/middleware/log_target.hpp"

@@ -89,6 +89,16 @@ inline std::string_view type_of_file(std::string_view path) noexcept {
 
 [[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
 
+/// Makes it a 304: the client has the body.
+inline void say_not_modified(Response& response) {
+    response.status = 304;
+    response.headers.remove("Content-Type");
+    response.headers.remove("Content-Encoding");
+    response.headers.remove("Content-Disposition");
+    response.body.clear();
+    response.set_static_type({});
+}
+
 /// Makes one answer.
 class FileAnswer {
   public:
@@ -119,7 +129,7 @@ class FileAnswer {
         if (verdict == Conditions::Verdict::failed) {
             throw HttpError(412, "the file is not what the request's condition says");
         }
-        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
+        if (verdict == Conditions::Verdict::not_modified) return say_not_modified(response_);
         if (modified_) {
             char date[29];
             http::format_http_date(*modified_, date);
@@ -141,15 +151,6 @@ class FileAnswer {
     // As much as the server copies behind a head.
     static constexpr std::uint64_t worth_reading = 16 * 1024;
     static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
-
-    void say_not_modified() {
-        response_.status = 304;
-        response_.headers.remove("Content-Type");
-        response_.headers.remove("Content-Encoding");
-        response_.headers.remove("Content-Disposition");
-        response_.body.clear();
-        response_.set_static_type({});
-    }
 
     void send_whole() { send_one(0, file_.size); }
 
