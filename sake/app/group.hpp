@@ -9,6 +9,7 @@
 #include "sake/app/api_info.hpp"
 #include "sake/app/docs_options.hpp"
 #include "sake/app/embed.hpp"
+#include "sake/app/observers.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/app/static_options.hpp"
@@ -98,11 +99,18 @@ class Verbs {
         return add(method, pattern, std::forward<F>(handler));
     }
     /// Middleware for every route of this engine or group, whenever registered. The first added is the
-    /// outermost.
+    /// outermost. A logger, which is told of all answers, is for the engine alone.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
-        note_module();
+        if constexpr (ObservesAnswers<F>) {
+            constexpr bool is_engine = std::is_same_v<Self, Engine>;
+            static_assert(is_engine,
+                          "a logger is told of every answer: give it to the engine, not to a group");
+            if constexpr (is_engine) self().on_answered(std::forward<F>(middleware));
+        } else {
+            self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+            note_module();
+        }
         return self();
     }
 

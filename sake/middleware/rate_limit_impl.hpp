@@ -68,8 +68,8 @@ class RateLimiter final : public StepWork {
           problem_(problem_of(options_)) {}
 
     void run(Context& ctx) override {
-        const auto now = std::chrono::nanoseconds(sake::now().time_since_epoch()).count();
-        const RateTable::Verdict verdict = table_.take(key_of(ctx), now);
+        const std::chrono::nanoseconds now = sake::now().time_since_epoch();
+        const RateTable::Verdict verdict = table_.take(key_of(ctx), now.count());
         FieldText state;
         state.add("\"").add(options_.name).add("\";r=").add(verdict.remaining);
         state.add(";t=").add(seconds(verdict.until_whole));

@@ -88,8 +88,8 @@ struct TraceState {
         return is_name(key.substr(0, at), 241) && is_name(system, 14) && !is_digit(system[0]);
     }
     static bool is_digit(char c) noexcept { return ascii::is(c, ascii::digit); }
-    static bool is_name(std::string_view name, std::size_t max_size) noexcept {
-        if (name.empty() || name.size() > max_size) return false;
+    static bool is_name(std::string_view name, std::size_t longest) noexcept {
+        if (name.empty() || name.size() > longest) return false;
         if (ascii::contains_char("_-*/", name[0])) return false;
         for (const char c : name) {
             if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !ascii::contains_char("_-*/", c)) return false;

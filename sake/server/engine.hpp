@@ -109,13 +109,6 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(hook);
     }
 
-    using Verbs::use;
-    /// Middleware that sees every answer when it leaves: sake::middleware::logger.
-    template <detail::ObservesAnswers F>
-    Engine& use(F&& observer) {
-        return on_answered(std::forward<F>(observer));
-    }
-
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
