@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/every_refusal.hpp"
 #include "support/observed.hpp"
-#include "support/refusals.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_middleware_logger {

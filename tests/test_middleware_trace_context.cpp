@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "sake.hpp"
+#include "support/every_refusal.hpp"
 #include "support/machinery.hpp"
-#include "support/refusals.hpp"
 
 namespace test_middleware_trace_context {
 
