@@ -41,6 +41,7 @@
 #include "sake/base/peer_address.hpp"
 #include "sake/base/rule.hpp"
 #include "sake/base/rules.hpp"
+#include "sake/base/secret.hpp"
 #include "sake/base/shape.hpp"
 #include "sake/base/shape_of.hpp"
 #include "sake/base/shape_reader.hpp"
@@ -151,8 +152,17 @@
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
 
+#include "sake/middleware/allowed_hosts.hpp"
+#include "sake/middleware/basic_auth.hpp"
+#include "sake/middleware/bearer_auth.hpp"
+#include "sake/middleware/body_limit.hpp"
+#include "sake/middleware/cors.hpp"
+#include "sake/middleware/credentials_check.hpp"
+#include "sake/middleware/csrf.hpp"
 #include "sake/middleware/security_headers.hpp"
 #include "sake/middleware/step.hpp"
+#include "sake/middleware/trusted_proxies.hpp"
+#include "sake/middleware/user.hpp"
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
@@ -171,6 +181,7 @@
 #include "sake/base/parse_float.hpp"
 #include "sake/base/peer_address_impl.hpp"
 #include "sake/base/rules_impl.hpp"
+#include "sake/base/secret_impl.hpp"
 #include "sake/base/shape_defaults.hpp"
 #include "sake/base/shape_numbers.hpp"
 #include "sake/base/shape_reader_impl.hpp"
@@ -345,5 +356,16 @@
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
 
+#include "sake/middleware/allowed_hosts_impl.hpp"
+#include "sake/middleware/basic_auth_impl.hpp"
+#include "sake/middleware/bearer_auth_impl.hpp"
+#include "sake/middleware/body_limit_impl.hpp"
+#include "sake/middleware/cors_impl.hpp"
+#include "sake/middleware/credentials.hpp"
+#include "sake/middleware/csrf_impl.hpp"
+#include "sake/middleware/fields.hpp"
+#include "sake/middleware/forwarded.hpp"
+#include "sake/middleware/origin.hpp"
 #include "sake/middleware/security_headers_impl.hpp"
+#include "sake/middleware/trusted_proxies_impl.hpp"
 #endif
