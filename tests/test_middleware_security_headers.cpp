@@ -99,7 +99,8 @@ TEST_CASE("security_headers sets its fields on streams and on what coroutines th
 }
 
 TEST_CASE("security_headers refuses a text that may not stand in a field") {
-    for (const std::string text : {"a\r\nSet-Cookie: x=1", "a\nb", std::string("a\0b", 3)}) {
+    for (const std::string& text :
+         {std::string("a\r\nSet-Cookie: x=1"), std::string("a\nb"), std::string("a\0b", 3)}) {
         CHECK_THROWS_AS(static_cast<void>(security_headers({.referrer_policy = text})),
                         std::invalid_argument);
     }
