@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "sake/middleware/credentials_check.hpp"
@@ -27,9 +26,9 @@ namespace middleware {
 /// only. Throws std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
 [[nodiscard]] Step basic_auth(std::string realm, Check check) {
-    using Answer = std::invoke_result_t<Check&, std::string_view, std::string_view>;
-    static_assert(detail::is_check_answer<Answer>,
-                  "basic_auth: check(user, password) must return bool or std::optional<std::string>");
+    static_assert(detail::is_check<Check, std::string_view, std::string_view>,
+                  "basic_auth: check(user, password) takes two std::string_view, and returns bool or "
+                  "std::optional<std::string>; it is plain");
     return detail::make_basic_auth(
         std::move(realm),
         [check = std::move(check)](std::string_view user, std::string_view password) mutable {

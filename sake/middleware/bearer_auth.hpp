@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "sake/middleware/credentials_check.hpp"
@@ -27,9 +26,9 @@ namespace middleware {
 /// std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
 [[nodiscard]] Step bearer_auth(Check check, std::string realm = {}) {
-    using Answer = std::invoke_result_t<Check&, std::string_view>;
-    static_assert(detail::is_check_answer<Answer>,
-                  "bearer_auth: check(token) must return bool or std::optional<std::string>");
+    static_assert(detail::is_check<Check, std::string_view>,
+                  "bearer_auth: check(token) takes a std::string_view, and returns bool or "
+                  "std::optional<std::string>; it is plain");
     return detail::make_bearer_auth(
         std::move(realm), [check = std::move(check)](std::string_view, std::string_view token) mutable {
             return detail::checked_user(check(token), {});
