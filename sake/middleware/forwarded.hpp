@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
+#include "sake/base/ip_text.hpp"
 #include "sake/base/maybe.hpp"
 #include "sake/base/peer_address_impl.hpp"
 #include "sake/base/text.hpp"
@@ -29,25 +31,29 @@ inline std::string_view take_last_element(std::string_view& list, char separator
     return trim_ows(element);
 }
 
+/// Whether a text is ":80", with a number that a port may have.
 inline bool is_port(std::string_view text) noexcept {
-    return text.starts_with(':') && text.size() <= 6 && parse_decimal<unsigned>(text.substr(1)) <= 65535U &&
-           text.size() > 1;
+    if (!text.starts_with(':') || text.size() > 6) return false;
+    const auto number = parse_decimal<std::uint32_t>(text.substr(1));
+    return number && *number <= 65535;
 }
 
 /// An address with or without a port: "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80". Nothing for any
 /// other text, such as "unknown".
 inline Maybe<PeerAddress> parse_node(std::string_view text) noexcept {
+    std::string_view port;
     if (text.starts_with('[')) {
-        const std::size_t close = std::min(text.find(']'), text.size());
-        const std::string_view port = text.substr(std::min(close + 1, text.size()));
+        const std::size_t close = text.find(']');
+        if (close == std::string_view::npos) return {};
+        port = text.substr(close + 1);
         text = text.substr(1, close - 1);
-        const bool is_literal = close > 1 && text.find(':') != std::string_view::npos;
-        if (!is_literal || (!port.empty() && !is_port(port))) return {};
-    } else if (const std::size_t colon = text.find(':');
-               colon != std::string_view::npos && colon == text.rfind(':')) {
-        if (!is_port(text.substr(colon))) return {};
+        if (!is_ipv6(text)) return {};
+    } else if (!is_ipv6(text)) {  // which has colons of its own
+        const std::size_t colon = std::min(text.find(':'), text.size());
+        port = text.substr(colon);
         text = text.substr(0, colon);
     }
+    if (!port.empty() && !is_port(port)) return {};
     return PeerAddress::parse(text);
 }
 
