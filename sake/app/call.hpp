@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -62,10 +63,18 @@ enum class BodyState : std::uint8_t {
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
 enum class Running : std::uint8_t { coroutine, plain, after, on_error };
 
+/// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
+struct ForwardedClient {
+    std::string address;
+    std::string_view scheme;  // "http" or "https"; "" if they do not say
+};
+
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
 struct Call {
+    static constexpr std::size_t no_body_limit = std::numeric_limits<std::size_t>::max();
+
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -74,7 +83,8 @@ struct Call {
     Request request;
     Response response;
     const RouteEntry* route = nullptr;
-    std::size_t position = 0;  // of the next handler in the route's chain
+    std::size_t position = 0;                // of the next handler in the route's chain
+    std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;

@@ -46,6 +46,7 @@ SAKE_INLINE void Call::clear() noexcept {
     response.clear();
     route = nullptr;
     position = 0;
+    body_limit = no_body_limit;
     is_aborted = false;
     stop_requested = false;
     cause = AnswerCause::handler;
@@ -56,6 +57,7 @@ SAKE_INLINE void Call::clear() noexcept {
 }
 
 SAKE_INLINE Context& context_of(Call& call) noexcept { return call.context; }
+SAKE_INLINE Call& call_of(Context& ctx) noexcept { return *ctx.call_; }
 SAKE_INLINE std::string_view path_param(Call& call, std::size_t index) { return call.request.param(index); }
 
 SAKE_INLINE CallHandle::CallHandle(Call& call) {

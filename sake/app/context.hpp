@@ -25,6 +25,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 
 class BodyWriter;
+class Context;
 class EventStream;
 class Form;
 
@@ -32,6 +33,8 @@ namespace detail {
 class CallHandle;
 class ReadWait;
 struct Call;
+/// The call that a context is the view of, for Sake's own middleware.
+Call& call_of(Context& ctx) noexcept;
 }  // namespace detail
 
 class Context {
@@ -63,10 +66,15 @@ class Context {
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
-    /// "http", or "https" where the connection is secured.
+    /// "http", or "https" where the connection is secured. What trusted proxies say wins: see
+    /// middleware::trusted_proxies.
     [[nodiscard]] std::string_view scheme() const noexcept;
-    /// The address of the client, without its port: "127.0.0.1", "2001:db8::1", or "unix".
+    /// The address of the other end, without its port: "127.0.0.1", "2001:db8::1", or "unix". Behind a proxy
+    /// it is the proxy's.
     [[nodiscard]] std::string_view remote_address();
+    /// The address of the client: what the proxies say that middleware::trusted_proxies lists; without it, or
+    /// for any other peer, the remote_address.
+    [[nodiscard]] std::string_view client_ip();
     /// The pattern that matched: "/users/:id"; "" where no route did.
     [[nodiscard]] std::string_view route() const noexcept;
     /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
@@ -277,6 +285,7 @@ class Context {
     Context& send_copy(std::string_view bytes, std::string_view content_type);
 
     friend struct detail::Call;  // makes it, as the view of itself
+    friend detail::Call& detail::call_of(Context& ctx) noexcept;
     explicit Context(detail::Call& call) noexcept : call_(&call) {}
 
     detail::Call* call_;

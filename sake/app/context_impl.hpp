@@ -39,7 +39,10 @@ SAKE_INLINE std::string_view Context::body() const { return call_->body(); }
 SAKE_INLINE auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
     return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::handle_of_running(*call_));
 }
-SAKE_INLINE std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
+SAKE_INLINE std::string_view Context::scheme() const noexcept {
+    const auto* const client = call_->state.find<detail::ForwardedClient>();
+    return client != nullptr && !client->scheme.empty() ? client->scheme : call_->place.scheme;
+}
 SAKE_INLINE RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 SAKE_INLINE std::string_view Context::host() const noexcept {
@@ -50,6 +53,11 @@ SAKE_INLINE std::string_view Context::host() const noexcept {
 SAKE_INLINE std::string_view Context::remote_address() {
     if (call_->remote_address.empty()) call_->remote_address = call_->place.peer.to_string();
     return call_->remote_address;
+}
+
+SAKE_INLINE std::string_view Context::client_ip() {
+    const auto* const client = call_->state.find<detail::ForwardedClient>();
+    return client != nullptr ? std::string_view(client->address) : remote_address();
 }
 
 SAKE_INLINE std::string_view Context::route() const noexcept {

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "sake/base/maybe.hpp"
 #include "sake/base/version.hpp"
 
 struct in6_addr;
@@ -29,8 +31,21 @@ class PeerAddress {
         return address;
     }
 
+    /// The address that a text stands for. An IPv4 address in one of IPv6 is that of IPv4. Nothing for any
+    /// other text, also for "unix" and for one with brackets, a port or a zone.
+    [[nodiscard]] static Maybe<PeerAddress> parse(std::string_view text) noexcept;
+
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
+
+    /// How many bits it has: 32, 128, or 0 of "unix".
+    [[nodiscard]] unsigned bits() const noexcept {
+        return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;
+    }
+    /// The network that it is in: what follows the first bits is 0.
+    [[nodiscard]] PeerAddress network(unsigned bits) const noexcept;
+
+    [[nodiscard]] friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 
   private:
     enum class Family : std::uint8_t { local, v4, v6 };

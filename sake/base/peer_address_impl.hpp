@@ -5,9 +5,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 
+#include "sake/base/ip_text.hpp"
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
@@ -25,6 +29,32 @@ SAKE_INLINE PeerAddress::PeerAddress(const sockaddr_storage& address) noexcept {
         std::memcpy(&v6, &address, sizeof v6);
         take_v6(v6.sin6_addr);
     }
+}
+
+SAKE_INLINE Maybe<PeerAddress> PeerAddress::parse(std::string_view text) noexcept {
+    PeerAddress address;
+    char terminated[INET6_ADDRSTRLEN] = {};
+    if (text.size() >= sizeof terminated) return {};
+    text.copy(terminated, text.size());
+    if (is_ipv4(text)) {
+        if (::inet_pton(AF_INET, terminated, address.bytes_.data()) != 1) return {};
+        address.family_ = Family::v4;
+        return address;
+    }
+    in6_addr v6{};
+    if (!is_ipv6(text) || ::inet_pton(AF_INET6, terminated, &v6) != 1) return {};
+    address.take_v6(v6);
+    return address;
+}
+
+SAKE_INLINE PeerAddress PeerAddress::network(unsigned bits) const noexcept {
+    PeerAddress network = *this;
+    for (std::uint8_t& byte : network.bytes_) {
+        const unsigned kept = bits < 8 ? bits : 8;
+        byte = static_cast<std::uint8_t>(byte & (0xff00U >> kept));
+        bits -= kept;
+    }
+    return network;
 }
 
 SAKE_INLINE std::string PeerAddress::to_string() const {

@@ -43,7 +43,7 @@ class LogLine {
     // --- common and combined: the formats of the Apache server ---
 
     void append_common() {
-        out_.append(answered_.ctx.remote_address()).append(" - - [");
+        out_.append(answered_.ctx.client_ip()).append(" - - [");
         append_local_time();
         out_ += "] \"";
         if (answered_.method.empty()) {
@@ -90,7 +90,7 @@ class LogLine {
         out_ += "{\"time\":\"";
         append_utc_time();
         out_ += '"';
-        append_member("remote", answered_.ctx.remote_address());
+        append_member("remote", answered_.ctx.client_ip());
         append_member("method", answered_.method);
         append_member("target", target_);
         append_member("route", answered_.route);

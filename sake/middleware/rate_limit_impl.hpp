@@ -133,7 +133,7 @@ class RateLimiter final : public StepWork {
 
     [[nodiscard]] Hash128 key_of(Context& ctx) const {
         if (options_.key) return hash_of(hash_key_, options_.key(ctx));
-        return address_key(hash_key_, ctx.remote_address());
+        return address_key(hash_key_, ctx.client_ip());
     }
 
     const middleware::RateLimitOptions options_;

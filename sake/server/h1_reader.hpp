@@ -60,7 +60,7 @@ class H1Reader {
     Progress read_piece(Input& input, BodyBytes& piece) {
         if (!input.bytes().empty()) framing_.expect_continue = false;
         const std::size_t before = piece.size();
-        const Progress progress = append_body(input, piece, body_limit() - streamed_);
+        const Progress progress = append_body(input, piece, room_behind(streamed_));
         streamed_ += piece.size() - before;
         return progress;
     }
@@ -165,7 +165,11 @@ class H1Reader {
   private:
     [[nodiscard]] bool is_detached() const noexcept { return !call_.request.storage.empty(); }
     [[nodiscard]] std::size_t body_limit() const noexcept {
-        return call_.route->max_body.value_or(config_.max_body);
+        return std::min(call_.route->max_body.value_or(config_.max_body), call_.body_limit);
+    }
+    // Middleware may have made the limit smaller than what has come.
+    [[nodiscard]] std::size_t room_behind(std::size_t size) const noexcept {
+        return body_limit() - std::min(size, body_limit());
     }
 
     Progress refuse(int status, std::string_view reason) {
@@ -233,7 +237,7 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         BodyBytes& body = call_.request.body_storage;
-        const Progress progress = append_body(input, body, body_limit() - body.size());
+        const Progress progress = append_body(input, body, room_behind(body.size()));
         if (progress == Progress::complete) call_.request.body = body.view();
         return progress;
     }

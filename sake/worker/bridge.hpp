@@ -94,6 +94,7 @@ Document describe_request(Call& call) {
     out.body = request.body;
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
+    if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
     out.response = describe_response(call.response);
     return out;
 }
@@ -130,13 +131,8 @@ class RequestCheck {
                "'method' and 'target' are too long");
         demand_fields();
         demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
-        constexpr auto of_an_address = [](char c) {
-            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
-        };
-        const std::string& address = document_.remote_address;
-        demand(address == "unix" ||
-                   (address.size() < 64 && std::all_of(address.begin(), address.end(), of_an_address)),
-               "'remote_address' is not one");
+        demand(is_address(document_.remote_address), "'remote_address' is not one");
+        demand(document_.client_ip.empty() || is_address(document_.client_ip), "'client_ip' is not one");
         demand(document_.values.is_object(), "'values' must be an object");
     }
 
@@ -175,6 +171,13 @@ class RequestCheck {
         }
     }
 
+    static bool is_address(std::string_view text) noexcept {
+        constexpr auto of_an_address = [](char c) {
+            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
+        };
+        return text == "unix" || (text.size() < 64 && std::all_of(text.begin(), text.end(), of_an_address));
+    }
+
     static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
         return one <= limit && other <= limit - one && more <= limit - one - other;
     }
@@ -202,6 +205,8 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.position = route.chain().size();
     if (!document.values.empty()) call.state.get<KeptValues<Json>>().object.swap(document.values);
     call.remote_address = std::move(document.remote_address);
+    if (!document.client_ip.empty())
+        call.state.get<ForwardedClient>().address = std::move(document.client_ip);
 }
 
 }  // namespace detail

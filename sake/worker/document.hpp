@@ -61,6 +61,7 @@ struct WorkerContext {
     std::string body = {};
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
+    std::string client_ip = {};    // of trusted proxies; "" if they say nothing
     WorkerResponse response = {};  // what middleware has set so far
 
     template <std::same_as<WorkerContext> Other>
@@ -68,7 +69,8 @@ struct WorkerContext {
         return route == other.route && method == other.method && target == other.target &&
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
-               remote_address == other.remote_address && response == other.response;
+               remote_address == other.remote_address && client_ip == other.client_ip &&
+               response == other.response;
     }
 };
 

@@ -109,6 +109,7 @@ void append_document(std::string& out, const Document& request) {
     append_member(out, "body", request.body);
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
+    if (!request.client_ip.empty()) append_member(out, "client_ip", request.client_ip);
     if (request.response != WorkerResponse{}) {
         out.append(R"(,"response":)");
         append_document(out, request.response);
@@ -261,6 +262,7 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values") return reader.take_values(request.values), true;
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "client_ip") return reader.take(request.client_ip), true;
                        if (name != "response") return false;
                        if (std::exchange(has_response, true)) reader.refuse("is there twice");
                        return read_document(json, request.response), true;

@@ -100,7 +100,7 @@ class RequestJob final : public PoolJob {
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
-        place_.scheme = call.place.scheme;
+        place_.scheme = call.context.scheme();
         call_limits_.temporary_directory = {};  // the Config may be gone by then, and a body here is whole
         place_.limits = &call_limits_;
         place_.worker_pool_size = carrier.pool.size();

@@ -1,0 +1,40 @@
+// Who may pass: a token in each request (RFC 6750).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/middleware/credentials_check.hpp"
+#include "sake/middleware/step.hpp"
+#include "sake/middleware/user.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Answers 401 unless `check(token)` says that the token is right, and 400 to a field that is malformed, or a
+/// token larger than 8 KiB. The check is plain, and returns a bool, or the user as
+/// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
+/// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
+/// std::invalid_argument for a realm that may not stand in a field.
+template <class Check>
+[[nodiscard]] Step bearer_auth(Check check, std::string realm = {}) {
+    static_assert(detail::is_check<Check, std::string_view>,
+                  "bearer_auth: check(token) takes a std::string_view, and returns bool or "
+                  "std::optional<std::string>; it is plain");
+    return detail::make_bearer_auth(
+        std::move(realm), [check = std::move(check)](std::string_view, std::string_view token) mutable {
+            return detail::checked_user(check(token), {});
+        });
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
