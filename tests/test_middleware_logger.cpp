@@ -120,7 +120,7 @@ TEST_CASE("logger: the line of each format") {
               R"(127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-")"});
     CHECK(logged_get(LogFormat::json, "/users/7?x=1", headers) ==
           std::vector<std::string>{
-              R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","method":"GET",)"
+              R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
               R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
               R"("cause":"handler","request_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
 }
@@ -146,6 +146,28 @@ TEST_CASE("logger: the id of the request is in the line, wherever the logger sta
         id = client.get("/").header("X-Request-Id");
     }
     CHECK(Json::parse(text)["request_id"] == id);
+}
+
+TEST_CASE("logger: the client that a proxy speaks for, and the user, are in the line") {
+    for (const LogFormat format : {LogFormat::common, LogFormat::json}) {
+        std::string text;
+        {
+            sake::Engine app;
+            app.use(logger({.format = format, .write = [&](std::string_view lines) { text += lines; }}));
+            app.use(middleware::trusted_proxies({"127.0.0.1"}));
+            app.use(middleware::basic_auth("all", [](std::string_view, std::string_view) { return true; }));
+            TestClient client(app);
+            client.get("/", {{"X-Forwarded-For", "203.0.113.7"},
+                             {"Authorization", "Basic " + sake::base64_encode("a \"n:password")}});
+        }
+        if (format == LogFormat::json) {
+            CHECK(Json::parse(text)["remote"] == "203.0.113.7");
+            CHECK(Json::parse(text)["user"] == "a \"n");
+        } else {
+            CHECK(text.starts_with("203.0.113.7 - a\\x20\\\"n [01/Jan"));
+        }
+        CHECK(text.find("password") == std::string::npos);
+    }
 }
 
 TEST_CASE("logger: refusals have a line each") {

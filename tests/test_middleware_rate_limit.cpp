@@ -168,6 +168,22 @@ TEST_CASE("rate_limit: addresses of one IPv6 network share a key, and no others 
     CHECK_FALSE(same(std::string(100, ':').c_str(), std::string(101, ':').c_str()));
 }
 
+TEST_CASE("rate_limit: behind a trusted proxy, the client counts") {
+    sake::Engine app;
+    app.use(sake::middleware::trusted_proxies({"127.0.0.1"})).use(rate_limit({.per_second = 1}));
+    app.get("/", [] { return "hello"; });
+    TestClient client(app);
+    const auto status = [&](std::string_view address) {
+        return client.get("/", {{"X-Forwarded-For", address}}).status;
+    };
+    CHECK(status("203.0.113.7") == 200);
+    CHECK(status("203.0.113.8") == 200);
+    CHECK(status("203.0.113.7") == 429);
+    CHECK(status("2001:db8::1") == 200);
+    CHECK(status("2001:db8::2") == 429);
+    CHECK(status("2001:db8:0:1::2") == 200);
+}
+
 TEST_CASE("rate_limit: no flood of other keys frees one that is spent") {
     for (const std::size_t max_keys : {16U, 17U, 1024U}) {
         RateTable table(second, 2, max_keys);

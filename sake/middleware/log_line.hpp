@@ -14,6 +14,7 @@
 #include "sake/http/date.hpp"
 #include "sake/middleware/logger.hpp"
 #include "sake/middleware/request_id.hpp"
+#include "sake/middleware/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -43,7 +44,9 @@ class LogLine {
     // --- common and combined: the formats of the Apache server ---
 
     void append_common() {
-        out_.append(answered_.ctx.client_ip()).append(" - - [");
+        out_.append(answered_.ctx.client_ip()).append(" - ");
+        append_user();
+        out_ += " [";
         append_local_time();
         out_ += "] \"";
         if (answered_.method.empty()) {
@@ -56,6 +59,14 @@ class LogLine {
         }
         append_json_integer(out_.append("\" "), answered_.status);
         append_json_integer(out_.append(" "), answered_.bytes);
+    }
+    // In one word, since it has no quotes around it.
+    void append_user() {
+        if (user().empty()) out_ += '-';
+        for (const char c : user().substr(0, max_text)) {
+            if (c == ' ') out_ += "\\x20";
+            if (c != ' ') append_plain({&c, 1});
+        }
     }
     void append_quoted(std::string_view field) {
         out_ += " \"";
@@ -91,6 +102,7 @@ class LogLine {
         append_utc_time();
         out_ += '"';
         append_member("remote", answered_.ctx.client_ip());
+        append_member("user", user());
         append_member("method", answered_.method);
         append_member("target", target_);
         append_member("route", answered_.route);
@@ -123,6 +135,11 @@ class LogLine {
         append_padded(out += '.', static_cast<std::uint64_t>(micros % 1'000'000), 6);
     }
 
+    /// Whom basic_auth or bearer_auth has let in; "" for nobody.
+    [[nodiscard]] std::string_view user() const noexcept {
+        const User* const found = Call::of(answered_.ctx).state.find<User>();
+        return found != nullptr ? std::string_view(found->name) : std::string_view();
+    }
     [[nodiscard]] std::int64_t seconds() const noexcept {
         return std::chrono::floor<std::chrono::seconds>(now_).time_since_epoch().count();
     }
