@@ -374,6 +374,7 @@
 #include "sake/middleware/etag_impl.hpp"
 #include "sake/middleware/fields.hpp"
 #include "sake/middleware/forwarded.hpp"
+#include "sake/middleware/id_source.hpp"
 #include "sake/middleware/log_line.hpp"
 #include "sake/middleware/log_queue.hpp"
 #include "sake/middleware/log_target.hpp"

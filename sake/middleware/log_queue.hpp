@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "sake/async/clock.hpp"
+#include "sake/async/sleep.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/start_thread.hpp"
@@ -94,7 +94,7 @@ class LogQueue {
             writing_.clear();
             lock.lock();
             note(std::move(outcome));
-            const bool may_tell = lost_ > told_ && warning_.take_turn(Clock::now(), std::chrono::seconds(10));
+            const bool may_tell = lost_ > told_ && warning_.take_turn(now(), std::chrono::seconds(10));
             if (!may_tell) continue;
             lock.unlock();
             tell_of_lost();

@@ -10,9 +10,9 @@
 #include "sake/app/call_impl.hpp"
 #include "sake/app/file_answer.hpp"
 #include "sake/base/hash.hpp"
-#include "sake/base/random.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
+#include "sake/middleware/id_source.hpp"
 #include "sake/middleware/request_id.hpp"
 
 namespace sake {
