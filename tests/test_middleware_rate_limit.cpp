@@ -1,13 +1,14 @@
 // rate_limit: who may send how much when, what the answers say, and that no flood frees a key.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <thread>
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
@@ -203,6 +204,22 @@ TEST_CASE("rate_limit: no flood of other keys frees one that is spent") {
         CHECK(table.take({9, 9}, 3 * second).is_allowed);  // by then there is room again
         CHECK(table.take({9, 9}, 3 * second).remaining == 0);
     }
+}
+
+TEST_CASE("rate_limit: threads that meet count one request too many at most") {
+    constexpr int burst = 1000;
+    RateTable table(second, burst, 16);
+    std::atomic<int> passed{0};
+    const auto spend = [&] {
+        for (int i = 0; i < 2000; ++i) {
+            if (table.take({1, 1}, 0).is_allowed) ++passed;
+        }
+    };
+    std::thread other(spend);
+    spend();
+    other.join();
+    CHECK(passed >= burst);
+    CHECK(passed <= burst + 1);
 }
 
 TEST_CASE("rate_limit: a request that passes costs no allocation") {

@@ -51,6 +51,7 @@ TEST_CASE("timeout: a handler has the time that its route gives it") {
             CHECK(response.header("Content-Type") == "application/problem+json");
             CHECK(response.json()["detail"] == "the request took too long");
             CHECK(end == "cancelled");
+            CHECK(log.has("GET / took too long"));
             CHECK(answers.all.at(0).cause == sake::AnswerCause::timeout);
         } else if (time < 200ms) {
             CHECK(response.status == 200);

@@ -7,9 +7,11 @@
 #include "sake/app/answerer.hpp"
 #include "sake/app/call_impl.hpp"
 #include "sake/app/chain_impl.hpp"
+#include "sake/app/errors.hpp"
 #include "sake/app/response.hpp"
 #include "sake/async/combinators.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/log.hpp"
 #include "sake/middleware/timeout.hpp"
 
 namespace sake {
@@ -24,6 +26,8 @@ inline void answer_late(Call& call) {
     call.is_aborted = true;
     call.cause = AnswerCause::timeout;
     call.response.set_problem(504, "the request took too long");
+    call.place.errors->report(call, LogLevel::warning, "the time that its route gives it is over",
+                              " took too long");
 }
 
 }  // namespace detail
