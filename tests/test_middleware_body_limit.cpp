@@ -1,7 +1,9 @@
 // body_limit: bodies that come whole, later, in chunks and in pieces.
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>

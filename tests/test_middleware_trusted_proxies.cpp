@@ -1,6 +1,7 @@
 // trusted_proxies: who the client is, and that no client can say so itself.
 #include <doctest/doctest.h>
 
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/context_impl.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/middleware/security_headers.hpp"
 
