@@ -2552,9 +2552,9 @@ inline constexpr bool is_pointer_like = false;
 template <class T>
 inline constexpr bool is_pointer_like<std::optional<T>> = true;
 template <class T>
-inline constexpr bool is_pointer_like<std::unique_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::unique_ptr<T>> = !std::is_const_v<T>;
 template <class T>
-inline constexpr bool is_pointer_like<std::shared_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::shared_ptr<T>> = !std::is_const_v<T>;
 template <class T>
 inline constexpr bool is_variant = false;
 template <class... Each>
@@ -2760,8 +2760,8 @@ struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
                   "Sake takes a struct that can be made without values: a member of this one is a reference, "
                   "or has no default");
-    static constexpr bool is_read =
-        std::is_move_assignable_v<T>;  // with a constant in it, it is only written
+    // With a constant in it, it is only written.
+    static constexpr bool is_read = std::is_move_assignable_v<T>;
 
     static constexpr bool has_rule(std::size_t member, RuleKind kind) {
         for (const Rule& rule : rule_table<T>) {
@@ -17518,9 +17518,10 @@ class TextsReader {
         const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
         const std::size_t count = count_texts(member.name(), content);
         if (count == 0) {
-            // An unchecked box and an empty choice, a browser does not send.
-            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
-            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
+            // An unchecked box and an empty choice, a browser does not send: such a list is an empty one.
+            if (may_be_absent || content.kind == ShapeKind::boolean) return false;
+            if (is_growing_list(content)) return true;
+            faults_.add(at, "missing", "is missing");
             return false;
         }
         if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
@@ -17808,7 +17809,9 @@ SAKE_INLINE void append_shape(std::string& out, const Shape& shape, const void* 
             return append_object_shape(out, to<ObjectShape>(shape), value);
         case ShapeKind::variant: {
             const auto& variant = to<VariantShape>(shape);
-            return append_shape(out, *variant.alternatives[variant.index(value)], variant.find(value));
+            const std::size_t index = variant.index(value);
+            if (index >= variant.count) throw std::invalid_argument("a std::variant has no value to write");
+            return append_shape(out, *variant.alternatives[index], variant.find(value));
         }
         case ShapeKind::any:
         case ShapeKind::foreign:

@@ -77,9 +77,10 @@ class TextsReader {
         const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
         const std::size_t count = count_texts(member.name(), content);
         if (count == 0) {
-            // An unchecked box and an empty choice, a browser does not send.
-            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
-            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
+            // An unchecked box and an empty choice, a browser does not send: such a list is an empty one.
+            if (may_be_absent || content.kind == ShapeKind::boolean) return false;
+            if (is_growing_list(content)) return true;
+            faults_.add(at, "missing", "is missing");
             return false;
         }
         if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
