@@ -122,6 +122,7 @@
 //   sake/app/context_methods.hpp
 //   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
+//   sake/app/handler_arguments.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
 //   sake/app/event.hpp
@@ -11846,10 +11847,9 @@ class EmbeddedFiles {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/handler.hpp ----
+// ---- sake/app/handler_arguments.hpp ----
 
-// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be
-// plain or a coroutine, and may return a value to send.
+// The arguments of a handler: which it takes, found from its type, and how they are taken from a request.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11951,6 +11951,49 @@ consteval bool has_path_params_first(std::type_identity<std::tuple<Params...>>) 
     return is_good;
 }
 
+/// What a handler is given: the view of its call, and the parameters of the path by position.
+Context& context_of(Call& call) noexcept;
+std::string_view path_param(Call& call, std::size_t index);
+
+/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
+std::string_view param_name(const Call& call, std::size_t index) noexcept;
+
+/// An argument of a handler, by its type or from the path.
+template <class Param>
+Param take_param(Call& call, std::size_t index) {
+    if constexpr (Argument<Param>::is_typed)
+        return Argument<Param>::take(call);
+    else
+        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
+}
+
+/// The arguments of a handler.
+template <class... Params, std::size_t... Index>
+std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
+                                  std::index_sequence<Index...>) {
+    // Braces, because only they fix the order in which the parameters are converted.
+    return std::tuple<Params...>{take_param<Params>(call, Index)...};
+}
+
+template <class Params>
+Params take_params(Call& call) {
+    return take_params(call, std::type_identity<Params>{},
+                       std::make_index_sequence<std::tuple_size_v<Params>>{});
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/handler.hpp ----
+
+// Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
+// plain or a coroutine, and may return a value to send.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
 /// How a handler is called: with the Context in front of its path parameters, or without.
 template <class F, class Params>
 struct HandlerCall;
@@ -12014,36 +12057,6 @@ void answer_with(Context& ctx, T&& value) {
     } else {
         ctx.json(std::as_const(value));
     }
-}
-
-/// What a handler is given: the view of its call, and the parameters of the path by position.
-Context& context_of(Call& call) noexcept;
-std::string_view path_param(Call& call, std::size_t index);
-
-/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
-std::string_view param_name(const Call& call, std::size_t index) noexcept;
-
-/// An argument of a handler, by its type or from the path.
-template <class Param>
-Param take_param(Call& call, std::size_t index) {
-    if constexpr (Argument<Param>::is_typed)
-        return Argument<Param>::take(call);
-    else
-        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
-}
-
-/// The arguments of a handler.
-template <class... Params, std::size_t... Index>
-std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
-                                  std::index_sequence<Index...>) {
-    // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{take_param<Params>(call, Index)...};
-}
-
-template <class Params>
-Params take_params(Call& call) {
-    return take_params(call, std::type_identity<Params>{},
-                       std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
 /// What a handler's types say, as a table.
