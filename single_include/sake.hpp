@@ -2812,7 +2812,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
-/// the faults. The document is used up. Throws std::bad_alloc if there is no memory for its elements.
+/// the faults. The document is used up. Throws std::bad_alloc if its elements would take too much memory.
 template <class Value>
 void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory);
 
@@ -12160,7 +12160,7 @@ class Handler {
                 "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
                 "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
             static_assert(has_path_params_first(std::type_identity<Params>{}),
-                          "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
+                          "a Sake handler has the path parameters first, then sake::Body, sake::Query and "
                           "sake::FormBody");
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
@@ -17165,7 +17165,7 @@ struct ReadingLimits {
     std::size_t bytes = 0;              // of the elements that were made
     std::size_t tried_values = 10'000;  // of alternatives, until the first that looks right is taken
 
-    /// Throws std::bad_alloc if there is no memory for so many elements.
+    /// Throws std::bad_alloc if so many elements would take too much memory.
     void make(std::size_t count, std::size_t size) {
         bytes += count * size;
         if (memory != nullptr && !memory->has_room(bytes)) throw std::bad_alloc();
@@ -17549,7 +17549,7 @@ class TextsReader {
     static bool is_growing_list(const Shape& shape) {
         return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
-    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    /// A browser sends an input that was left empty: unless it is a text, it counts as absent.
     static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
         const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
         return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);

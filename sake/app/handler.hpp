@@ -186,7 +186,7 @@ class Handler {
                 "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
                 "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
             static_assert(has_path_params_first(std::type_identity<Params>{}),
-                          "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
+                          "a Sake handler has the path parameters first, then sake::Body, sake::Query and "
                           "sake::FormBody");
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),

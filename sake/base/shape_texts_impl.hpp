@@ -95,7 +95,7 @@ class TextsReader {
     static bool is_growing_list(const Shape& shape) {
         return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
-    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    /// A browser sends an input that was left empty: unless it is a text, it counts as absent.
     static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
         const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
         return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);
