@@ -124,6 +124,7 @@
 #include "sake/app/form_bind.hpp"
 #include "sake/app/group.hpp"
 #include "sake/app/handler.hpp"
+#include "sake/app/handler_arguments.hpp"
 #include "sake/app/hub.hpp"
 #include "sake/app/hub_waiter.hpp"
 #include "sake/app/observers.hpp"

@@ -122,6 +122,7 @@
 //   sake/app/context_methods.hpp
 //   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
+//   sake/app/handler_arguments.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
 //   sake/app/event.hpp
@@ -2552,9 +2553,9 @@ inline constexpr bool is_pointer_like = false;
 template <class T>
 inline constexpr bool is_pointer_like<std::optional<T>> = true;
 template <class T>
-inline constexpr bool is_pointer_like<std::unique_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::unique_ptr<T>> = !std::is_const_v<T>;
 template <class T>
-inline constexpr bool is_pointer_like<std::shared_ptr<T>> = true;
+inline constexpr bool is_pointer_like<std::shared_ptr<T>> = !std::is_const_v<T>;
 template <class T>
 inline constexpr bool is_variant = false;
 template <class... Each>
@@ -2760,8 +2761,8 @@ struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
                   "Sake takes a struct that can be made without values: a member of this one is a reference, "
                   "or has no default");
-    static constexpr bool is_read =
-        std::is_move_assignable_v<T>;  // with a constant in it, it is only written
+    // With a constant in it, it is only written.
+    static constexpr bool is_read = std::is_move_assignable_v<T>;
 
     static constexpr bool has_rule(std::size_t member, RuleKind kind) {
         for (const Rule& rule : rule_table<T>) {
@@ -2811,7 +2812,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
-/// the faults. The document is used up. Throws std::bad_alloc if there is no memory for its elements.
+/// the faults. The document is used up. Throws std::bad_alloc if its elements would take too much memory.
 template <class Value>
 void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory);
 
@@ -11846,10 +11847,9 @@ class EmbeddedFiles {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/handler.hpp ----
+// ---- sake/app/handler_arguments.hpp ----
 
-// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be
-// plain or a coroutine, and may return a value to send.
+// The arguments of a handler: which it takes, found from its type, and how they are taken from a request.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11951,6 +11951,49 @@ consteval bool has_path_params_first(std::type_identity<std::tuple<Params...>>) 
     return is_good;
 }
 
+/// What a handler is given: the view of its call, and the parameters of the path by position.
+Context& context_of(Call& call) noexcept;
+std::string_view path_param(Call& call, std::size_t index);
+
+/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
+std::string_view param_name(const Call& call, std::size_t index) noexcept;
+
+/// An argument of a handler, by its type or from the path.
+template <class Param>
+Param take_param(Call& call, std::size_t index) {
+    if constexpr (Argument<Param>::is_typed)
+        return Argument<Param>::take(call);
+    else
+        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
+}
+
+/// The arguments of a handler.
+template <class... Params, std::size_t... Index>
+std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
+                                  std::index_sequence<Index...>) {
+    // Braces, because only they fix the order in which the parameters are converted.
+    return std::tuple<Params...>{take_param<Params>(call, Index)...};
+}
+
+template <class Params>
+Params take_params(Call& call) {
+    return take_params(call, std::type_identity<Params>{},
+                       std::make_index_sequence<std::tuple_size_v<Params>>{});
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/handler.hpp ----
+
+// Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
+// plain or a coroutine, and may return a value to send.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
 /// How a handler is called: with the Context in front of its path parameters, or without.
 template <class F, class Params>
 struct HandlerCall;
@@ -12014,36 +12057,6 @@ void answer_with(Context& ctx, T&& value) {
     } else {
         ctx.json(std::as_const(value));
     }
-}
-
-/// What a handler is given: the view of its call, and the parameters of the path by position.
-Context& context_of(Call& call) noexcept;
-std::string_view path_param(Call& call, std::size_t index);
-
-/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
-std::string_view param_name(const Call& call, std::size_t index) noexcept;
-
-/// An argument of a handler, by its type or from the path.
-template <class Param>
-Param take_param(Call& call, std::size_t index) {
-    if constexpr (Argument<Param>::is_typed)
-        return Argument<Param>::take(call);
-    else
-        return convert_text<Param>(path_param(call, index), "path parameter", param_name(call, index));
-}
-
-/// The arguments of a handler.
-template <class... Params, std::size_t... Index>
-std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
-                                  std::index_sequence<Index...>) {
-    // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{take_param<Params>(call, Index)...};
-}
-
-template <class Params>
-Params take_params(Call& call) {
-    return take_params(call, std::type_identity<Params>{},
-                       std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
 /// What a handler's types say, as a table.
@@ -12147,7 +12160,7 @@ class Handler {
                 "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
                 "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
             static_assert(has_path_params_first(std::type_identity<Params>{}),
-                          "a Sake handler takes its path parameters first, then sake::Body, sake::Query and "
+                          "a Sake handler has the path parameters first, then sake::Body, sake::Query and "
                           "sake::FormBody");
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
@@ -17152,7 +17165,7 @@ struct ReadingLimits {
     std::size_t bytes = 0;              // of the elements that were made
     std::size_t tried_values = 10'000;  // of alternatives, until the first that looks right is taken
 
-    /// Throws std::bad_alloc if there is no memory for so many elements.
+    /// Throws std::bad_alloc if so many elements would take too much memory.
     void make(std::size_t count, std::size_t size) {
         bytes += count * size;
         if (memory != nullptr && !memory->has_room(bytes)) throw std::bad_alloc();
@@ -17518,9 +17531,10 @@ class TextsReader {
         const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
         const std::size_t count = count_texts(member.name(), content);
         if (count == 0) {
-            // An unchecked box and an empty choice, a browser does not send.
-            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
-            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
+            // An unchecked box and an empty choice, a browser does not send: such a list is an empty one.
+            if (may_be_absent || content.kind == ShapeKind::boolean) return false;
+            if (is_growing_list(content)) return true;
+            faults_.add(at, "missing", "is missing");
             return false;
         }
         if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
@@ -17535,7 +17549,7 @@ class TextsReader {
     static bool is_growing_list(const Shape& shape) {
         return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
-    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    /// A browser sends an input that was left empty: unless it is a text, it counts as absent.
     static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
         const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
         return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);
@@ -17808,7 +17822,9 @@ SAKE_INLINE void append_shape(std::string& out, const Shape& shape, const void* 
             return append_object_shape(out, to<ObjectShape>(shape), value);
         case ShapeKind::variant: {
             const auto& variant = to<VariantShape>(shape);
-            return append_shape(out, *variant.alternatives[variant.index(value)], variant.find(value));
+            const std::size_t index = variant.index(value);
+            if (index >= variant.count) throw std::invalid_argument("a std::variant has no value to write");
+            return append_shape(out, *variant.alternatives[index], variant.find(value));
         }
         case ShapeKind::any:
         case ShapeKind::foreign:

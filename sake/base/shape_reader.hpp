@@ -16,7 +16,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON document into a value that was just made. What does not fit is left as it is, and is among
-/// the faults. The document is used up. Throws std::bad_alloc if there is no memory for its elements.
+/// the faults. The document is used up. Throws std::bad_alloc if its elements would take too much memory.
 template <class Value>
 void read_shape(Value& document, const Shape& shape, void* value, Faults& faults, const Budget* memory);
 

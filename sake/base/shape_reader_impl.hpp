@@ -52,7 +52,7 @@ struct ReadingLimits {
     std::size_t bytes = 0;              // of the elements that were made
     std::size_t tried_values = 10'000;  // of alternatives, until the first that looks right is taken
 
-    /// Throws std::bad_alloc if there is no memory for so many elements.
+    /// Throws std::bad_alloc if so many elements would take too much memory.
     void make(std::size_t count, std::size_t size) {
         bytes += count * size;
         if (memory != nullptr && !memory->has_room(bytes)) throw std::bad_alloc();

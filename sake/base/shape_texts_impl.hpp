@@ -77,9 +77,10 @@ class TextsReader {
         const Shape& content = is_optional ? *to<OptionalShape>(*member.shape).content : *member.shape;
         const std::size_t count = count_texts(member.name(), content);
         if (count == 0) {
-            // An unchecked box and an empty choice, a browser does not send.
-            const bool is_sent_always = content.kind != ShapeKind::boolean && !is_growing_list(content);
-            if (!may_be_absent && is_sent_always) faults_.add(at, "missing", "is missing");
+            // An unchecked box and an empty choice, a browser does not send: such a list is an empty one.
+            if (may_be_absent || content.kind == ShapeKind::boolean) return false;
+            if (is_growing_list(content)) return true;
+            faults_.add(at, "missing", "is missing");
             return false;
         }
         if (is_optional) value = to<OptionalShape>(*member.shape).emplace(value);
@@ -94,7 +95,7 @@ class TextsReader {
     static bool is_growing_list(const Shape& shape) {
         return shape.kind == ShapeKind::list && !to<ListShape>(shape).is_fixed;
     }
-    /// A browser sends an input that was left empty: where it is no text, it counts as absent.
+    /// A browser sends an input that was left empty: unless it is a text, it counts as absent.
     static bool is_there(const NamedText& text, std::string_view name, const Shape& shape) {
         const Shape& value = shape.kind == ShapeKind::list ? *to<ListShape>(shape).element : shape;
         return text.name == name && (!text.text.empty() || value.kind == ShapeKind::text);

@@ -1,11 +1,11 @@
 // expect: a Sake handler returns void, a string or something with a JSON form
 #include "sake.hpp"
 
-struct Plain {
+class Hidden {
     int number = 0;
 };
 
 int main() {
     sake::Engine app;
-    app.get("/", [] { return Plain{}; });
+    app.get("/", [] { return Hidden{}; });
 }
