@@ -50,6 +50,7 @@
 //   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
 //   sake/base/rules.hpp
+//   sake/base/secret.hpp
 //   sake/base/shape_time.hpp
 //   sake/http/cookie.hpp
 //   sake/http/date.hpp
@@ -127,6 +128,7 @@
 //   sake/app/error_handler.hpp
 //   sake/app/event.hpp
 //   sake/app/event_stream.hpp
+//   sake/app/observers.hpp
 //   sake/app/pattern.hpp
 //   sake/app/route.hpp
 //   sake/app/route_table.hpp
@@ -134,7 +136,6 @@
 //   sake/app/group.hpp
 //   sake/app/hub_waiter.hpp
 //   sake/app/hub.hpp
-//   sake/app/observers.hpp
 //   sake/app/read_wait.hpp
 //   sake/worker/document.hpp
 //   sake/client/url.hpp
@@ -147,6 +148,23 @@
 //   sake/server/test_client.hpp
 //   sake/server/test_stream.hpp
 //   sake/server/test_events.hpp
+//   sake/middleware/step.hpp
+//   sake/middleware/allowed_hosts.hpp
+//   sake/middleware/credentials_check.hpp
+//   sake/middleware/user.hpp
+//   sake/middleware/basic_auth.hpp
+//   sake/middleware/bearer_auth.hpp
+//   sake/middleware/body_limit.hpp
+//   sake/middleware/cors.hpp
+//   sake/middleware/csrf.hpp
+//   sake/middleware/etag.hpp
+//   sake/middleware/logger.hpp
+//   sake/middleware/rate_limit.hpp
+//   sake/middleware/request_id.hpp
+//   sake/middleware/security_headers.hpp
+//   sake/middleware/timeout.hpp
+//   sake/middleware/trace_context.hpp
+//   sake/middleware/trusted_proxies.hpp
 //
 // Definitions:
 //   sake/base/budget_impl.hpp
@@ -155,6 +173,7 @@
 //   sake/base/ip_text.hpp
 //   sake/base/time_text.hpp
 //   sake/base/format_impl.hpp
+//   sake/base/hash.hpp
 //   sake/base/json_numbers.hpp
 //   sake/base/json_writer_impl.hpp
 //   sake/base/json_fit_impl.hpp
@@ -165,8 +184,10 @@
 //   sake/base/log_impl.hpp
 //   sake/base/parse_float.hpp
 //   sake/base/peer_address_impl.hpp
+//   sake/base/random.hpp
 //   sake/base/shape_numbers.hpp
 //   sake/base/rules_impl.hpp
+//   sake/base/secret_impl.hpp
 //   sake/base/shape_defaults.hpp
 //   sake/base/shape_reader_impl.hpp
 //   sake/base/shape_texts_impl.hpp
@@ -328,6 +349,29 @@
 //   sake/server/test_client_impl.hpp
 //   sake/server/test_stream_impl.hpp
 //   sake/server/test_events_impl.hpp
+//   sake/middleware/fields.hpp
+//   sake/middleware/allowed_hosts_impl.hpp
+//   sake/middleware/credentials.hpp
+//   sake/middleware/basic_auth_impl.hpp
+//   sake/middleware/bearer_auth_impl.hpp
+//   sake/middleware/body_limit_impl.hpp
+//   sake/middleware/origin.hpp
+//   sake/middleware/cors_impl.hpp
+//   sake/middleware/csrf_impl.hpp
+//   sake/middleware/etag_impl.hpp
+//   sake/middleware/forwarded.hpp
+//   sake/middleware/id_source.hpp
+//   sake/middleware/log_line.hpp
+//   sake/middleware/log_target.hpp
+//   sake/middleware/log_queue.hpp
+//   sake/middleware/logger_impl.hpp
+//   sake/middleware/rate_table.hpp
+//   sake/middleware/rate_limit_impl.hpp
+//   sake/middleware/request_id_impl.hpp
+//   sake/middleware/security_headers_impl.hpp
+//   sake/middleware/timeout_impl.hpp
+//   sake/middleware/trace_context_impl.hpp
+//   sake/middleware/trusted_proxies_impl.hpp
 
 #ifndef SAKE_HPP
 #define SAKE_HPP
@@ -3131,8 +3175,21 @@ class PeerAddress {
         return address;
     }
 
+    /// The address that a text stands for. An IPv4 address in one of IPv6 is that of IPv4. Nothing for any
+    /// other text, also for "unix" and for one with brackets, a port or a zone.
+    [[nodiscard]] static Maybe<PeerAddress> parse(std::string_view text) noexcept;
+
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
+
+    /// How many bits it has: 32, 128, or 0 of "unix".
+    [[nodiscard]] unsigned bits() const noexcept {
+        return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;
+    }
+    /// The network that it is in: what follows the first bits is 0.
+    [[nodiscard]] PeerAddress network(unsigned bits) const noexcept;
+
+    [[nodiscard]] friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 
   private:
     enum class Family : std::uint8_t { local, v4, v6 };
@@ -3316,6 +3373,20 @@ template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
 }
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/secret.hpp ----
+
+// Comparing secrets.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// Whether a text that somebody sent is the secret. The time that it takes depends on the length of what was
+/// sent alone, so that it does not tell how much of it is right, nor how long the secret is.
+[[nodiscard]] bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept;
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -11061,6 +11132,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 
 class BodyWriter;
+class Context;
 class EventStream;
 class Form;
 
@@ -11068,6 +11140,8 @@ namespace detail {
 class CallHandle;
 class ReadWait;
 struct Call;
+/// The call that a context is the view of, for Sake's own middleware.
+Call& call_of(Context& ctx) noexcept;
 }  // namespace detail
 
 class Context {
@@ -11099,10 +11173,15 @@ class Context {
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
-    /// "http", or "https" where the connection is secured.
+    /// "http", or "https" where the connection is secured. What trusted proxies say wins: see
+    /// middleware::trusted_proxies.
     [[nodiscard]] std::string_view scheme() const noexcept;
-    /// The address of the client, without its port: "127.0.0.1", "2001:db8::1", or "unix".
+    /// The address of the other end, without its port: "127.0.0.1", "2001:db8::1", or "unix". Behind a proxy
+    /// it is the proxy's.
     [[nodiscard]] std::string_view remote_address();
+    /// The address of the client: what the proxies say that middleware::trusted_proxies lists; without it, or
+    /// for any other peer, the remote_address.
+    [[nodiscard]] std::string_view client_ip();
     /// The pattern that matched: "/users/:id"; "" where no route did.
     [[nodiscard]] std::string_view route() const noexcept;
     /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
@@ -11313,6 +11392,7 @@ class Context {
     Context& send_copy(std::string_view bytes, std::string_view content_type);
 
     friend struct detail::Call;  // makes it, as the view of itself
+    friend detail::Call& detail::call_of(Context& ctx) noexcept;
     explicit Context(detail::Call& call) noexcept : call_(&call) {}
 
     detail::Call* call_;
@@ -12521,6 +12601,60 @@ class EventStream {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/observers.hpp ----
+
+// What a program gave to Engine::on_answered, and the one place that tells it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What Engine::use gives to on_answered; a type of this name within it says so.
+template <class F>
+concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
+
+class Observers {
+  public:
+    template <class F>
+    void add(F observer) {
+        struct Given final : Observer {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void tell(const Answered& answered) override { function(answered); }
+            F function;
+        };
+        list_.push_back(new Given(std::move(observer)));
+    }
+    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+
+    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
+    /// the same.
+    void tell(const Answered& answered) const noexcept {
+        for (Observer* each = list_.first(); each != nullptr; each = each->next) {
+            try {
+                each->tell(answered);
+            } catch (...) {
+                report_failure("on_answered failed: ", std::current_exception());
+            }
+        }
+    }
+
+  private:
+    struct Observer {
+        Observer() = default;
+        Observer(const Observer&) = delete;
+        Observer& operator=(const Observer&) = delete;
+        virtual ~Observer() = default;
+        virtual void tell(const Answered& answered) = 0;
+        Observer* next = nullptr;
+    };
+
+    OwningList<Observer> list_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/pattern.hpp ----
 
 // Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
@@ -13173,11 +13307,18 @@ class Verbs {
         return add(method, pattern, std::forward<F>(handler));
     }
     /// Middleware for every route of this engine or group, whenever registered. The first added is the
-    /// outermost.
+    /// outermost. A logger, which is told of all answers, is for the engine alone.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
-        note_module();
+        if constexpr (ObservesAnswers<F>) {
+            constexpr bool is_engine = std::is_same_v<Self, Engine>;
+            static_assert(is_engine,
+                          "a logger is told of every answer: give it to the engine, not to a group");
+            if constexpr (is_engine) self().on_answered(std::forward<F>(middleware));
+        } else {
+            self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+            note_module();
+        }
         return self();
     }
 
@@ -13514,56 +13655,6 @@ class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/observers.hpp ----
-
-// What a program gave to Engine::on_answered, and the one place that tells it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-class Observers {
-  public:
-    template <class F>
-    void add(F observer) {
-        struct Given final : Observer {
-            explicit Given(F&& given) : function(std::move(given)) {}
-            void tell(const Answered& answered) override { function(answered); }
-            F function;
-        };
-        list_.push_back(new Given(std::move(observer)));
-    }
-    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
-
-    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
-    /// the same.
-    void tell(const Answered& answered) const noexcept {
-        for (Observer* each = list_.first(); each != nullptr; each = each->next) {
-            try {
-                each->tell(answered);
-            } catch (...) {
-                report_failure("on_answered failed: ", std::current_exception());
-            }
-        }
-    }
-
-  private:
-    struct Observer {
-        Observer() = default;
-        Observer(const Observer&) = delete;
-        Observer& operator=(const Observer&) = delete;
-        virtual ~Observer() = default;
-        virtual void tell(const Answered& answered) = 0;
-        Observer* next = nullptr;
-    };
-
-    OwningList<Observer> list_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/app/read_wait.hpp ----
 
 // ReadWait: what Context::read awaits.
@@ -13654,6 +13745,7 @@ struct WorkerContext {
     std::string body = {};
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
+    std::string client_ip = {};    // of trusted proxies; "" if they say nothing
     WorkerResponse response = {};  // what middleware has set so far
 
     template <std::same_as<WorkerContext> Other>
@@ -13661,7 +13753,8 @@ struct WorkerContext {
         return route == other.route && method == other.method && target == other.target &&
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
-               remote_address == other.remote_address && response == other.response;
+               remote_address == other.remote_address && client_ip == other.client_ip &&
+               response == other.response;
     }
 };
 
@@ -14782,6 +14875,642 @@ class TestEvents {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/middleware/step.hpp ----
+
+// Step: what the functions of sake::middleware return. A program gives it to Engine::use, to a group or to a
+// route, and needs to know no more of it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a step does for each request. It serves many at a time, and keeps nothing of one in itself.
+class StepWork : public Counted {
+  public:
+    StepWork() = default;
+    StepWork(const StepWork&) = delete;
+    StepWork& operator=(const StepWork&) = delete;
+    virtual ~StepWork() = default;
+    virtual void run(Context& ctx) = 0;
+};
+
+struct StepMaker;
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Plain middleware of Sake's own. Copies do the same work.
+class Step {
+  public:
+    void operator()(Context& ctx) const { work_->run(ctx); }
+
+  private:
+    friend struct detail::StepMaker;
+    explicit Step(detail::CountedPtr<detail::StepWork> work) noexcept : work_(std::move(work)) {}
+    detail::CountedPtr<detail::StepWork> work_;
+};
+
+}  // namespace middleware
+
+namespace detail {
+
+struct StepMaker {
+    /// A step that does what a `Work` does, which is made of the arguments.
+    template <class Work, class... Args>
+    static middleware::Step make(Args&&... args) {
+        return middleware::Step(CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)));
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/allowed_hosts.hpp ----
+
+// Which hosts a server answers for.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// Answers 421 to a request for any other host than these: {"example.org", "*.example.org", "[::1]"}. Names
+/// are literal, in any case; one "*." in front stands for all names below, and not for the name itself. Ports
+/// of requests are ignored. Throws std::invalid_argument for an empty list, and for a text that is no such
+/// name.
+[[nodiscard]] Step allowed_hosts(std::vector<std::string> hosts);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/credentials_check.hpp ----
+
+// The check of credentials that a program gives: how it may answer.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The user, or nothing if the credentials are not right. A bearer token is the second text.
+using CredentialsCheck = UniqueFunction<std::optional<std::string>(std::string_view, std::string_view)>;
+
+/// Whether a program may give this as a check of such texts: it returns bool or std::optional<std::string>.
+template <class Check, class... Texts>
+inline constexpr bool is_check = false;
+template <class Check, class... Texts>
+    requires std::is_invocable_v<Check&, Texts...>
+inline constexpr bool is_check<Check, Texts...> =
+    std::is_same_v<std::invoke_result_t<Check&, Texts...>, bool> ||
+    std::is_same_v<std::invoke_result_t<Check&, Texts...>, std::optional<std::string>>;
+
+/// Makes a user of the answer of a check; one that says yes leaves the name that was sent.
+inline std::optional<std::string> checked_user(bool is_right, std::string_view name) {
+    return is_right ? std::optional<std::string>(name) : std::nullopt;
+}
+inline std::optional<std::string> checked_user(std::optional<std::string> user, std::string_view) {
+    return user;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/user.hpp ----
+
+// User: who sent a request, as middleware that asks for credentials leaves it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth or bearer_auth.
+struct User {
+    std::string name = {};  // "" if nobody was asked
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/basic_auth.hpp ----
+
+// Who may pass: user and password in each request (RFC 7617).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+middleware::Step make_basic_auth(std::string realm, CredentialsCheck check);
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Answers 401 unless `check(user, password)` says that they are right. It is plain, and returns a bool, or
+/// the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was sent.
+/// Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are not
+/// valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
+/// only. Throws std::invalid_argument for a realm that may not stand in a field.
+template <class Check>
+[[nodiscard]] Step basic_auth(std::string realm, Check check) {
+    static_assert(detail::is_check<Check, std::string_view, std::string_view>,
+                  "basic_auth: check(user, password) takes two std::string_view, and returns bool or "
+                  "std::optional<std::string>; it is plain");
+    return detail::make_basic_auth(
+        std::move(realm),
+        [check = std::move(check)](std::string_view user, std::string_view password) mutable {
+            return detail::checked_user(check(user, password), user);
+        });
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/bearer_auth.hpp ----
+
+// Who may pass: a token in each request (RFC 6750).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Answers 401 unless `check(token)` says that the token is right, and 400 to a field that is malformed, or a
+/// token larger than 8 KiB. The check is plain, and returns a bool, or the user as
+/// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
+/// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
+/// std::invalid_argument for a realm that may not stand in a field.
+template <class Check>
+[[nodiscard]] Step bearer_auth(Check check, std::string realm = {}) {
+    static_assert(detail::is_check<Check, std::string_view>,
+                  "bearer_auth: check(token) takes a std::string_view, and returns bool or "
+                  "std::optional<std::string>; it is plain");
+    return detail::make_bearer_auth(
+        std::move(realm), [check = std::move(check)](std::string_view, std::string_view token) mutable {
+            return detail::checked_user(check(token), {});
+        });
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/body_limit.hpp ----
+
+// How large bodies may be where middleware says so.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+middleware::Step make_body_limit(std::int64_t bytes);
+
+}  // namespace detail
+
+namespace middleware {
+
+/// Answers 413 to a body of more bytes, decoded: on the head if that announces them, else when the first byte
+/// too many comes. It makes limits tighter: Config::max_body and Route::max_body hold besides. Throws
+/// std::invalid_argument for a number below 0.
+template <std::integral Number>
+[[nodiscard]] Step body_limit(Number bytes) {
+    return detail::make_body_limit(detail::written_number(bytes));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cors.hpp ----
+
+// Which pages of other origins may read answers: Cross-Origin Resource Sharing.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For cors.
+struct CorsOptions {
+    /// Whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} is every page,
+    /// "null" are pages without an origin of their own, such as files.
+    std::vector<std::string> origins = {};
+    /// Whether the browser sends the user's cookies along. Not with "*".
+    bool credentials = false;
+    /// What a page may use besides GET, HEAD and POST of forms and plain text.
+    std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    std::vector<std::string> headers = {"Authorization", "Content-Type"};
+    /// What a page may read of the answer's fields besides a few harmless ones.
+    std::vector<std::string> exposed_headers = {};
+    /// For how long a browser need not ask again. 0 makes it ask each time.
+    std::chrono::seconds max_age = std::chrono::minutes(10);
+};
+
+/// Sets the fields of CORS on every answer, refusals too, and answers preflights with 204 itself. The fields
+/// are set for listed origins only; Vary: Origin always. Use it on the engine, in front of what asks for
+/// credentials: a preflight has none. Throws std::invalid_argument for no origins, for a text that is not an
+/// origin, for "*" with credentials or beside others, for "*" as a method or field, and for a time below 0.
+[[nodiscard]] Step cors(CorsOptions options);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/csrf.hpp ----
+
+// Keeps pages of other sites from acting as a user of this one, without tokens.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For csrf.
+struct CsrfOptions {
+    /// Other origins whose pages may send all the same: {"https://app.example"}, compared as a whole.
+    std::vector<std::string> origins = {};
+};
+
+/// Answers 403 to a request that a page of another origin made the browser send: by Sec-Fetch-Site, and by
+/// Origin against the host of the request for browsers that do not send that. GET, HEAD, OPTIONS, QUERY and
+/// TRACE pass, so let them change nothing. Programs other than browsers send neither field, and pass. Throws
+/// std::invalid_argument for a text that is not an origin.
+[[nodiscard]] Step csrf(CsrfOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/etag.hpp ----
+
+// ETags for whole bodies, so that a client that has one need not be sent it again.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For etag.
+struct EtagOptions {
+    /// Says that bodies with the same tag mean the same, and not that they are the same bytes.
+    bool weak = false;
+    /// Larger bodies have no tag: a tag is made of all bytes, at about a gigabyte a second.
+    std::size_t max_body = 1024 * 1024;
+};
+
+/// Gives answers to GET and HEAD an ETag, and answers the conditions of the request: If-None-Match by 304,
+/// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
+/// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
+/// A tag that the handler has set stays. The body is made all the same: this spares the way, not the work.
+/// Put it in front of middleware that changes bodies.
+[[nodiscard]] Step etag(EtagOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/logger.hpp ----
+
+// A line for every answer: the access log.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+
+/// What writes the lines of a logger.
+class AccessLog : public Counted {
+  public:
+    AccessLog() = default;
+    AccessLog(const AccessLog&) = delete;
+    AccessLog& operator=(const AccessLog&) = delete;
+    virtual ~AccessLog() = default;
+    virtual void add(const Answered& answered) = 0;
+    [[nodiscard]] virtual std::uint64_t dropped() const = 0;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+enum class LogFormat : std::uint8_t {
+    common,    // 127.0.0.1 - ann [01/Jan/2026:00:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 5
+    combined,  // the same, and "referrer" "user agent"
+    json,      // an object: time, remote, user, method, target, route, status, bytes, duration (in seconds),
+               // cause, request_id, user_agent, referrer
+};
+
+/// For logger.
+struct LoggerOptions {
+    LogFormat format = LogFormat::combined;
+    /// The file to which lines are appended; if it is renamed, as logrotate does, a new one is made. "" is
+    /// standard error.
+    std::string path = {};
+    /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
+    std::function<void(std::string_view lines)> write = {};
+    /// The bytes of lines that may wait for the thread, at least 4096. Lines for which there is no room are
+    /// dropped, and counted.
+    std::size_t max_queued = 1024 * 1024;
+    /// Whether the target is written with its query, which may have secrets in it.
+    bool with_query = true;
+};
+
+/// What logger() returns, for Engine::use. Copies write to the same place. With the last of them, which the
+/// engine may have, what is queued is written.
+class Logger {
+  public:
+    using ObservesAnswers = void;  // so that Engine::use gives it every answer, refusals too
+
+    void operator()(const Answered& answered) const { log_->add(answered); }
+    /// How many lines have been lost: the queue was full, or they could not be written.
+    [[nodiscard]] std::uint64_t dropped() const { return log_->dropped(); }
+
+  private:
+    friend Logger logger(LoggerOptions options);
+    explicit Logger(detail::CountedPtr<detail::AccessLog> log) noexcept : log_(std::move(log)) {}
+    detail::CountedPtr<detail::AccessLog> log_;
+};
+
+/// Writes a line for every answer when it leaves, wherever the logger stands among other middleware:
+/// `app.use(sake::middleware::logger())`. A thread of its own writes, so that no disk or terminal holds up
+/// the loop. Text of clients is escaped, and cut after 2048 bytes. Throws std::system_error if the file
+/// cannot be opened, std::invalid_argument for options that make no sense.
+[[nodiscard]] Logger logger(LoggerOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/rate_limit.hpp ----
+
+// A limit on how many requests a client may send in a time.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For rate_limit. One of per_second and per_minute says how fast an allowance comes back; all numbers are 10
+/// million at most.
+struct RateLimitOptions {
+    int per_second = 0;
+    int per_minute = 0;
+    /// How many requests may come at once, after a pause. 0 is as many as in a second, or in a minute.
+    int burst = 0;
+    /// Requests with the same text share an allowance: a user, an API key. Without it, those from the same
+    /// address do; of IPv6, from the same /64, since that is what a subscriber gets.
+    std::function<std::string(Context&)> key = {};
+    /// How many keys are remembered, of those that are short of their whole allowance; at least 16, rounded
+    /// up to a power of two. Each takes 16 bytes. If there is no place for a key, it shares one allowance
+    /// with all that have none; a key that is remembered is never forgotten before its time.
+    std::size_t max_keys = 65536;
+    /// The name of the limit in the fields: 64 bytes of ASCII at most, without quotes, backslashes and
+    /// controls.
+    std::string name = "default";
+};
+
+/// Answers 429 with Retry-After when the allowance of the request's key is spent. Sets RateLimit-Policy and
+/// RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of this step: each call
+/// makes one of its own, and where it is given to several routes, they share it. Counted by GCRA, without a
+/// lock. Throws std::invalid_argument for options that make no sense.
+[[nodiscard]] Step rate_limit(RateLimitOptions options);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/request_id.hpp ----
+
+// A name for each request, by which its answer, its log lines and what it called are found again.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+struct IdWriter;
+}
+
+/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
+class RequestId {
+  public:
+    /// The longest id of a client that is kept.
+    static constexpr std::size_t max_size = 128;
+
+    /// "" where request_id() has not run.
+    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+
+  private:
+    friend struct detail::IdWriter;
+    std::size_t size_ = 0;
+    std::array<char, max_size> text_;  // only the first size_ are set
+};
+
+namespace middleware {
+
+/// For request_id.
+struct RequestIdOptions {
+    /// The field of the answer, and of the request if a client's id is kept.
+    std::string field = "X-Request-Id";
+    /// Keeps the id that came with the request, if it is one: 1 to 128 of the letters, digits and
+    /// "-._~+/=:". For servers behind a proxy that sets it: else clients choose what stands in the log.
+    bool keep_received = false;
+};
+
+/// Gives each request an id and sets it on every answer, refusals too. The id is the trace id if
+/// trace_context() stands in front, else 32 hex digits that cannot be foreseen. Throws std::invalid_argument
+/// for a name that no field of an answer may have.
+[[nodiscard]] Step request_id(RequestIdOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/security_headers.hpp ----
+
+// Fields that tell browsers to be strict with what they get.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For security_headers. A field with an empty text is not sent.
+struct SecurityHeadersOptions {
+    /// Content-Security-Policy: what a page may load and run. The default is for an API and plain pages: only
+    /// what comes from the same origin, and no frames around it.
+    std::string content_security_policy =
+        "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    std::string referrer_policy = "strict-origin-when-cross-origin";
+    std::string permissions_policy = "camera=(), geolocation=(), microphone=()";
+    std::string cross_origin_opener_policy = "same-origin";
+    std::string cross_origin_resource_policy = "same-origin";
+    /// How long a browser uses https alone for this host (RFC 6797); sent over https only. 0 sends none.
+    std::chrono::seconds strict_transport_security = std::chrono::hours(24 * 365);
+    bool include_subdomains = false;
+};
+
+/// Sets the fields of the options, X-Content-Type-Options: nosniff and X-Frame-Options: DENY on every answer
+/// that has none of its own, refusals too. Throws std::invalid_argument for a text that may not stand in a
+/// field.
+[[nodiscard]] Step security_headers(SecurityHeadersOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/timeout.hpp ----
+
+// A time limit for the handlers of a route, shorter than that of all requests.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+[[noreturn]] void throw_bad_limit();
+}
+
+namespace middleware {
+
+/// What timeout() returns: middleware that is a coroutine.
+class Deadline {
+  public:
+    template <class Unused = void>
+    [[nodiscard]] Task<> operator()(Context& ctx) const;
+
+  private:
+    template <class Rep, class Period>
+    friend Deadline timeout(std::chrono::duration<Rep, Period> limit);
+    explicit Deadline(detail::Clock::duration limit) noexcept : limit_(limit) {}
+    detail::Clock::duration limit_;
+};
+
+/// Gives what follows, a handler that is a coroutine or one in a worker, so much time to make its answer.
+/// Then it is cancelled as by Config::request_timeout, and the answer is 504, or it is cut off if it has
+/// begun to leave. The time in which a handler waits for its client counts. A plain handler holds the loop,
+/// and cannot be cancelled. Throws std::invalid_argument unless the limit is positive.
+///
+///     app.get("/report", make_report).use(sake::middleware::timeout(2s));
+template <class Rep, class Period>
+[[nodiscard]] Deadline timeout(std::chrono::duration<Rep, Period> limit) {
+    const detail::Clock::duration time = detail::to_clock(limit);
+    if (time == time.zero()) detail::throw_bad_limit();
+    return Deadline(time);
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/trace_context.hpp ----
+
+// The place of a request in a trace that passes through several programs: W3C Trace Context, by the fields
+// traceparent and tracestate.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+class TraceSteps;
+}
+
+/// The trace of a request, as ctx.state<sake::TraceContext>() returns it behind trace_context().
+class TraceContext {
+  public:
+    /// 32 hex digits; "" where trace_context() has not run.
+    [[nodiscard]] std::string_view trace_id() const noexcept { return text(trace_id_); }
+    /// 16 hex digits, which stand for the work on this request.
+    [[nodiscard]] std::string_view span_id() const noexcept { return text(span_id_); }
+    /// The span that sent this request; "" if the trace begins here.
+    [[nodiscard]] std::string_view parent_id() const noexcept { return text(parent_id_); }
+    /// Whether the trace is being recorded.
+    [[nodiscard]] bool is_sampled() const noexcept { return (flags_ & sampled) != 0; }
+    /// What tracing systems have added, to be passed on; "" if nothing.
+    [[nodiscard]] std::string_view tracestate() const noexcept { return tracestate_; }
+
+    /// The field traceparent of requests that are sent on behalf of this one.
+    [[nodiscard]] std::string traceparent() const;
+    /// Sets both fields on a request that is about to be sent: `trace.add_to(request)` of an http::Request.
+    template <class Request>
+    void add_to(Request& request) const {
+        if (trace_id().empty()) return;
+        request.header("traceparent", traceparent());
+        if (!tracestate().empty()) request.header("tracestate", tracestate());
+    }
+
+  private:
+    friend class detail::TraceSteps;
+    static constexpr std::uint8_t sampled = 1;
+
+    // Digits; a first one that is NUL stands for no id.
+    template <std::size_t size>
+    static std::string_view text(const std::array<char, size>& id) noexcept {
+        return id[0] == '\0' ? std::string_view() : std::string_view(id.data(), size);
+    }
+
+    std::array<char, 32> trace_id_{};
+    std::array<char, 16> span_id_{};
+    std::array<char, 16> parent_id_{};
+    std::uint8_t flags_ = 0;
+    std::string tracestate_;
+};
+
+namespace middleware {
+
+/// For trace_context.
+struct TraceContextOptions {
+    /// Whether a trace that begins here is marked as recorded.
+    bool sample_new = false;
+    /// Goes on with the trace that a client names. Without it each request begins one, as is right where
+    /// clients are strangers.
+    bool trust_received = true;
+    /// A field of the answer that names the trace and the span of the request, as traceparent does; ""
+    /// for none. "traceresponse" is the name in the draft of the W3C.
+    std::string response_field = {};
+};
+
+/// Reads traceparent and tracestate, strictly: what is malformed counts as absent. Gives the request a span
+/// of its own in that trace, or begins a trace. A tracestate of more than 512 bytes is not passed on.
+[[nodiscard]] Step trace_context(TraceContextOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/trusted_proxies.hpp ----
+
+// Who the client is behind proxies.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// The fields in which proxies say whom they speak for.
+enum class ForwardedFields : std::uint8_t {
+    x_forwarded,  // X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host, as most proxies do
+    standard      // Forwarded (RFC 7239)
+};
+
+/// For trusted_proxies.
+struct TrustedProxiesOptions {
+    /// What your proxies write. The other fields are not read: a proxy passes on what a client says there.
+    ForwardedFields fields = ForwardedFields::x_forwarded;
+    /// Whether the host that they say replaces that of the request. Only if they always set it: a proxy that
+    /// does not passes on what a client says.
+    bool use_host = false;
+};
+
+/// Makes `ctx.client_ip()` and `ctx.scheme()` what the proxies say, for requests that come from one of these:
+/// {"10.0.0.0/8", "2001:db8::7", "unix"}. What they list is read from its end, and the first address that is
+/// not a listed proxy is the client. What is not an address ends the list: then it is the proxy that wrote
+/// it. Put it in front of all other middleware. Throws std::invalid_argument for an empty list, for a text
+/// that is not an address or network, and for a network of everybody.
+[[nodiscard]] Step trusted_proxies(std::vector<std::string> proxies, TrustedProxiesOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #define SAKE_DEFINES
 
@@ -14804,6 +15533,7 @@ class TestEvents {
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15275,6 +16005,97 @@ SAKE_INLINE bool has_format(std::string_view text, Format format) noexcept {
             return is_ipv6(text);
     }
     return false;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/hash.hpp ----
+
+// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): nobody who does not know the key can choose texts
+// that meet, or tell the next value from those before.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct HashKey {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+};
+
+struct Hash128 {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    friend bool operator==(const Hash128&, const Hash128&) = default;
+};
+
+class SipState {
+  public:
+    explicit SipState(const HashKey& key) noexcept
+        : a_(key.first ^ 0x736f6d6570736575U),
+          b_(key.second ^ 0x646f72616e646f6dU ^ 0xeeU),
+          c_(key.first ^ 0x6c7967656e657261U),
+          d_(key.second ^ 0x7465646279746573U) {}
+
+    void take(std::uint64_t word) noexcept {
+        d_ ^= word;
+        mix(2);
+        a_ ^= word;
+    }
+    [[nodiscard]] Hash128 finish() noexcept {
+        c_ ^= 0xeeU;
+        mix(4);
+        const std::uint64_t low = value();
+        b_ ^= 0xddU;
+        mix(4);
+        return {low, value()};
+    }
+
+  private:
+    [[nodiscard]] std::uint64_t value() const noexcept { return a_ ^ b_ ^ c_ ^ d_; }
+    void mix(int rounds) noexcept {
+        for (; rounds > 0; --rounds) {
+            a_ += b_;
+            b_ = std::rotl(b_, 13) ^ a_;
+            a_ = std::rotl(a_, 32);
+            c_ += d_;
+            d_ = std::rotl(d_, 16) ^ c_;
+            a_ += d_;
+            d_ = std::rotl(d_, 21) ^ a_;
+            c_ += b_;
+            b_ = std::rotl(b_, 17) ^ c_;
+            c_ = std::rotl(c_, 32);
+        }
+    }
+
+    std::uint64_t a_;
+    std::uint64_t b_;
+    std::uint64_t c_;
+    std::uint64_t d_;
+};
+
+[[nodiscard]] inline Hash128 hash_of(const HashKey& key, std::string_view text) noexcept {
+    SipState state(key);
+    const std::size_t whole = text.size() / 8 * 8;
+    for (std::size_t at = 0; at < whole; at += 8) state.take(ascii::load_word(text.data() + at));
+    std::uint64_t last = std::uint64_t{text.size()} << 56U;
+    for (std::size_t at = whole; at < text.size(); ++at) {
+        last |= std::uint64_t{static_cast<unsigned char>(text[at])} << (at - whole) * 8;
+    }
+    state.take(last);
+    return state.finish();
+}
+
+/// Writes 16 hex digits in lower case.
+inline void write_hex(std::uint64_t number, char* to) noexcept {
+    for (std::size_t at = 16; at > 0; number >>= 4U) to[--at] = "0123456789abcdef"[number & 15U];
+}
+/// The same of 32.
+inline void write_hex(const Hash128& number, char* to) noexcept {
+    write_hex(number.high, to);
+    write_hex(number.low, to + 16);
 }
 
 }  // namespace detail
@@ -16353,18 +17174,20 @@ class StandardError {
         inode_ = status.st_ino;
     }
 
-    /// Writes `line`, which ends with a line feed, or loses it.
-    void write_line(std::string_view line) noexcept {
+    /// Writes `line`, which ends with a line feed, or loses it. Returns whether it was written.
+    bool write_line(std::string_view line) noexcept {
         struct stat status{};
-        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return;
+        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return false;
         const SigpipeHeldBack no_sigpipe;
         Output output(status.st_mode, is_being_written_);
         const std::size_t lost = lost_.exchange(0);
         if (lost != 0 && !tell_of(lost, output)) {
             lost_ += lost + 1;
-        } else if (!write_all(line, output) && errno != EPIPE) {  // nobody reads on after that
-            ++lost_;
+            return false;
         }
+        if (write_all(line, output)) return true;
+        if (errno != EPIPE) ++lost_;  // nobody reads on after that
+        return false;
     }
 
   private:
@@ -16637,6 +17460,32 @@ SAKE_INLINE PeerAddress::PeerAddress(const sockaddr_storage& address) noexcept {
     }
 }
 
+SAKE_INLINE Maybe<PeerAddress> PeerAddress::parse(std::string_view text) noexcept {
+    PeerAddress address;
+    char terminated[INET6_ADDRSTRLEN] = {};
+    if (text.size() >= sizeof terminated) return {};
+    text.copy(terminated, text.size());
+    if (is_ipv4(text)) {
+        if (::inet_pton(AF_INET, terminated, address.bytes_.data()) != 1) return {};
+        address.family_ = Family::v4;
+        return address;
+    }
+    in6_addr v6{};
+    if (!is_ipv6(text) || ::inet_pton(AF_INET6, terminated, &v6) != 1) return {};
+    address.take_v6(v6);
+    return address;
+}
+
+SAKE_INLINE PeerAddress PeerAddress::network(unsigned bits) const noexcept {
+    PeerAddress network = *this;
+    for (std::uint8_t& byte : network.bytes_) {
+        const unsigned kept = bits < 8 ? bits : 8;
+        byte = static_cast<std::uint8_t>(byte & (0xff00U >> kept));
+        bits -= kept;
+    }
+    return network;
+}
+
 SAKE_INLINE std::string PeerAddress::to_string() const {
     if (family_ == Family::local) return "unix";
     char text[INET6_ADDRSTRLEN] = {};
@@ -16648,6 +17497,25 @@ SAKE_INLINE void PeerAddress::take_v6(const in6_addr& address) noexcept {
     const bool mapped = IN6_IS_ADDR_V4MAPPED(&address) != 0;
     family_ = mapped ? Family::v4 : Family::v6;
     std::memcpy(bytes_.data(), address.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/random.hpp ----
+
+// Keys that nobody can foresee, of the system's random bytes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A key of the system's random bytes. Throws std::system_error if it has none.
+[[nodiscard]] inline HashKey make_random_key() {
+    HashKey key;
+    if (::getentropy(&key, sizeof key) != 0) throw_system_error(errno, "cannot read random bytes");
+    return key;
 }
 
 }  // namespace detail
@@ -17033,6 +17901,29 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
 }
 
 }  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/secret_impl.hpp ----
+
+// How secrets are compared.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+SAKE_INLINE bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept {
+    // Volatile, so that no compiler ends the loop at the first difference.
+    volatile unsigned differences = sent.size() == secret.size() ? 0U : 1U;
+    std::size_t place = 0;  // in the secret, which begins anew where what was sent is longer
+    for (const char c : sent) {
+        if (place >= secret.size()) place = 0;
+        const char expected = secret.empty() ? '\0' : secret[place];
+        differences = differences | static_cast<unsigned>(static_cast<unsigned char>(c ^ expected));
+        ++place;
+    }
+    return differences == 0;
+}
+
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -25372,10 +26263,18 @@ enum class BodyState : std::uint8_t {
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
 enum class Running : std::uint8_t { coroutine, plain, after, on_error };
 
+/// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
+struct ForwardedClient {
+    std::string address;
+    std::string_view scheme;  // "http" or "https"; "" if they do not say
+};
+
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
 struct Call {
+    static constexpr std::size_t no_body_limit = std::numeric_limits<std::size_t>::max();
+
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -25384,7 +26283,8 @@ struct Call {
     Request request;
     Response response;
     const RouteEntry* route = nullptr;
-    std::size_t position = 0;  // of the next handler in the route's chain
+    std::size_t position = 0;                // of the next handler in the route's chain
+    std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
@@ -25402,6 +26302,9 @@ struct Call {
     TypedSlots state;
     CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
+
+    /// The call that a context is the view of, for middleware of Sake's own.
+    [[nodiscard]] static Call& of(const Context& ctx) noexcept { return *ctx.call_; }
 
     [[nodiscard]] std::string_view body() {
         if (body_state > BodyState::was_read) [[unlikely]]
@@ -26276,6 +27179,7 @@ SAKE_INLINE void Call::clear() noexcept {
     response.clear();
     route = nullptr;
     position = 0;
+    body_limit = no_body_limit;
     is_aborted = false;
     stop_requested = false;
     cause = AnswerCause::handler;
@@ -26286,6 +27190,7 @@ SAKE_INLINE void Call::clear() noexcept {
 }
 
 SAKE_INLINE Context& context_of(Call& call) noexcept { return call.context; }
+SAKE_INLINE Call& call_of(Context& ctx) noexcept { return *ctx.call_; }
 SAKE_INLINE std::string_view path_param(Call& call, std::size_t index) { return call.request.param(index); }
 
 SAKE_INLINE CallHandle::CallHandle(Call& call) {
@@ -27539,7 +28444,10 @@ SAKE_INLINE std::string_view Context::body() const { return call_->body(); }
 SAKE_INLINE auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
     return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::handle_of_running(*call_));
 }
-SAKE_INLINE std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
+SAKE_INLINE std::string_view Context::scheme() const noexcept {
+    const auto* const client = call_->state.find<detail::ForwardedClient>();
+    return client != nullptr && !client->scheme.empty() ? client->scheme : call_->place.scheme;
+}
 SAKE_INLINE RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 SAKE_INLINE std::string_view Context::host() const noexcept {
@@ -27550,6 +28458,11 @@ SAKE_INLINE std::string_view Context::host() const noexcept {
 SAKE_INLINE std::string_view Context::remote_address() {
     if (call_->remote_address.empty()) call_->remote_address = call_->place.peer.to_string();
     return call_->remote_address;
+}
+
+SAKE_INLINE std::string_view Context::client_ip() {
+    const auto* const client = call_->state.find<detail::ForwardedClient>();
+    return client != nullptr ? std::string_view(client->address) : remote_address();
 }
 
 SAKE_INLINE std::string_view Context::route() const noexcept {
@@ -28977,6 +29890,16 @@ inline std::string_view type_of_file(std::string_view path) noexcept {
 
 [[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
 
+/// Makes it a 304: the client has the body.
+inline void say_not_modified(Response& response) {
+    response.status = 304;
+    response.headers.remove("Content-Type");
+    response.headers.remove("Content-Encoding");
+    response.headers.remove("Content-Disposition");
+    response.body.clear();
+    response.set_static_type({});
+}
+
 /// Makes one answer.
 class FileAnswer {
   public:
@@ -29007,7 +29930,7 @@ class FileAnswer {
         if (verdict == Conditions::Verdict::failed) {
             throw HttpError(412, "the file is not what the request's condition says");
         }
-        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
+        if (verdict == Conditions::Verdict::not_modified) return say_not_modified(response_);
         if (modified_) {
             char date[29];
             http::format_http_date(*modified_, date);
@@ -29029,15 +29952,6 @@ class FileAnswer {
     // As much as the server copies behind a head.
     static constexpr std::uint64_t worth_reading = 16 * 1024;
     static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
-
-    void say_not_modified() {
-        response_.status = 304;
-        response_.headers.remove("Content-Type");
-        response_.headers.remove("Content-Encoding");
-        response_.headers.remove("Content-Disposition");
-        response_.body.clear();
-        response_.set_static_type({});
-    }
 
     void send_whole() { send_one(0, file_.size); }
 
@@ -32715,6 +33629,7 @@ void append_document(std::string& out, const Document& request) {
     append_member(out, "body", request.body);
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
+    if (!request.client_ip.empty()) append_member(out, "client_ip", request.client_ip);
     if (request.response != WorkerResponse{}) {
         out.append(R"(,"response":)");
         append_document(out, request.response);
@@ -32867,6 +33782,7 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values") return reader.take_values(request.values), true;
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "client_ip") return reader.take(request.client_ip), true;
                        if (name != "response") return false;
                        if (std::exchange(has_response, true)) reader.refuse("is there twice");
                        return read_document(json, request.response), true;
@@ -32992,6 +33908,7 @@ Document describe_request(Call& call) {
     out.body = request.body;
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
+    if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
     out.response = describe_response(call.response);
     return out;
 }
@@ -33028,13 +33945,8 @@ class RequestCheck {
                "'method' and 'target' are too long");
         demand_fields();
         demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
-        constexpr auto of_an_address = [](char c) {
-            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
-        };
-        const std::string& address = document_.remote_address;
-        demand(address == "unix" ||
-                   (address.size() < 64 && std::all_of(address.begin(), address.end(), of_an_address)),
-               "'remote_address' is not one");
+        demand(is_address(document_.remote_address), "'remote_address' is not one");
+        demand(document_.client_ip.empty() || is_address(document_.client_ip), "'client_ip' is not one");
         demand(document_.values.is_object(), "'values' must be an object");
     }
 
@@ -33073,6 +33985,13 @@ class RequestCheck {
         }
     }
 
+    static bool is_address(std::string_view text) noexcept {
+        constexpr auto of_an_address = [](char c) {
+            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
+        };
+        return text == "unix" || (text.size() < 64 && std::all_of(text.begin(), text.end(), of_an_address));
+    }
+
     static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
         return one <= limit && other <= limit - one && more <= limit - one - other;
     }
@@ -33100,6 +34019,8 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.position = route.chain().size();
     if (!document.values.empty()) call.state.get<KeptValues<Json>>().object.swap(document.values);
     call.remote_address = std::move(document.remote_address);
+    if (!document.client_ip.empty())
+        call.state.get<ForwardedClient>().address = std::move(document.client_ip);
 }
 
 }  // namespace detail
@@ -33220,7 +34141,7 @@ class RequestJob final : public PoolJob {
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
-        place_.scheme = call.place.scheme;
+        place_.scheme = call.context.scheme();
         call_limits_.temporary_directory = {};  // the Config may be gone by then, and a body here is whole
         place_.limits = &call_limits_;
         place_.worker_pool_size = carrier.pool.size();
@@ -34580,7 +35501,7 @@ class H1Reader {
     Progress read_piece(Input& input, BodyBytes& piece) {
         if (!input.bytes().empty()) framing_.expect_continue = false;
         const std::size_t before = piece.size();
-        const Progress progress = append_body(input, piece, body_limit() - streamed_);
+        const Progress progress = append_body(input, piece, room_behind(streamed_));
         streamed_ += piece.size() - before;
         return progress;
     }
@@ -34685,7 +35606,11 @@ class H1Reader {
   private:
     [[nodiscard]] bool is_detached() const noexcept { return !call_.request.storage.empty(); }
     [[nodiscard]] std::size_t body_limit() const noexcept {
-        return call_.route->max_body.value_or(config_.max_body);
+        return std::min(call_.route->max_body.value_or(config_.max_body), call_.body_limit);
+    }
+    // Middleware may have made the limit smaller than what has come.
+    [[nodiscard]] std::size_t room_behind(std::size_t size) const noexcept {
+        return body_limit() - std::min(size, body_limit());
     }
 
     Progress refuse(int status, std::string_view reason) {
@@ -34753,7 +35678,7 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         BodyBytes& body = call_.request.body_storage;
-        const Progress progress = append_body(input, body, body_limit() - body.size());
+        const Progress progress = append_body(input, body, room_behind(body.size()));
         if (progress == Progress::complete) call_.request.body = body.view();
         return progress;
     }
@@ -38892,6 +39817,1915 @@ SAKE_INLINE std::optional<http::StreamEvent> TestEvents::next() {
     }
 }
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/fields.hpp ----
+
+// What several kinds of middleware ask of the fields of a request, and of those of its answer.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A field that may be there once. Two of them let two readers disagree, so that `repeated` is refused.
+struct SingleField {
+    enum class Presence : std::uint8_t { absent, once, repeated };
+    Presence presence = Presence::absent;
+    std::string_view value;  // of the first
+};
+
+inline SingleField single_field(const Context& ctx, std::string_view name) noexcept {
+    SingleField field;
+    for (const auto& [each, value] : ctx.headers()) {
+        if (!iequals(each, name)) continue;
+        if (field.presence != SingleField::Presence::absent) {
+            field.presence = SingleField::Presence::repeated;
+            break;
+        }
+        field = {SingleField::Presence::once, value};
+    }
+    return field;
+}
+
+/// Takes the element in front off a list that is separated by this byte; without the spaces around it.
+inline std::string_view take_element(std::string_view& list, char separator) noexcept {
+    const std::size_t length = list.find(separator);
+    const std::string_view element = list.substr(0, length);
+    list.remove_prefix(length == std::string_view::npos ? list.size() : length + 1);
+    return trim_ows(element);
+}
+
+/// Whether a list such as "Accept-Encoding, Origin" has this element, in any case.
+inline bool has_element(std::string_view list, std::string_view wanted) noexcept {
+    while (!list.empty()) {
+        if (iequals(take_element(list, ','), wanted)) return true;
+    }
+    return false;
+}
+
+/// Says in Vary that the answer depends on this field of the request, unless that is said already.
+inline void add_vary(Context& ctx, std::string_view field) {
+    const ResponseView response = ctx.response();
+    for (const auto& [name, value] : response.headers()) {
+        if (iequals(name, "Vary") && (has_element(value, field) || has_element(value, "*"))) return;
+    }
+    ctx.add_header("Vary", field);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/allowed_hosts_impl.hpp ----
+
+// How allowed_hosts compares hosts.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class AllowedHosts final : public StepWork {
+  public:
+    explicit AllowedHosts(std::vector<std::string> hosts) {
+        if (hosts.empty()) {
+            throw std::invalid_argument("allowed_hosts: no hosts: list the names of this server");
+        }
+        for (std::string& host : hosts) {
+            require_name(host);
+            hosts_.push_back(std::move(host));
+        }
+    }
+
+    void run(Context& ctx) override {
+        std::string_view host = ctx.host();
+        host = is_valid_host(host) ? host.substr(0, host_length(host)) : "";  // without the port
+        for (const std::string& allowed : hosts_) {
+            if (is_meant(allowed, host)) return;
+        }
+        throw HttpError(421, "this server does not answer for this host");
+    }
+
+  private:
+    static void require_name(std::string_view host) {
+        const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
+        const bool is_name = !name.empty() && host_length(name) == name.size() && name.front() != '.';
+        const bool is_literal = name.starts_with('[');
+        if (is_name && !(is_literal && name != host)) return;
+        throw std::invalid_argument("allowed_hosts: '" + std::string(host) +
+                                    "' is not a host: write a name, '*.' and a name for all below it, or an "
+                                    "address, IPv6 in brackets, without scheme and port");
+    }
+
+    static bool is_meant(std::string_view allowed, std::string_view host) noexcept {
+        if (allowed.starts_with('[')) return is_same_address(allowed, host);
+        if (!allowed.starts_with("*.")) return iequals(allowed, host);
+        allowed.remove_prefix(1);
+        return host.size() > allowed.size() && iequals(host.substr(host.size() - allowed.size()), allowed);
+    }
+    /// Of "[::1]", which has many spellings.
+    static bool is_same_address(std::string_view allowed, std::string_view host) noexcept {
+        if (!host.starts_with('[')) return false;
+        const auto one = PeerAddress::parse(allowed.substr(1, allowed.size() - 2));
+        const auto other = PeerAddress::parse(host.substr(1, host.size() - 2));
+        return one && other && *one == *other;
+    }
+
+    Array<std::string> hosts_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step allowed_hosts(std::vector<std::string> hosts) {
+    return detail::StepMaker::make<detail::AllowedHosts>(std::move(hosts));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/credentials.hpp ----
+
+// The field Authorization of a request, taken apart strictly (RFC 9110 section 11.4), and what a challenge
+// says.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::size_t max_credentials = 8 * 1024;  // behind the scheme
+
+/// Letters, digits and a few signs, with '=' at the end only.
+inline bool is_token68(std::string_view text) noexcept {
+    text = text.substr(0, text.find_last_not_of('=') + 1);
+    constexpr auto may_stand = [](char c) { return ascii::is(c, ascii::unreserved) || c == '+' || c == '/'; };
+    return !text.empty() && std::all_of(text.begin(), text.end(), may_stand);
+}
+
+/// What a request says under a scheme.
+struct Credentials {
+    enum class State : std::uint8_t { absent, malformed, present };
+    State state = State::absent;  // also if it says something under another scheme
+    std::string_view token;
+};
+
+inline Credentials find_credentials(const Context& ctx, std::string_view scheme) noexcept {
+    const SingleField field = single_field(ctx, "Authorization");
+    if (field.presence == SingleField::Presence::absent) return {};
+    if (field.presence == SingleField::Presence::repeated) return {Credentials::State::malformed, {}};
+    const std::size_t end = std::min(field.value.find(' '), field.value.size());
+    if (!iequals(field.value.substr(0, end), scheme)) return {};
+    std::string_view token = field.value.substr(end);
+    token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
+    if (token.size() > max_credentials || !is_token68(token)) return {Credentials::State::malformed, {}};
+    return {Credentials::State::present, token};
+}
+
+/// `realm="staff"`, for a challenge.
+inline std::string realm_parameter(std::string_view function, std::string_view realm) {
+    std::string text = "realm=\"";
+    for (const char c : realm) {
+        if (c < ' ' || c > '~') {
+            throw std::invalid_argument(std::string(function) +
+                                        ": the realm has a character that is not printable ASCII");
+        }
+        if (c == '"' || c == '\\') text += '\\';
+        text += c;
+    }
+    return text += '"';
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/basic_auth_impl.hpp ----
+
+// How basic_auth reads user and password.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class BasicAuth final : public StepWork {
+  public:
+    BasicAuth(std::string_view realm, CredentialsCheck check)
+        : challenge_("Basic " + realm_parameter("basic_auth", realm) + ", charset=\"UTF-8\""),
+          check_(std::move(check)) {}
+
+    void run(Context& ctx) override {
+        const Credentials given = find_credentials(ctx, "Basic");
+        if (given.state == Credentials::State::absent) refuse("this needs a user and a password");
+        std::optional<std::string> user = user_of(given);
+        if (!user) refuse("user and password are not right");
+        ctx.state<User>().name = std::move(*user);
+    }
+
+  private:
+    std::optional<std::string> user_of(const Credentials& given) {
+        if (given.state != Credentials::State::present) return std::nullopt;
+        const std::optional<std::string> decoded = base64_decode(given.token);
+        if (!decoded || !is_text(*decoded)) return std::nullopt;
+        const std::size_t colon = decoded->find(':');  // a user has none, a password may
+        if (colon == std::string::npos) return std::nullopt;
+        const std::string_view both = *decoded;
+        return check_(both.substr(0, colon), both.substr(colon + 1));
+    }
+    static bool is_text(std::string_view text) noexcept {
+        constexpr auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+        return is_valid_utf8(text) && std::none_of(text.begin(), text.end(), is_control);
+    }
+    [[noreturn]] void refuse(const char* detail) const {
+        throw HttpError(401, detail).header("WWW-Authenticate", challenge_);
+    }
+
+    std::string challenge_;
+    CredentialsCheck check_;
+};
+
+SAKE_INLINE middleware::Step make_basic_auth(std::string realm, CredentialsCheck check) {
+    return StepMaker::make<BasicAuth>(realm, std::move(check));
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/bearer_auth_impl.hpp ----
+
+// How bearer_auth reads a token, and what it answers (RFC 6750 section 3.1).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class BearerAuth final : public StepWork {
+  public:
+    BearerAuth(std::string_view realm, CredentialsCheck check) : check_(std::move(check)) {
+        if (!realm.empty()) challenge_ += " " + realm_parameter("bearer_auth", realm);
+    }
+
+    void run(Context& ctx) override {
+        const Credentials given = find_credentials(ctx, "Bearer");
+        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
+        if (given.state == Credentials::State::malformed)
+            refuse(400, "the field Authorization is malformed", "invalid_request");
+        std::optional<std::string> user = check_({}, given.token);
+        if (!user) refuse(401, "the token is not right", "invalid_token");
+        ctx.state<User>().name = std::move(*user);
+    }
+
+  private:
+    [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {
+        std::string challenge = challenge_;
+        if (!error.empty()) {
+            challenge.append(challenge == "Bearer" ? " " : ", ")
+                .append("error=\"")
+                .append(error)
+                .append("\"");
+        }
+        throw HttpError(status, detail).header("WWW-Authenticate", challenge);
+    }
+
+    std::string challenge_ = "Bearer";
+    CredentialsCheck check_;
+};
+
+SAKE_INLINE middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check) {
+    return StepMaker::make<BearerAuth>(realm, std::move(check));
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/body_limit_impl.hpp ----
+
+// How body_limit makes the limit of a call smaller.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class BodyLimit final : public StepWork {
+  public:
+    explicit BodyLimit(std::int64_t bytes) : most_(as_setting<std::size_t>(bytes)) {
+        if (bytes >= 0) return;
+        throw std::invalid_argument("body_limit: it must be at least 0, not " + std::to_string(bytes));
+    }
+
+    void run(Context& ctx) override {
+        Call& call = call_of(ctx);
+        call.body_limit = std::min(call.body_limit, most_);  // for a body that is still to come
+        const auto announced = parse_decimal<std::uint64_t>(ctx.header("Content-Length"));
+        if (call.request.body.size() <= most_ && announced.value_or(0) <= most_) return;
+        throw HttpError(413, "the body is larger than " + std::to_string(most_) + " bytes");
+    }
+
+  private:
+    std::size_t most_;
+};
+
+SAKE_INLINE middleware::Step make_body_limit(std::int64_t bytes) { return StepMaker::make<BodyLimit>(bytes); }
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/origin.hpp ----
+
+// Origins as browsers send them in the field Origin (RFC 6454 section 6.2): "https://app.example:8443".
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The port that browsers leave out, with its colon; "" where the scheme has none.
+constexpr std::string_view default_port(std::string_view scheme) noexcept {
+    return scheme == "https" ? ":443" : scheme == "http" ? ":80" : "";
+}
+
+/// An origin taken apart: "https" and "app.example:8443"; both empty if the text has no "://".
+struct OriginParts {
+    explicit constexpr OriginParts(std::string_view text) noexcept {
+        const std::size_t end = text.find("://");
+        if (end == std::string_view::npos) return;
+        scheme = text.substr(0, end);
+        authority = text.substr(end + 3);
+    }
+    std::string_view scheme;
+    std::string_view authority;
+};
+
+/// Whether browsers would write an origin like this: in lower case, without a path, and without the port
+/// that its scheme has anyway.
+inline bool is_origin(std::string_view text) noexcept {
+    constexpr auto of_a_scheme = [](char c) {
+        return (c >= 'a' && c <= 'z') || ascii::is(c, ascii::digit) || ascii::contains_char("+-.", c);
+    };
+    const auto [scheme, authority] = OriginParts(text);
+    if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), of_a_scheme)) return false;
+    if (authority.empty() || authority.ends_with(':') || !is_valid_host(authority)) return false;
+    if (std::any_of(authority.begin(), authority.end(), [](char c) { return c != to_lower(c); }))
+        return false;
+    const std::string_view port = default_port(scheme);
+    return port.empty() || !authority.ends_with(port) || authority.size() == port.size();
+}
+
+/// Throws std::invalid_argument, which names the function, unless each is an origin.
+inline void require_origins(std::string_view function, const std::vector<std::string>& origins) {
+    for (const std::string& origin : origins) {
+        if (is_origin(origin)) continue;
+        throw std::invalid_argument(std::string(function) + ": '" + origin +
+                                    "' is not an origin as browsers send it: write scheme://host or "
+                                    "scheme://host:port, in lower case, with nothing behind it and without "
+                                    "the ports 443 of https and 80 of http");
+    }
+}
+
+/// Whether an origin is that of the host which a request is for. The scheme is not compared: behind a proxy
+/// the server does not know it.
+inline bool is_origin_of(std::string_view origin, std::string_view host) noexcept {
+    const auto [scheme, authority] = OriginParts(origin);
+    const std::string_view port = default_port(scheme);
+    if (port.empty() || authority.empty()) return false;
+    if (host.ends_with(port)) host.remove_suffix(port.size());
+    return iequals(authority, host);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cors_impl.hpp ----
+
+// How cors decides, and answers preflights.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Cors final : public StepWork {
+  public:
+    explicit Cors(middleware::CorsOptions options)
+        : methods_(joined("method", options.methods)),
+          headers_(joined("field", options.headers)),
+          exposed_(joined("field", options.exposed_headers)),
+          max_age_(std::to_string(options.max_age.count())),
+          credentials_(options.credentials) {
+        if (options.max_age.count() < 0) throw std::invalid_argument("cors: max_age must be at least 0");
+        take_origins(std::move(options.origins));
+    }
+
+    void run(Context& ctx) override {
+        const bool is_preflight = ctx.method() == "OPTIONS" && ctx.find_header("Origin") &&
+                                  ctx.find_header("Access-Control-Request-Method");
+        ctx.after([this, is_preflight](Context& answered) { decorate(answered, is_preflight); });
+        if (is_preflight) ctx.no_content().abort();
+    }
+
+  private:
+    static std::string joined(std::string_view what, const std::vector<std::string>& names) {
+        std::string list;
+        for (const std::string& name : names) {
+            if (!is_token(name) || name == "*") {
+                throw std::invalid_argument("cors: '" + name + "' is not the name of a " + std::string(what) +
+                                            ": list each by its name");
+            }
+            list.append(list.empty() ? "" : ", ").append(name);
+        }
+        return list;
+    }
+
+    void take_origins(std::vector<std::string> origins) {
+        if (origins.empty()) {
+            throw std::invalid_argument(
+                "cors: no origins: list those whose pages may read answers, as 'https://app.example'");
+        }
+        for (std::string& origin : origins) {
+            any_origin_ = any_origin_ || origin == "*";
+            if (origin != "*" && origin != "null") require_origins("cors", {origin});
+            origins_.push_back(std::move(origin));
+        }
+        if (any_origin_ && origins_.size() > 1) {
+            throw std::invalid_argument("cors: '*' is every origin: list nothing beside it");
+        }
+        if (any_origin_ && credentials_) {
+            throw std::invalid_argument(
+                "cors: '*' with credentials would let every page act as the user: list the origins");
+        }
+    }
+
+    /// What the answer says of the origin that asks: the listed text, never that of the client; "" for none.
+    [[nodiscard]] std::string_view allowed(const Context& ctx) const noexcept {
+        if (any_origin_) return "*";
+        const SingleField asking = single_field(ctx, "Origin");
+        if (asking.presence != SingleField::Presence::once) return {};
+        for (const std::string& origin : origins_) {
+            if (origin == asking.value) return origin;
+        }
+        return {};
+    }
+
+    void decorate(Context& ctx, bool is_preflight) const {
+        add_vary(ctx, "Origin");  // also where it is not listed: a cache must not hand this answer to others
+        const std::string_view origin = allowed(ctx);
+        if (origin.empty()) return;
+        ctx.set_header("Access-Control-Allow-Origin", origin);
+        if (credentials_) ctx.set_header("Access-Control-Allow-Credentials", "true");
+        if (!is_preflight) return set(ctx, "Access-Control-Expose-Headers", exposed_);
+        set(ctx, "Access-Control-Allow-Methods", methods_);
+        set(ctx, "Access-Control-Allow-Headers", headers_);
+        set(ctx, "Access-Control-Max-Age", max_age_);
+    }
+    static void set(Context& ctx, std::string_view name, std::string_view value) {
+        if (!value.empty()) ctx.set_header(name, value);
+    }
+
+    Array<std::string> origins_;
+    std::string methods_;
+    std::string headers_;
+    std::string exposed_;
+    std::string max_age_;
+    bool credentials_;
+    bool any_origin_ = false;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step cors(CorsOptions options) {
+    return detail::StepMaker::make<detail::Cors>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/csrf_impl.hpp ----
+
+// How csrf tells requests of other sites' pages.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Csrf final : public StepWork {
+  public:
+    explicit Csrf(const middleware::CsrfOptions& options) {
+        require_origins("csrf", options.origins);
+        for (const std::string& origin : options.origins) origins_.push_back(origin);
+    }
+
+    void run(Context& ctx) override {
+        if (is_safe(ctx.method()) || is_of_this_site(ctx)) return;
+        throw HttpError(403, "a page of another site may not send this request");
+    }
+
+  private:
+    using Presence = SingleField::Presence;
+
+    static bool is_safe(std::string_view method) noexcept {
+        switch (method_from(method)) {
+            case Method::get:
+            case Method::head:
+            case Method::options:
+            case Method::query:
+            case Method::trace:
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    [[nodiscard]] bool is_of_this_site(const Context& ctx) const noexcept {
+        const SingleField site = single_field(ctx, "Sec-Fetch-Site");
+        const SingleField origin = single_field(ctx, "Origin");
+        if (site.presence == Presence::repeated || origin.presence == Presence::repeated) return false;
+        if (is_listed(origin.value)) return true;
+        // "none" is the user: an address that was typed, or a bookmark. "same-site" is another subdomain,
+        // which may belong to somebody else.
+        if (site.presence == Presence::once) return site.value == "same-origin" || site.value == "none";
+        return origin.presence == Presence::absent || is_origin_of(origin.value, ctx.host());
+    }
+    [[nodiscard]] bool is_listed(std::string_view origin) const noexcept {
+        for (const std::string& listed : origins_) {
+            if (listed == origin) return true;
+        }
+        return false;
+    }
+
+    Array<std::string> origins_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step csrf(CsrfOptions options) { return detail::StepMaker::make<detail::Csrf>(options); }
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/etag_impl.hpp ----
+
+// How etag makes tags, and answers conditions.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class EtagMaker final : public StepWork {
+  public:
+    explicit EtagMaker(const middleware::EtagOptions& options) noexcept : options_(options) {}
+
+    void run(Context& ctx) override {
+        const Method method = Call::of(ctx).request.known_method;
+        if (method != Method::get && method != Method::head) return;
+        ctx.after([this](Context& answered) {
+            Call& call = Call::of(answered);
+            if (has_tag(call.response)) answer_conditions(call);
+        });
+    }
+
+  private:
+    // Tags must be the same after a restart, and on every server.
+    static constexpr HashKey key{0x73616b652d657461, 0x672d6d616b657231};
+
+    /// Whether the answer is one of those with a tag. That of a file or a stream has no body here.
+    [[nodiscard]] bool has_tag(Response& response) const {
+        const std::string& body = response.body;
+        if (response.status != 200 || body.empty() || response.file() != nullptr) return false;
+        if (response.headers.contains("ETag")) return true;
+        const std::string_view cache_control = response.headers.get("Cache-Control").value_or("");
+        if (body.size() > options_.max_body || list_contains(cache_control, "no-store")) return false;
+        char digits[32];
+        write_hex(hash_of(key, body), digits);
+        std::string tag(options_.weak ? "W/\"" : "\"");
+        tag.append(digits, sizeof digits) += '"';
+        response.headers.set("ETag", tag);
+        return true;
+    }
+
+    static void answer_conditions(Call& call) {
+        const http::Headers& headers = call.response.headers;
+        const auto now = std::chrono::floor<std::chrono::seconds>(wall_now()).time_since_epoch().count();
+        Validators present{headers.get("ETag").value_or(""), std::nullopt, now};
+        if (const auto date = headers.get("Last-Modified"))
+            present.last_modified = http::parse_http_date(*date, now);
+        switch (conditions_of(call.request).verdict(call.request.known_method, present)) {
+            case Conditions::Verdict::proceed:
+                return;
+            case Conditions::Verdict::not_modified:
+                return say_not_modified(call.response);
+            case Conditions::Verdict::failed:
+                throw HttpError(412, "the answer is not what the request's condition says");
+        }
+    }
+
+    const middleware::EtagOptions options_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step etag(EtagOptions options) { return detail::StepMaker::make<detail::EtagMaker>(options); }
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/forwarded.hpp ----
+
+// What proxies say of a request, taken apart: X-Forwarded-For, and Forwarded (RFC 7239). Everything is read
+// from its end, where the nearest proxy wrote, so that nothing in front of it can change what it says.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Takes the last element off a list. What stands between quotes does not separate.
+inline std::string_view take_last_element(std::string_view& list, char separator) noexcept {
+    bool is_quoted = false;
+    std::size_t begin = list.size();
+    for (; begin > 0; --begin) {
+        const char c = list[begin - 1];
+        if (c == '"') is_quoted = !is_quoted;
+        if (c == separator && !is_quoted) break;
+    }
+    const std::string_view element = list.substr(begin);
+    list = list.substr(0, begin == 0 ? 0 : begin - 1);
+    return trim_ows(element);
+}
+
+/// Whether a text is ":80", with a number that a port may have.
+inline bool is_port(std::string_view text) noexcept {
+    if (!text.starts_with(':') || text.size() > 6) return false;
+    const auto number = parse_decimal<std::uint32_t>(text.substr(1));
+    return number && *number <= 65535;
+}
+
+/// An address with or without a port: "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80". Nothing for any
+/// other text, such as "unknown".
+inline Maybe<PeerAddress> parse_node(std::string_view text) noexcept {
+    std::string_view port;
+    if (text.starts_with('[')) {
+        const std::size_t close = text.find(']');
+        if (close == std::string_view::npos) return {};
+        port = text.substr(close + 1);
+        text = text.substr(1, close - 1);
+        if (!is_ipv6(text)) return {};
+    } else if (!is_ipv6(text)) {  // which has colons of its own
+        const std::size_t colon = std::min(text.find(':'), text.size());
+        port = text.substr(colon);
+        text = text.substr(0, colon);
+    }
+    if (!port.empty() && !is_port(port)) return {};
+    return PeerAddress::parse(text);
+}
+
+/// "http" or "https" as a literal; "" for any other text.
+constexpr std::string_view known_scheme(std::string_view text) noexcept {
+    return iequals(text, "https") ? "https" : iequals(text, "http") ? "http" : "";
+}
+/// The host, if it may be one; else "".
+constexpr std::string_view known_host(std::string_view text) noexcept {
+    return is_valid_host(text) ? text : std::string_view{};
+}
+
+/// An element of Forwarded: `for="[2001:db8::1]";proto=https;host=app.example`.
+class ForwardedElement {
+  public:
+    explicit ForwardedElement(std::string_view text) noexcept {
+        do {
+            is_valid_ = is_valid_ && take(take_last_element(text, ';'));
+        } while (is_valid_ && !text.empty());
+        if (!is_valid_) node_ = scheme_ = host_ = {};
+    }
+
+    // Each is "" if it does not say so, and all are if it is malformed.
+    [[nodiscard]] std::string_view node() const noexcept { return node_; }
+    [[nodiscard]] std::string_view scheme() const noexcept { return known_scheme(scheme_); }
+    [[nodiscard]] std::string_view host() const noexcept { return known_host(host_); }
+
+  private:
+    bool take(std::string_view pair) noexcept {
+        if (pair.empty()) return true;
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string_view::npos || !is_token(pair.substr(0, equals))) return false;
+        const std::string_view name = pair.substr(0, equals);
+        std::string_view value = pair.substr(equals + 1);
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+            value = value.substr(1, value.size() - 2);
+            if (value.find_first_of("\"\\") != std::string_view::npos) return false;  // no address has them
+        } else if (!is_token(value)) {
+            return false;
+        }
+        std::string_view ignored;
+        std::string_view& place = iequals(name, "for")     ? node_
+                                  : iequals(name, "proto") ? scheme_
+                                  : iequals(name, "host")  ? host_
+                                                           : ignored;
+        if (!place.empty()) return false;  // it is there twice
+        place = value;
+        return true;
+    }
+
+    std::string_view node_;
+    std::string_view scheme_;
+    std::string_view host_;
+    bool is_valid_ = true;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/id_source.hpp ----
+
+// Ids that differ and that nobody can foresee, for requests and traces.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Ids of 128 bits that differ and cannot be foreseen, at the cost of a hash. They are no secrets for logins:
+/// a forked child knows the key. From any thread.
+class IdSource {
+  public:
+    [[nodiscard]] Hash128 next() noexcept {
+        const auto time = sake::now().time_since_epoch();
+        SipState state(key_);
+        state.take(count_.fetch_add(1, std::memory_order_relaxed));
+        state.take(static_cast<std::uint64_t>(time.count()));  // children of one fork differ by it
+        Hash128 id = state.finish();
+        if (id.low == 0) id.low = 1;  // an id of zeros stands for none
+        if (id.high == 0) id.high = 1;
+        return id;
+    }
+
+  private:
+    const HashKey key_ = make_random_key();
+    std::atomic<std::uint64_t> count_{0};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/log_line.hpp ----
+
+// The lines of the access log. A client's bytes cannot end a line, or a quoted text in it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Appends the line of an answer that leaves at this moment.
+class LogLine {
+  public:
+    static constexpr std::size_t max_text = 2048;
+
+    LogLine(std::string& out, const Answered& answered, std::chrono::system_clock::time_point now) noexcept
+        : out_(out), answered_(answered), now_(now) {}
+
+    void append(middleware::LogFormat format, bool with_query) {
+        if (!with_query) target_ = target_.substr(0, target_.find('?'));
+        if (format == middleware::LogFormat::json) {
+            append_object();
+        } else {
+            append_common();
+            if (format == middleware::LogFormat::combined)
+                append_quoted("Referer"), append_quoted("User-Agent");
+        }
+        out_ += '\n';
+    }
+
+  private:
+    // --- common and combined: the formats of the Apache server ---
+
+    void append_common() {
+        out_.append(answered_.ctx.client_ip()).append(" - ");
+        append_user();
+        out_ += " [";
+        append_local_time();
+        out_ += "] \"";
+        if (answered_.method.empty()) {
+            out_ += '-';
+        } else {
+            append_plain(answered_.method);
+            out_ += ' ';
+            append_plain(target_);
+            out_ += " HTTP/1.1";  // what the server speaks
+        }
+        append_json_integer(out_.append("\" "), answered_.status);
+        append_json_integer(out_.append(" "), answered_.bytes);
+    }
+    // In one word, since it has no quotes around it.
+    void append_user() {
+        if (user().empty()) out_ += '-';
+        for (const char c : user().substr(0, max_text)) {
+            if (c == ' ') out_ += "\\x20";
+            if (c != ' ') append_plain({&c, 1});
+        }
+    }
+    void append_quoted(std::string_view field) {
+        out_ += " \"";
+        append_plain(answered_.ctx.header(field, "-"));
+        out_ += '"';
+    }
+    void append_local_time() {
+        const http::detail::CivilTime time = http::detail::civil_from_seconds(seconds());
+        append_padded(out_, time.day, 2);
+        out_.append("/").append(http::detail::month_names.substr((time.month - 1) * std::size_t{3}, 3)) +=
+            '/';
+        append_padded(out_, static_cast<std::uint64_t>(time.year), 4);
+        for (const unsigned part : {time.hour, time.minute, time.second}) append_padded(out_ += ':', part, 2);
+        out_ += " +0000";
+    }
+    void append_plain(std::string_view text) {
+        constexpr char hex[] = "0123456789abcdef";
+        for (const char c : text.substr(0, max_text)) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte < 0x20 || byte >= 0x7f) {
+                out_ += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+            } else {
+                if (c == '"' || c == '\\') out_ += '\\';
+                out_ += c;
+            }
+        }
+    }
+
+    // --- json ---
+
+    void append_object() {
+        out_ += "{\"time\":\"";
+        append_utc_time();
+        out_ += '"';
+        append_member("remote", answered_.ctx.client_ip());
+        append_member("user", user());
+        append_member("method", answered_.method);
+        append_member("target", target_);
+        append_member("route", answered_.route);
+        append_json_integer(out_ += ",\"status\":", answered_.status);
+        append_json_integer(out_ += ",\"bytes\":", answered_.bytes);
+        append_seconds(out_ += ",\"duration\":");
+        append_member("cause", to_string(answered_.cause));
+        const RequestId* const id = Call::of(answered_.ctx).state.find<RequestId>();
+        append_member("request_id", id != nullptr ? id->text() : std::string_view());
+        append_member("user_agent", answered_.ctx.header("User-Agent"));
+        append_member("referrer", answered_.ctx.header("Referer"));
+        out_ += '}';
+    }
+    void append_member(std::string_view name, std::string_view text) {
+        out_.append(",\"").append(name).append("\":");
+        append_json_text(out_, text.substr(0, max_text));
+    }
+    void append_utc_time() {
+        const auto day = std::chrono::floor<std::chrono::days>(now_);
+        const auto of_day = std::chrono::floor<std::chrono::milliseconds>(now_ - day).count();
+        append_date(out_, day);
+        append_time_of_day(out_, static_cast<std::uint64_t>(of_day / 1000));
+        append_padded(out_ += '.', static_cast<std::uint64_t>(of_day % 1000), 3);
+        out_ += 'Z';
+    }
+    void append_seconds(std::string& out) const {
+        using std::chrono::microseconds;
+        const auto micros = std::chrono::duration_cast<microseconds>(answered_.duration).count();
+        append_json_integer(out, micros / 1'000'000);
+        append_padded(out += '.', static_cast<std::uint64_t>(micros % 1'000'000), 6);
+    }
+
+    /// Whom basic_auth or bearer_auth has let in; "" for nobody.
+    [[nodiscard]] std::string_view user() const noexcept {
+        const User* const found = Call::of(answered_.ctx).state.find<User>();
+        return found != nullptr ? std::string_view(found->name) : std::string_view();
+    }
+    [[nodiscard]] std::int64_t seconds() const noexcept {
+        return std::chrono::floor<std::chrono::seconds>(now_).time_since_epoch().count();
+    }
+
+    std::string& out_;
+    const Answered& answered_;
+    std::chrono::system_clock::time_point now_;
+    std::string_view target_ = answered_.target;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/log_target.hpp ----
+
+// Where the lines of the access log end: a file, standard error, or a function of the program. All of them
+// wait a second at most for a reader that is slow, and say how many lines were lost.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Is used by the thread of the log alone.
+class LogTarget {
+  public:
+    struct Outcome {
+        std::size_t lost = 0;  // lines
+        std::string why = {};  // if the log is to say so
+    };
+
+    LogTarget() = default;
+    LogTarget(const LogTarget&) = delete;
+    LogTarget& operator=(const LogTarget&) = delete;
+    virtual ~LogTarget() = default;
+    /// Writes whole lines. If it throws, all of them are lost.
+    virtual Outcome write(std::string_view lines) = 0;
+
+    static std::size_t count_lines(std::string_view lines) noexcept {
+        return static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n'));
+    }
+
+  protected:
+    static constexpr int patience_ms = 1000;
+
+    static bool has_room(int file, int wait_ms) noexcept {
+        pollfd polled{file, POLLOUT, 0};
+        return ::poll(&polled, 1, wait_ms) > 0;
+    }
+};
+
+class FunctionTarget final : public LogTarget {
+  public:
+    explicit FunctionTarget(std::function<void(std::string_view)> function)
+        : function_(std::move(function)) {}
+    Outcome write(std::string_view lines) override {
+        function_(lines);
+        return {};
+    }
+
+  private:
+    std::function<void(std::string_view)> function_;
+};
+
+class StandardErrorTarget final : public LogTarget {
+  public:
+    Outcome write(std::string_view lines) override {
+        Outcome outcome;
+        int patience = patience_ms;
+        while (!lines.empty()) {
+            const std::size_t size = lines.find('\n') + 1;
+            if (!has_room(STDERR_FILENO, patience)) patience = 0;
+            // It says by itself what it has lost.
+            if (!standard_error.write_line(lines.substr(0, size))) ++outcome.lost;
+            lines.remove_prefix(size);
+        }
+        return outcome;
+    }
+};
+
+class FileTarget final : public LogTarget {
+  public:
+    explicit FileTarget(std::string path) : path_(std::move(path)) {
+        demand_no_nul(path_, "logger");
+        if (const int error = open()) throw_system_error(error, "cannot open the log file " + path_);
+    }
+
+    Outcome write(std::string_view lines) override {
+        if (was_moved()) static_cast<void>(open());  // if that fails, the old file has the lines
+        const SigpipeHeldBack no_sigpipe;
+        std::string_view end_of_cut_line = is_cut_ ? "\n" : "";
+        const int error = write_all(end_of_cut_line);
+        if (error != 0) return {count_lines(lines), text_of(error)};
+        is_cut_ = false;
+        std::string_view rest = lines;
+        const int failure = write_all(rest);
+        const std::size_t written = lines.size() - rest.size();
+        is_cut_ = written > 0 && lines[written - 1] != '\n';
+        return {count_lines(rest), failure != 0 ? text_of(failure) : std::string()};
+    }
+
+  private:
+    static std::string text_of(int error) { return std::generic_category().message(error); }
+    /// Returns what has failed; 0 if nothing.
+    int open() noexcept {
+        constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
+        const SysResult opened = sys::open(path_.c_str(), flags, 0640);
+        if (!opened.ok()) return opened.error;
+        file_ = FileDescriptor(static_cast<int>(opened.value));
+        struct stat status{};
+        if (::fstat(file_.get(), &status) != 0) return errno;
+        device_ = status.st_dev;
+        inode_ = status.st_ino;
+        is_cut_ = false;
+        return 0;
+    }
+    [[nodiscard]] bool was_moved() const noexcept {
+        struct stat status{};
+        return ::stat(path_.c_str(), &status) != 0 || status.st_dev != device_ || status.st_ino != inode_;
+    }
+    /// Removes from the text what was written.
+    int write_all(std::string_view& text) const noexcept {
+        int patience = patience_ms;
+        while (!text.empty()) {
+            const SysResult written = sys::write(file_.get(), text.data(), text.size());
+            if (written.ok() && written.value > 0) {
+                text.remove_prefix(static_cast<std::size_t>(written.value));
+            } else if (written.error == EAGAIN && patience > 0) {
+                if (!has_room(file_.get(), patience)) patience = 0;
+            } else {
+                return written.ok() ? EIO : written.error;
+            }
+        }
+        return 0;
+    }
+
+    const std::string path_;
+    FileDescriptor file_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    bool is_cut_ = false;  // the last line is there in part
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/log_queue.hpp ----
+
+// The lines of the access log on their way to the thread that writes them: never more than so many bytes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// For lines from any thread. The one that writes begins with the first line.
+class LogQueue {
+  public:
+    LogQueue(OwningPtr<LogTarget> target, std::size_t max_queued) noexcept
+        : target_(std::move(target)), max_queued_(max_queued) {}
+    LogQueue(const LogQueue&) = delete;
+    LogQueue& operator=(const LogQueue&) = delete;
+    /// Writes what is left.
+    ~LogQueue() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_ending_ = true;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) thread_.join();
+        if (!queued_.empty()) write_queued();  // there was no thread to be had
+        tell_of_lost();
+    }
+
+    /// Calls `append(text)`, which appends a line. What would be too much is dropped.
+    template <class F>
+    void add(F append) noexcept {
+        const std::lock_guard lock(mutex_);
+        const std::size_t before = queued_.size();
+        try {
+            append(queued_);
+        } catch (const std::exception&) {  // no memory
+            queued_.resize(before);
+        }
+        if (queued_.size() == before || queued_.size() > max_queued_) {
+            queued_.resize(before);
+            ++lost_;
+            return;
+        }
+        if (!thread_.joinable()) start();
+        const std::size_t half = max_queued_ / 2;
+        const bool is_half_full = before < half && queued_.size() >= half;
+        if (before == 0 || is_half_full) changed_.notify_one();
+    }
+
+    [[nodiscard]] std::uint64_t lost() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return lost_;
+    }
+
+  private:
+    // Lines gather for so long, so that a busy server wakes its thread 50 times a second.
+    static constexpr std::chrono::milliseconds gather_time{20};
+
+    void start() noexcept {
+        try {
+            thread_ = start_thread([](void* self) { static_cast<LogQueue*>(self)->run(); }, this);
+        } catch (const std::system_error&) {
+            // The next line tries again.
+        }
+    }
+
+    void run() noexcept {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            changed_.wait(lock, [this] { return is_ending_ || !queued_.empty(); });
+            if (queued_.empty()) return;
+            changed_.wait_for(lock, gather_time,
+                              [this] { return is_ending_ || queued_.size() >= max_queued_ / 2; });
+            writing_.swap(queued_);
+            lock.unlock();
+            LogTarget::Outcome outcome = write(writing_);
+            writing_.clear();
+            lock.lock();
+            note(std::move(outcome));
+            const bool may_tell = lost_ > told_ && warning_.take_turn(now(), std::chrono::seconds(10));
+            if (!may_tell) continue;
+            lock.unlock();
+            tell_of_lost();
+            lock.lock();
+        }
+    }
+    LogTarget::Outcome write(std::string_view lines) noexcept {
+        LogTarget::Outcome outcome;
+        try {
+            return target_->write(lines);
+        } catch (const std::exception& error) {
+            outcome.lost = LogTarget::count_lines(lines);
+            take_text(outcome.why, error);
+        } catch (...) {
+            outcome.lost = LogTarget::count_lines(lines);
+        }
+        return outcome;
+    }
+    static void take_text(std::string& text, const std::exception& error) noexcept {
+        try {
+            text = error.what();
+        } catch (const std::exception&) {
+            // No memory for it.
+        }
+    }
+    void write_queued() noexcept { note(write(queued_)); }
+
+    void note(LogTarget::Outcome outcome) noexcept {
+        lost_ += outcome.lost;
+        if (outcome.lost > 0) why_ = std::move(outcome.why);
+    }
+    void tell_of_lost() noexcept {
+        std::uint64_t lost = 0;
+        std::string why;
+        {
+            const std::lock_guard lock(mutex_);
+            lost = lost_ - std::exchange(told_, lost_);
+            why.swap(why_);
+        }
+        if (lost == 0) return;
+        try {
+            std::string text = "the access log has lost " + std::to_string(lost);
+            text += lost == 1 ? " line: " : " lines: ";
+            text += why.empty() ? "there was no room for them" : why;
+            log_to_stderr(LogLevel::warning, text);
+        } catch (const std::exception&) {
+            // No memory; the count stays.
+        }
+    }
+
+    const OwningPtr<LogTarget> target_;
+    const std::size_t max_queued_;
+    std::string writing_;  // of the thread
+    PacedWarning warning_;
+    std::thread thread_;
+
+    mutable std::mutex mutex_;  // of what follows
+    std::condition_variable changed_;
+    std::string queued_;
+    std::uint64_t lost_ = 0;
+    std::uint64_t told_ = 0;
+    std::string why_;  // the last that the target has lost was lost
+    bool is_ending_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/logger_impl.hpp ----
+
+// How a logger is made of its format, its queue and its target.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline OwningPtr<LogTarget> make_log_target(middleware::LoggerOptions& options) {
+    if (options.write && !options.path.empty()) {
+        throw std::invalid_argument("logger: give it a path or a function, not both");
+    }
+    if (options.write) return OwningPtr<LogTarget>(new FunctionTarget(std::move(options.write)));
+    if (options.path.empty()) return OwningPtr<LogTarget>(new StandardErrorTarget);
+    return OwningPtr<LogTarget>(new FileTarget(std::move(options.path)));
+}
+
+class FormattedLog final : public AccessLog {
+  public:
+    explicit FormattedLog(middleware::LoggerOptions options)
+        : format_(options.format),
+          with_query_(options.with_query),
+          queue_(make_log_target(options),
+                 limit_of<std::size_t>(4096, options.max_queued, "logger: max_queued")) {}
+
+    void add(const Answered& answered) override {
+        queue_.add(
+            [&](std::string& out) { LogLine(out, answered, wall_now()).append(format_, with_query_); });
+    }
+    [[nodiscard]] std::uint64_t dropped() const override { return queue_.lost(); }
+
+  private:
+    const middleware::LogFormat format_;
+    const bool with_query_;
+    LogQueue queue_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Logger logger(LoggerOptions options) {
+    return Logger(detail::CountedPtr<detail::AccessLog>(new detail::FormattedLog(std::move(options))));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/rate_table.hpp ----
+
+// The allowances of many keys in a table of a fixed size: for each the moment when it is whole again (GCRA,
+// the generic cell rate algorithm). A key whose moment has passed needs no place.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Times are nanoseconds. For any thread: two that meet may count one request too many, and no more.
+class RateTable {
+  public:
+    struct Verdict {
+        bool is_allowed;
+        std::int64_t remaining;    // requests that may follow at once
+        std::int64_t until_whole;  // until the whole allowance is back
+        std::int64_t until_next;   // until the next request may come, if this one may not
+    };
+
+    /// A request each `interval`, and so many at once after a pause.
+    RateTable(std::int64_t interval, std::int64_t burst, std::size_t max_keys)
+        : interval_(interval),
+          tolerance_(interval * burst),
+          groups_(std::bit_ceil(std::max(max_keys, group_size)) / group_size),
+          entries_(new Entry[groups_ * group_size]) {}
+
+    [[nodiscard]] Verdict take(const Hash128& key, std::int64_t now) noexcept {
+        return spend(place_of(key, now), now);
+    }
+
+  private:
+    static constexpr std::size_t group_size = 16;
+    static constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min();
+    static constexpr auto relaxed = std::memory_order_relaxed;
+    using Moment = std::atomic<std::int64_t>;
+
+    struct Entry {
+        std::atomic<std::uint64_t> key{0};
+        Moment whole_at{long_ago};
+    };
+    static_assert(sizeof(Entry) == 16);
+
+    /// Where the key is, or has its place from now on.
+    Moment& place_of(const Hash128& key, std::int64_t now) noexcept {
+        Entry* const group = entries_.get() + (key.high & (groups_ - 1)) * group_size;
+        Entry* free = nullptr;
+        for (Entry* each = group; each != group + group_size; ++each) {
+            if (each->key.load(relaxed) == key.low) return each->whole_at;
+            if (free == nullptr && each->whole_at.load(relaxed) <= now) free = each;
+        }
+        if (free == nullptr) return shared_;
+        free->key.store(key.low, relaxed);
+        return free->whole_at;
+    }
+
+    Verdict spend(Moment& whole_at, std::int64_t now) const noexcept {
+        std::int64_t before = whole_at.load(relaxed);
+        while (true) {
+            const std::int64_t after = std::max(before, now) + interval_;
+            const std::int64_t until_whole = after - now;
+            if (until_whole > tolerance_)
+                return {false, 0, until_whole - interval_, until_whole - tolerance_};
+            if (whole_at.compare_exchange_weak(before, after, relaxed))
+                return {true, (tolerance_ - until_whole) / interval_, until_whole, 0};
+        }
+    }
+
+    const std::int64_t interval_;
+    const std::int64_t tolerance_;
+    const std::size_t groups_;
+    const OwningPtr<Entry[]> entries_;
+    Moment shared_{long_ago};  // of the keys for which there is no place
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/rate_limit_impl.hpp ----
+
+// Whose allowance a request spends, and what its answer says of it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The same for all addresses of an IPv6 network of 64 bits.
+inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
+    constexpr std::size_t network = 8;
+    std::array<char, INET6_ADDRSTRLEN> address{};  // with a NUL behind it
+    std::array<char, 16> bytes{};
+    text.copy(address.data(), address.size() - 1);
+    const bool may_be_v6 = text.find(':') != std::string_view::npos && text.size() < address.size();
+    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data()) != 1) return hash_of(key, text);
+    return hash_of(key, {bytes.data(), network});
+}
+
+/// The value of a field, put together without an allocation.
+class FieldText {
+  public:
+    FieldText& add(std::string_view text) noexcept {
+        size_ += text.copy(bytes_.data() + size_, bytes_.size() - size_);
+        return *this;
+    }
+    FieldText& add(std::int64_t number) noexcept {
+        char* const end = bytes_.data() + bytes_.size();
+        size_ =
+            static_cast<std::size_t>(std::to_chars(bytes_.data() + size_, end, number).ptr - bytes_.data());
+        return *this;
+    }
+    [[nodiscard]] std::string_view text() const noexcept { return {bytes_.data(), size_}; }
+
+  private:
+    std::array<char, 160> bytes_;
+    std::size_t size_ = 0;
+};
+
+class RateLimiter final : public StepWork {
+  public:
+    explicit RateLimiter(middleware::RateLimitOptions options)
+        : options_(checked(std::move(options))),
+          table_(interval_of(options_), options_.burst,
+                 limit_of<std::size_t>(16, options_.max_keys, "rate_limit: max_keys")),
+          policy_(policy_of(options_)),
+          problem_(problem_of(options_)) {}
+
+    void run(Context& ctx) override {
+        const std::chrono::nanoseconds now = sake::now().time_since_epoch();
+        const RateTable::Verdict verdict = table_.take(key_of(ctx), now.count());
+        FieldText state;
+        state.add("\"").add(options_.name).add("\";r=").add(verdict.remaining);
+        state.add(";t=").add(seconds(verdict.until_whole));
+        ctx.add_header("RateLimit-Policy", policy_).add_header("RateLimit", state.text());
+        if (verdict.is_allowed) return;
+        FieldText pause;
+        pause.add(seconds(verdict.until_next));
+        ctx.abort(429).set_header("Retry-After", pause.text());
+        ctx.send(std::string_view(problem_), problem_content_type);
+    }
+
+  private:
+    static constexpr std::int64_t second = 1'000'000'000;
+
+    static std::int64_t seconds(std::int64_t nanoseconds) noexcept {
+        return (nanoseconds + second - 1) / second;
+    }
+
+    // --- What the options mean ---
+
+    static middleware::RateLimitOptions checked(middleware::RateLimitOptions options) {
+        check(options.per_second, "rate_limit: per_second");
+        check(options.per_minute, "rate_limit: per_minute");
+        check(options.burst, "rate_limit: burst");
+        if ((options.per_second == 0) == (options.per_minute == 0)) {
+            throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
+        }
+        if (options.name.size() > 64)
+            throw std::invalid_argument("rate_limit: the name has 64 bytes at most");
+        for (const char c : options.name) {
+            if (c < ' ' || c > '~' || c == '"' || c == '\\') {
+                throw std::invalid_argument(
+                    "rate_limit: the name must be printable ASCII without quotes and backslashes");
+            }
+        }
+        if (options.burst == 0) options.burst = options.per_second + options.per_minute;
+        return options;
+    }
+    static void check(int number, const char* name) {
+        demand_at_least(0, number, name);
+        if (number > 10'000'000) throw std::invalid_argument(std::string(name) + " is 10000000 at most");
+    }
+    static std::int64_t interval_of(const middleware::RateLimitOptions& options) noexcept {
+        return options.per_second != 0 ? second / options.per_second : 60 * second / options.per_minute;
+    }
+    static std::string policy_of(const middleware::RateLimitOptions& options) {
+        const std::int64_t window = seconds(interval_of(options) * options.burst);
+        return "\"" + options.name + "\";q=" + std::to_string(options.burst) + ";w=" + std::to_string(window);
+    }
+    static std::string problem_of(const middleware::RateLimitOptions& options) {
+        ProblemMembers members;
+        members.has_type = true;
+        members.text = R"(,"type":"https://iana.org/assignments/http-problem-types#quota-exceeded")"
+                       R"(,"violated-policies":[)";
+        append_json_text(members.text, options.name);
+        members.text += ']';
+        return problem_body(429, "too many requests: Retry-After says when the next may come", members);
+    }
+
+    // --- Whose request it is ---
+
+    [[nodiscard]] Hash128 key_of(Context& ctx) const {
+        if (options_.key) return hash_of(hash_key_, options_.key(ctx));
+        return address_key(hash_key_, ctx.client_ip());
+    }
+
+    const middleware::RateLimitOptions options_;
+    const HashKey hash_key_ = make_random_key();  // so that nobody can choose addresses that meet
+    RateTable table_;
+    const std::string policy_;
+    const std::string problem_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step rate_limit(RateLimitOptions options) {
+    return detail::StepMaker::make<detail::RateLimiter>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/request_id_impl.hpp ----
+
+// How request_id makes, checks and keeps ids.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct IdWriter {
+    static void write(RequestId& id, std::string_view text) noexcept {
+        id.size_ = text.copy(id.text_.data(), RequestId::max_size);
+    }
+};
+
+/// Names that may stand in a log, a shell and a URL.
+inline bool is_request_id(std::string_view text) noexcept {
+    if (text.empty() || text.size() > RequestId::max_size) return false;
+    for (const char c : text) {
+        if (!ascii::is(c, ascii::unreserved) && !ascii::contains_char("+/=:", c)) return false;
+    }
+    return true;
+}
+
+/// Throws std::invalid_argument for a name that no field of a program may have.
+inline void check_own_field(std::string_view name) {
+    check_field_name(name);
+    if (!is_framing_field(name)) return;
+    throw std::invalid_argument("the field " + std::string(name) + " is set by the server itself");
+}
+
+class RequestIds final : public StepWork {
+  public:
+    explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
+        check_own_field(options_.field);
+    }
+
+    void run(Context& ctx) override {
+        Call& call = Call::of(ctx);
+        RequestId& id = call.state.get<RequestId>();
+        const auto received =
+            options_.keep_received ? single_field(call.request, options_.field) : std::nullopt;
+        if (received && is_request_id(*received)) {
+            IdWriter::write(id, *received);
+        } else if (id.text().empty()) {
+            char text[32];
+            write_hex(ids_.next(), text);
+            IdWriter::write(id, {text, sizeof text});
+        }
+        ctx.set_header(options_.field, id.text());
+    }
+
+  private:
+    const middleware::RequestIdOptions options_;
+    IdSource ids_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step request_id(RequestIdOptions options) {
+    return detail::StepMaker::make<detail::RequestIds>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/security_headers_impl.hpp ----
+
+// How security_headers sets its fields.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class SecurityHeaders final : public StepWork {
+  public:
+    explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
+        add("Content-Security-Policy", options.content_security_policy);
+        add("Referrer-Policy", options.referrer_policy);
+        add("Permissions-Policy", options.permissions_policy);
+        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy);
+        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
+        add("X-Content-Type-Options", "nosniff");
+        add("X-Frame-Options", "DENY");
+        if (options.strict_transport_security.count() <= 0) return;
+        std::string value = "max-age=" + std::to_string(options.strict_transport_security.count());
+        if (options.include_subdomains) value += "; includeSubDomains";
+        secure_only_.set("Strict-Transport-Security", value);
+    }
+
+    void run(Context& ctx) override {
+        ctx.after([this](Context& answered) {
+            set_missing(answered, always_);
+            if (answered.scheme() == "https") set_missing(answered, secure_only_);
+        });
+    }
+
+  private:
+    void add(std::string_view name, std::string_view value) {
+        if (!value.empty()) always_.set(name, value);
+    }
+    static void set_missing(Context& ctx, const http::Headers& fields) {
+        const ResponseView response = ctx.response();
+        for (const auto& [name, value] : fields) {
+            if (!response.headers().contains(name)) ctx.set_header(name, value);
+        }
+    }
+
+    http::Headers always_;
+    http::Headers secure_only_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step security_headers(SecurityHeadersOptions options) {
+    return detail::StepMaker::make<detail::SecurityHeaders>(options);
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/timeout_impl.hpp ----
+
+// How timeout ends what takes too long.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+SAKE_INLINE void throw_bad_limit() { throw std::invalid_argument("timeout: the limit must be positive"); }
+
+/// The answer of a call whose handlers have been cancelled since their time was up.
+inline void answer_late(Call& call) {
+    if (call.answerer != nullptr && call.answerer->has_begun()) throw TimedOut("the handler took too long");
+    call.is_aborted = true;
+    call.cause = AnswerCause::timeout;
+    call.response.set_problem(504, "the request took too long");
+    call.place.errors->report(call, LogLevel::warning, "the time that its route gives it is over",
+                              " took too long");
+}
+
+}  // namespace detail
+
+namespace middleware {
+
+template <class Unused>
+Task<> Deadline::operator()(Context& ctx) const {
+    bool is_late = false;
+    try {
+        Task<> rest = ctx.next();
+        Task<> limited = sake::timeout(std::move(rest), limit_);
+        co_await std::move(limited);
+    } catch (const TimedOut&) {  // not one of the handler's own, which next() answers
+        is_late = true;
+    }
+    if (is_late) detail::answer_late(detail::Call::of(ctx));
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<> Deadline::operator()<void>(Context& ctx) const;
+#endif
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/trace_context_impl.hpp ----
+
+// Reading and writing the fields of W3C Trace Context (level 1, 2021, sections 3.2 and 3.3).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Digits, and lower-case letters up to f.
+constexpr bool is_lower_hex(std::string_view text) noexcept {
+    for (const char c : text) {
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return false;
+    }
+    return true;
+}
+constexpr bool is_trace_part(std::string_view id) noexcept {
+    return is_lower_hex(id) && id.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// What a traceparent says.
+struct TraceParent {
+    std::string_view trace_id;
+    std::string_view span_id;
+    std::uint8_t flags = 0;
+
+    /// Versions after 00 may have more behind a further '-'; ff is none.
+    [[nodiscard]] static std::optional<TraceParent> parse(std::string_view text) noexcept {
+        constexpr std::size_t size = 2 + 1 + 32 + 1 + 16 + 1 + 2;
+        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
+        const std::string_view version = text.substr(0, 2);
+        const std::string_view flags = text.substr(53, 2);
+        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return std::nullopt;
+        if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
+        const TraceParent parent{text.substr(3, 32), text.substr(36, 16),
+                                 static_cast<std::uint8_t>(ascii::hex_value(flags[1]))};
+        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return std::nullopt;
+        return parent;
+    }
+};
+
+/// The rules for the members of a tracestate.
+struct TraceState {
+    static constexpr std::size_t max_size = 512;
+    static constexpr std::size_t max_members = 32;
+
+    /// Whether all members are well-formed, their keys differ, and there are not too many.
+    [[nodiscard]] static bool is_valid(std::string_view text) noexcept {
+        if (text.size() > max_size) return false;
+        std::array<std::string_view, max_members> keys;
+        std::size_t count = 0;
+        while (!text.empty()) {
+            const std::string_view member = take_list_item(text);
+            if (member.empty()) continue;
+            const std::size_t equals = member.find('=');
+            if (count == max_members || equals == std::string_view::npos) return false;
+            const std::string_view key = member.substr(0, equals);
+            if (!is_key(key) || !is_value(member.substr(equals + 1))) return false;
+            for (std::size_t i = 0; i < count; ++i) {
+                if (keys[i] == key) return false;
+            }
+            keys[count++] = key;
+        }
+        return true;
+    }
+
+  private:
+    /// "system" or "tenant@system".
+    static bool is_key(std::string_view key) noexcept {
+        const std::size_t at = key.find('@');
+        if (at == std::string_view::npos) return is_name(key, 256) && !is_digit(key[0]);
+        const std::string_view system = key.substr(at + 1);
+        return is_name(key.substr(0, at), 241) && is_name(system, 14) && !is_digit(system[0]);
+    }
+    static bool is_digit(char c) noexcept { return ascii::is(c, ascii::digit); }
+    static bool is_name(std::string_view name, std::size_t longest) noexcept {
+        if (name.empty() || name.size() > longest) return false;
+        if (ascii::contains_char("_-*/", name[0])) return false;
+        for (const char c : name) {
+            if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !ascii::contains_char("_-*/", c)) return false;
+        }
+        return true;
+    }
+    static bool is_value(std::string_view value) noexcept {
+        if (value.empty() || value.size() > 256) return false;
+        for (const char c : value) {
+            if (c < ' ' || c > '~' || c == '=') return false;
+        }
+        return true;
+    }
+};
+
+class TraceSteps final : public StepWork {
+  public:
+    explicit TraceSteps(middleware::TraceContextOptions options) : options_(std::move(options)) {
+        if (!options_.response_field.empty()) check_own_field(options_.response_field);
+    }
+
+    void run(Context& ctx) override {
+        Call& call = Call::of(ctx);
+        TraceContext& trace = call.state.get<TraceContext>();
+        trace = {};
+        if (!go_on(trace, call.request)) begin(trace);
+        write_hex(ids_.next().low, trace.span_id_.data());
+        RequestId& id = call.state.get<RequestId>();
+        if (id.text().empty()) IdWriter::write(id, trace.trace_id());
+        if (!options_.response_field.empty()) ctx.set_header(options_.response_field, trace.traceparent());
+    }
+
+  private:
+    bool go_on(TraceContext& trace, Request& request) const {
+        if (!options_.trust_received) return false;
+        const auto field = single_field(request, "traceparent");
+        const auto parent = field ? TraceParent::parse(*field) : std::nullopt;
+        if (!parent) return false;
+        parent->trace_id.copy(trace.trace_id_.data(), trace.trace_id_.size());
+        parent->span_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
+        trace.flags_ = parent->flags & TraceContext::sampled;
+        const auto state = list_field(request, "tracestate");
+        if (state && TraceState::is_valid(*state)) trace.tracestate_ = *state;
+        return true;
+    }
+    void begin(TraceContext& trace) {
+        write_hex(ids_.next(), trace.trace_id_.data());
+        trace.flags_ = options_.sample_new ? TraceContext::sampled : 0;
+    }
+
+    const middleware::TraceContextOptions options_;
+    IdSource ids_;
+};
+
+}  // namespace detail
+
+SAKE_INLINE std::string TraceContext::traceparent() const {
+    if (trace_id().empty()) return {};
+    std::string text = "00-";
+    text.append(trace_id()).append("-").append(span_id()).append(is_sampled() ? "-01" : "-00");
+    return text;
+}
+
+namespace middleware {
+
+SAKE_INLINE Step trace_context(TraceContextOptions options) {
+    return detail::StepMaker::make<detail::TraceSteps>(std::move(options));
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/trusted_proxies_impl.hpp ----
+
+// How trusted_proxies finds the client.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The addresses that begin with the same bits.
+class Network {
+  public:
+    /// "10.0.0.0/8", "2001:db8::7" or "unix". Throws std::invalid_argument for any other text.
+    explicit Network(std::string_view text) {
+        if (text == "unix") return;
+        const std::size_t slash = text.find('/');
+        const std::string_view written = text.substr(0, slash);
+        const auto address = PeerAddress::parse(written);
+        if (!address) refuse(text, "is not an address or network: write 10.0.0.0/8, 2001:db8::7 or unix");
+        address_ = *address;
+        bits_ = address_.bits();
+        if (slash != std::string_view::npos) take_prefix(text, text.substr(slash + 1), is_ipv6(written));
+        if (address_.network(bits_) != address_) {
+            refuse(text, "has bits behind its prefix: write " + address_.network(bits_).to_string() + "/" +
+                             std::to_string(bits_));
+        }
+    }
+
+    [[nodiscard]] bool contains(const PeerAddress& address) const noexcept {
+        return address.network(bits_) == address_;
+    }
+
+  private:
+    void take_prefix(std::string_view text, std::string_view prefix, bool is_v6) {
+        const unsigned hidden = is_v6 ? 128 - bits_ : 0;  // of an IPv4 address in one of IPv6
+        const std::optional<unsigned> bits = parse_decimal<unsigned>(prefix);
+        if (!bits || *bits > bits_ + hidden) refuse(text, "has a prefix that its address does not have");
+        if (*bits <= hidden) refuse(text, "is everybody, and so every client could name its address");
+        bits_ = *bits - hidden;
+    }
+    [[noreturn]] static void refuse(std::string_view text, const std::string& why) {
+        throw std::invalid_argument("trusted_proxies: '" + std::string(text) + "' " + why);
+    }
+
+    PeerAddress address_;  // "unix" unless it is set
+    unsigned bits_ = 0;
+};
+
+class TrustedProxies final : public StepWork {
+  public:
+    TrustedProxies(const std::vector<std::string>& proxies, middleware::TrustedProxiesOptions options)
+        : options_(options) {
+        if (proxies.empty()) {
+            throw std::invalid_argument("trusted_proxies: no proxies: list their addresses or networks");
+        }
+        for (const std::string& proxy : proxies) networks_.push_back(Network(proxy));
+    }
+
+    void run(Context& ctx) override {
+        Call& call = call_of(ctx);
+        if (!is_listed(call.place.peer)) return;
+        const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
+        const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
+        auto& client = ctx.state<ForwardedClient>();
+        client.address = found.address.to_string();
+        client.scheme = found.scheme;
+        if (options_.use_host && !found.host.empty()) call.request.take_host(found.host);
+    }
+
+  private:
+    struct Client {
+        PeerAddress address;
+        std::string_view scheme;
+        std::string_view host;
+    };
+
+    [[nodiscard]] bool is_listed(const PeerAddress& address) const noexcept {
+        for (const Network& network : networks_) {
+            if (network.contains(address)) return true;
+        }
+        return false;
+    }
+
+    /// Calls `f(element)` for each element of the list in the fields of that name, the last first, until it
+    /// returns false.
+    template <class F>
+    static void walk_back(const Call& call, std::string_view name, F f) {
+        const Request& request = call.request;
+        for (std::size_t i = request.fields.size(); i-- > 0;) {
+            const FieldSlice& field = request.fields[i];
+            if (!iequals(field.name.of(request.base), name)) continue;
+            std::string_view list = field.value.of(request.base);
+            do {
+                if (!f(take_last_element(list, ','))) return;
+            } while (!list.empty());
+        }
+    }
+    static std::string_view last_element(const Call& call, std::string_view name) {
+        std::string_view last;
+        walk_back(call, name, [&](std::string_view element) {
+            last = element;
+            return false;
+        });
+        return last;
+    }
+
+    [[nodiscard]] Client of_x_forwarded(const Call& call) const {
+        Client client{call.place.peer, {}, {}};
+        walk_back(call, "X-Forwarded-For", [&](std::string_view element) {
+            const auto node = parse_node(element);
+            if (!node) return false;
+            client.address = *node;
+            return is_listed(client.address);
+        });
+        client.scheme = known_scheme(last_element(call, "X-Forwarded-Proto"));
+        client.host = known_host(last_element(call, "X-Forwarded-Host"));
+        return client;
+    }
+    [[nodiscard]] Client of_forwarded(const Call& call) const {
+        Client client{call.place.peer, {}, {}};
+        walk_back(call, "Forwarded", [&](std::string_view text) {
+            const ForwardedElement element(text);
+            const auto node = parse_node(element.node());
+            if (!node) return false;
+            client = {*node, element.scheme(), element.host()};
+            return is_listed(client.address);
+        });
+        return client;
+    }
+
+    Array<Network> networks_;
+    middleware::TrustedProxiesOptions options_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step trusted_proxies(std::vector<std::string> proxies, TrustedProxiesOptions options) {
+    return detail::StepMaker::make<detail::TrustedProxies>(proxies, options);
+}
+
+}  // namespace middleware
 }  // namespace SAKE_ABI
 }  // namespace sake
 
