@@ -124,6 +124,7 @@
 //   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
 //   sake/app/handler_arguments.hpp
+//   sake/app/step_info.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
 //   sake/app/event.hpp
@@ -137,6 +138,9 @@
 //   sake/app/hub_waiter.hpp
 //   sake/app/hub.hpp
 //   sake/app/read_wait.hpp
+//   sake/app/request_id.hpp
+//   sake/app/trace_context.hpp
+//   sake/app/span.hpp
 //   sake/worker/document.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
@@ -205,6 +209,7 @@
 //   sake/http/parameters.hpp
 //   sake/http/multipart.hpp
 //   sake/http/negotiate.hpp
+//   sake/http/trace_fields.hpp
 //   sake/http/range.hpp
 //   sake/http1/chunked.hpp
 //   sake/http1/head_parser.hpp
@@ -306,6 +311,8 @@
 //   sake/app/openapi_document.hpp
 //   sake/app/openapi_impl.hpp
 //   sake/app/pattern_impl.hpp
+//   sake/app/span_impl.hpp
+//   sake/app/trace_context_impl.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table_impl.hpp
 //   sake/app/static_files.hpp
@@ -12065,6 +12072,38 @@ Params take_params(Call& call) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/step_info.hpp ----
+
+// What a piece of Sake's own middleware says of itself, so that an order which cannot work is said at
+// start-up.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Middleware that may not stand behind another one.
+struct StepRule {
+    const char* other;   // what it may not stand behind, by its name
+    const char* reason;  // what would go wrong
+};
+
+/// The list of rules ends with one that has no name.
+struct StepInfo {
+    const char* name;  // of the function in sake::middleware
+    const StepRule* rules;
+};
+
+inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
+
+template <class F>
+concept TellsItsOrder = requires(const F& middleware) {
+    { middleware.info() } noexcept -> std::same_as<const StepInfo&>;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/handler.hpp ----
 
 // Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
@@ -12245,6 +12284,7 @@ class Handler {
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
                 "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
+            if constexpr (TellsItsOrder<Callable>) step_ = &function.info();
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {
@@ -12264,6 +12304,9 @@ class Handler {
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
     /// What its types say of its route.
     [[nodiscard]] const Signature& signature() const noexcept { return *signature_; }
+
+    /// What it is, if it is middleware of Sake's own; else nullptr.
+    [[nodiscard]] const StepInfo* step() const noexcept { return step_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -12323,6 +12366,7 @@ class Handler {
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
     const Signature* signature_ = &no_signature;
+    const StepInfo* step_ = nullptr;
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };
@@ -13077,12 +13121,15 @@ class RouteEntry {
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
+    /// Throws std::invalid_argument for middleware in an order that cannot work.
     void build_chain(bool has_carrier);
 
   private:
     void append(const Handler& handler);
     void append(const OwningList<Middleware>& list);
     void append_scope(const Scope* scope);
+    void check_order() const;
+    [[noreturn]] void refuse_order(const StepInfo& step, const StepRule& rule) const;
     [[nodiscard]] std::string describe() const;
 
     const Scope* scope_;
@@ -13692,6 +13739,148 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/request_id.hpp ----
+
+// RequestId: the name of a request, by which its answer, its log lines and what it called are found again.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+struct IdWriter;
+}
+
+/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
+class RequestId {
+  public:
+    /// The longest id of a client that is kept.
+    static constexpr std::size_t max_size = 128;
+
+    /// "" where request_id() has not run.
+    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+
+  private:
+    friend struct detail::IdWriter;
+    std::size_t size_ = 0;
+    std::array<char, max_size> text_;  // only the first size_ are set
+};
+
+namespace detail {
+
+struct IdWriter {
+    static void write(RequestId& id, std::string_view text) noexcept {
+        id.size_ = text.copy(id.text_.data(), RequestId::max_size);
+    }
+};
+
+/// Names that may stand in a log, a shell and a URL.
+inline bool is_request_id(std::string_view text) noexcept {
+    if (text.empty() || text.size() > RequestId::max_size) return false;
+    for (const char c : text) {
+        if (!ascii::is(c, ascii::unreserved) && !ascii::contains_char("+/=:", c)) return false;
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/trace_context.hpp ----
+
+// TraceContext: the place of a request in a trace that passes through several programs (W3C Trace Context).
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+struct TraceWriter;
+}
+
+/// The trace of a request, as ctx.state<sake::TraceContext>() returns it behind trace_context().
+class TraceContext {
+  public:
+    /// 32 hex digits; "" where trace_context() has not run.
+    [[nodiscard]] std::string_view trace_id() const noexcept { return text(trace_id_); }
+    /// 16 hex digits, which stand for the work on this request.
+    [[nodiscard]] std::string_view span_id() const noexcept { return text(span_id_); }
+    /// The span that sent this request; "" if the trace begins here.
+    [[nodiscard]] std::string_view parent_id() const noexcept { return text(parent_id_); }
+    /// Whether the trace is being recorded.
+    [[nodiscard]] bool is_sampled() const noexcept { return (flags_ & sampled) != 0; }
+    /// What tracing systems have added, to be passed on; "" if nothing.
+    [[nodiscard]] std::string_view tracestate() const noexcept { return tracestate_; }
+
+    /// The field traceparent of requests that are sent on behalf of this one.
+    [[nodiscard]] std::string traceparent() const;
+    /// Sets both fields on a request that is about to be sent: `trace.add_to(request)` of an http::Request.
+    template <class Request>
+    void add_to(Request& request) const {
+        if (trace_id().empty()) return;
+        request.header("traceparent", traceparent());
+        if (!tracestate().empty()) request.header("tracestate", tracestate());
+    }
+
+  private:
+    friend struct detail::TraceWriter;
+    static constexpr std::uint8_t sampled = 1;
+
+    // Digits; a first one that is NUL stands for no id.
+    template <std::size_t size>
+    static std::string_view text(const std::array<char, size>& id) noexcept {
+        return id[0] == '\0' ? std::string_view() : std::string_view(id.data(), size);
+    }
+
+    std::array<char, 32> trace_id_{};
+    std::array<char, 16> span_id_{};
+    std::array<char, 16> parent_id_{};
+    std::uint8_t flags_ = 0;
+    std::string tracestate_;
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/span.hpp ----
+
+// Span: the work on a request, as systems that show traces want it (OpenTelemetry, semantic
+// conventions 1.44).
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// What Engine::on_span is told of a request. Valid during the call; its kind is "server".
+struct Span {
+    std::string name;                             // "GET /users/:id", or the method where no route matched
+    const TraceContext& trace;                    // trace_id(), span_id(), parent_id(), tracestate()
+    std::chrono::system_clock::time_point start;  // when the first byte of the request came
+    std::chrono::nanoseconds duration{};          // until the answer left, of a stream until its end
+    bool is_error = false;                        // the status is 5xx, or the answer has no end
+    const Answered& answered;  // the attributes: method, route, status, bytes, cause, and ctx for the rest
+};
+
+namespace detail {
+
+/// The trace of a request if it is recorded, else nullptr.
+const TraceContext* recorded_trace(const Answered& answered) noexcept;
+Span make_span(const Answered& answered, const TraceContext& trace);
+
+/// What Engine::on_span gives to on_answered.
+template <class F>
+struct SpanObserver {
+    void operator()(const Answered& answered) {
+        const TraceContext* const trace = recorded_trace(answered);
+        if (trace == nullptr) return;
+        const Span span = make_span(answered, *trace);
+        function(span);
+    }
+    F function;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/worker/document.hpp ----
 
 // The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
@@ -13746,6 +13935,10 @@ struct WorkerContext {
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
     std::string client_ip = {};    // of trusted proxies; "" if they say nothing
+    std::string request_id = {};   // of request_id and trace_context, as are the next three; "" without them
+    std::string traceparent = {};  // whose span is that of this request
+    std::string tracestate = {};
+    std::string parent_id = {};    // the span that sent the request
     WorkerResponse response = {};  // what middleware has set so far
 
     template <std::same_as<WorkerContext> Other>
@@ -13754,7 +13947,8 @@ struct WorkerContext {
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
                remote_address == other.remote_address && client_ip == other.client_ip &&
-               response == other.response;
+               request_id == other.request_id && traceparent == other.traceparent &&
+               tracestate == other.tracestate && parent_id == other.parent_id && response == other.response;
     }
 };
 
@@ -14398,6 +14592,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
+    /// Calls `f(const sake::Span&)` for the answer of every request whose trace is recorded, as on_answered
+    /// would: what an exporter of traces needs. The trace is that of middleware::trace_context.
+    template <std::invocable<const Span&> F>
+    Engine& on_span(F f) {
+        return on_answered(detail::SpanObserver<F>{std::move(f)});
+    }
+
     /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
     /// their order. What it throws, run() throws, and nothing is served.
     template <class F>
@@ -14905,10 +15106,14 @@ class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }
 
+    [[nodiscard]] const detail::StepInfo& info() const noexcept { return *info_; }
+
   private:
     friend struct detail::StepMaker;
-    explicit Step(detail::CountedPtr<detail::StepWork> work) noexcept : work_(std::move(work)) {}
+    Step(detail::CountedPtr<detail::StepWork> work, const detail::StepInfo& info) noexcept
+        : work_(std::move(work)), info_(&info) {}
     detail::CountedPtr<detail::StepWork> work_;
+    const detail::StepInfo* info_;
 };
 
 }  // namespace middleware
@@ -14916,10 +15121,10 @@ class Step {
 namespace detail {
 
 struct StepMaker {
-    /// A step that does what a `Work` does, which is made of the arguments.
+    /// A step that does what a `Work` does, which is made of the arguments. `Work::info` says what it is.
     template <class Work, class... Args>
     static middleware::Step make(Args&&... args) {
-        return middleware::Step(CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)));
+        return {CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)), Work::info};
     }
 };
 
@@ -15200,7 +15405,7 @@ enum class LogFormat : std::uint8_t {
     common,    // 127.0.0.1 - ann [01/Jan/2026:00:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 5
     combined,  // the same, and "referrer" "user agent"
     json,      // an object: time, remote, user, method, target, route, status, bytes, duration (in seconds),
-               // cause, request_id, user_agent, referrer
+               // cause, request_id, trace_id, user_agent, referrer
 };
 
 /// For logger.
@@ -15287,25 +15492,6 @@ struct RateLimitOptions {
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-namespace detail {
-struct IdWriter;
-}
-
-/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
-class RequestId {
-  public:
-    /// The longest id of a client that is kept.
-    static constexpr std::size_t max_size = 128;
-
-    /// "" where request_id() has not run.
-    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
-
-  private:
-    friend struct detail::IdWriter;
-    std::size_t size_ = 0;
-    std::array<char, max_size> text_;  // only the first size_ are set
-};
 
 namespace middleware {
 
@@ -15409,51 +15595,6 @@ template <class Rep, class Period>
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-namespace detail {
-class TraceSteps;
-}
-
-/// The trace of a request, as ctx.state<sake::TraceContext>() returns it behind trace_context().
-class TraceContext {
-  public:
-    /// 32 hex digits; "" where trace_context() has not run.
-    [[nodiscard]] std::string_view trace_id() const noexcept { return text(trace_id_); }
-    /// 16 hex digits, which stand for the work on this request.
-    [[nodiscard]] std::string_view span_id() const noexcept { return text(span_id_); }
-    /// The span that sent this request; "" if the trace begins here.
-    [[nodiscard]] std::string_view parent_id() const noexcept { return text(parent_id_); }
-    /// Whether the trace is being recorded.
-    [[nodiscard]] bool is_sampled() const noexcept { return (flags_ & sampled) != 0; }
-    /// What tracing systems have added, to be passed on; "" if nothing.
-    [[nodiscard]] std::string_view tracestate() const noexcept { return tracestate_; }
-
-    /// The field traceparent of requests that are sent on behalf of this one.
-    [[nodiscard]] std::string traceparent() const;
-    /// Sets both fields on a request that is about to be sent: `trace.add_to(request)` of an http::Request.
-    template <class Request>
-    void add_to(Request& request) const {
-        if (trace_id().empty()) return;
-        request.header("traceparent", traceparent());
-        if (!tracestate().empty()) request.header("tracestate", tracestate());
-    }
-
-  private:
-    friend class detail::TraceSteps;
-    static constexpr std::uint8_t sampled = 1;
-
-    // Digits; a first one that is NUL stands for no id.
-    template <std::size_t size>
-    static std::string_view text(const std::array<char, size>& id) noexcept {
-        return id[0] == '\0' ? std::string_view() : std::string_view(id.data(), size);
-    }
-
-    std::array<char, 32> trace_id_{};
-    std::array<char, 16> span_id_{};
-    std::array<char, 16> parent_id_{};
-    std::uint8_t flags_ = 0;
-    std::string tracestate_;
-};
 
 namespace middleware {
 
@@ -20418,6 +20559,101 @@ constexpr int media_quality(std::optional<std::string_view> field, std::string_v
     });
     return quality;
 }
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/trace_fields.hpp ----
+
+// The fields of W3C Trace Context (level 1, 2021, sections 3.2 and 3.3), read strictly.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Digits, and lower-case letters up to f.
+constexpr bool is_lower_hex(std::string_view text) noexcept {
+    for (const char c : text) {
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return false;
+    }
+    return true;
+}
+constexpr bool is_trace_part(std::string_view id) noexcept {
+    return is_lower_hex(id) && id.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// What a traceparent says.
+struct TraceParent {
+    std::string_view trace_id;
+    std::string_view span_id;
+    std::uint8_t flags = 0;
+
+    /// Versions after 00 may have more behind a further '-'; ff is none.
+    [[nodiscard]] static std::optional<TraceParent> parse(std::string_view text) noexcept {
+        constexpr std::size_t size = 2 + 1 + 32 + 1 + 16 + 1 + 2;
+        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
+        const std::string_view version = text.substr(0, 2);
+        const std::string_view flags = text.substr(53, 2);
+        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return std::nullopt;
+        if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
+        const TraceParent parent{text.substr(3, 32), text.substr(36, 16),
+                                 static_cast<std::uint8_t>(ascii::hex_value(flags[1]))};
+        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return std::nullopt;
+        return parent;
+    }
+};
+
+/// The rules for the members of a tracestate.
+struct TraceState {
+    static constexpr std::size_t max_size = 512;
+    static constexpr std::size_t max_members = 32;
+
+    /// Whether all members are well-formed, their keys differ, and there are not too many.
+    [[nodiscard]] static bool is_valid(std::string_view text) noexcept {
+        if (text.size() > max_size) return false;
+        std::array<std::string_view, max_members> keys;
+        std::size_t count = 0;
+        while (!text.empty()) {
+            const std::string_view member = take_list_item(text);
+            if (member.empty()) continue;
+            const std::size_t equals = member.find('=');
+            if (count == max_members || equals == std::string_view::npos) return false;
+            const std::string_view key = member.substr(0, equals);
+            if (!is_key(key) || !is_value(member.substr(equals + 1))) return false;
+            for (std::size_t i = 0; i < count; ++i) {
+                if (keys[i] == key) return false;
+            }
+            keys[count++] = key;
+        }
+        return true;
+    }
+
+  private:
+    /// "system" or "tenant@system".
+    static bool is_key(std::string_view key) noexcept {
+        const std::size_t at = key.find('@');
+        if (at == std::string_view::npos) return is_name(key, 256) && !is_digit(key[0]);
+        const std::string_view system = key.substr(at + 1);
+        return is_name(key.substr(0, at), 241) && is_name(system, 14) && !is_digit(system[0]);
+    }
+    static bool is_digit(char c) noexcept { return ascii::is(c, ascii::digit); }
+    static bool is_name(std::string_view name, std::size_t longest) noexcept {
+        if (name.empty() || name.size() > longest) return false;
+        if (ascii::contains_char("_-*/", name[0])) return false;
+        for (const char c : name) {
+            if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !ascii::contains_char("_-*/", c)) return false;
+        }
+        return true;
+    }
+    static bool is_value(std::string_view value) noexcept {
+        if (value.empty() || value.size() > 256) return false;
+        for (const char c : value) {
+            if (c < ' ' || c > '~' || c == '=') return false;
+        }
+        return true;
+    }
+};
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -31455,6 +31691,30 @@ SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
     has_outer_middleware_ = !chain_.empty();
     append(middleware);
     append(handler_);
+    check_order();
+}
+
+SAKE_INLINE void RouteEntry::check_order() const {
+    for (std::size_t place = 1; place < chain_.size(); ++place) {
+        const StepInfo* const step = chain_[place]->step();
+        if (step == nullptr) continue;
+        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) {
+            for (std::size_t in_front = 0; in_front < place; ++in_front) {
+                const StepInfo* const other = chain_[in_front]->step();
+                if (other != nullptr && std::string_view(other->name) == rule->other)
+                    refuse_order(*step, *rule);
+            }
+        }
+    }
+}
+
+SAKE_INLINE void RouteEntry::refuse_order(const StepInfo& step, const StepRule& rule) const {
+    const std::string name(step.name);
+    const bool is_twice = name == rule.other;
+    throw std::invalid_argument("middleware: " + description_ + " has " +
+                                (is_twice ? name + " twice: " : name + " behind " + rule.other + ": ") +
+                                rule.reason +
+                                (is_twice ? "; leave one out" : "; add " + name + " before " + rule.other));
 }
 
 SAKE_INLINE void RouteEntry::append(const Handler& handler) {
@@ -32855,6 +33115,88 @@ inline std::string literal_segment(std::string_view segment) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/span_impl.hpp ----
+
+// How the span of a request is made of its answer.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+SAKE_INLINE const TraceContext* recorded_trace(const Answered& answered) noexcept {
+    const TraceContext* const trace = Call::of(answered.ctx).state.find<TraceContext>();
+    return trace != nullptr && trace->is_sampled() ? trace : nullptr;
+}
+
+SAKE_INLINE Span make_span(const Answered& answered, const TraceContext& trace) {
+    using Cause = AnswerCause;
+    // A client may invent any method, and names of spans are to be few.
+    const bool is_known = method_from(answered.method) != Method::other;
+    std::string name(is_known ? answered.method : std::string_view("HTTP"));
+    const std::string_view route = answered.ctx.route();
+    if (!route.empty()) name.append(" ").append(route);
+    const auto start =
+        wall_now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(answered.duration);
+    const bool has_no_end = answered.cause == Cause::cut || answered.cause == Cause::client_closed;
+    return {std::move(name), trace, start, answered.duration, answered.status >= 500 || has_no_end, answered};
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/trace_context_impl.hpp ----
+
+// How a TraceContext is set, and written as a field.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct TraceWriter {
+    /// Goes on with the trace that a traceparent and a tracestate name; the span that sent it is the parent.
+    /// False if they name none: what is malformed counts as absent.
+    static bool go_on(TraceContext& trace, std::string_view traceparent, std::string_view tracestate) {
+        const auto parent = TraceParent::parse(traceparent);
+        if (!parent) return false;
+        parent->trace_id.copy(trace.trace_id_.data(), trace.trace_id_.size());
+        parent->span_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
+        trace.flags_ = parent->flags & TraceContext::sampled;
+        if (TraceState::is_valid(tracestate)) trace.tracestate_ = tracestate;
+        return true;
+    }
+    static void begin(TraceContext& trace, Hash128 id, bool is_sampled) noexcept {
+        write_hex(id, trace.trace_id_.data());
+        trace.flags_ = is_sampled ? TraceContext::sampled : 0;
+    }
+    static void set_span(TraceContext& trace, std::uint64_t id) noexcept {
+        write_hex(id, trace.span_id_.data());
+    }
+
+    /// The same trace on the other side of a worker; `parent_id` is "" or that of the caller.
+    static bool restore(TraceContext& trace, std::string_view traceparent, std::string_view tracestate,
+                        std::string_view parent_id) {
+        if (!go_on(trace, traceparent, tracestate)) return false;
+        trace.span_id_ = trace.parent_id_;
+        trace.parent_id_ = {};
+        if (parent_id.size() == trace.parent_id_.size() && is_trace_part(parent_id))
+            parent_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
+        return true;
+    }
+};
+
+}  // namespace detail
+
+SAKE_INLINE std::string TraceContext::traceparent() const {
+    if (trace_id().empty()) return {};
+    std::string text = "00-";
+    text.append(trace_id()).append("-").append(span_id()).append(is_sampled() ? "-01" : "-00");
+    return text;
+}
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
@@ -33570,6 +33912,10 @@ inline void append_member(std::string& out, std::string_view name, std::string_v
     append_bytes(out, bytes);
 }
 
+inline void append_if_any(std::string& out, std::string_view name, std::string_view bytes) {
+    if (!bytes.empty()) append_member(out, name, bytes);
+}
+
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
@@ -33629,7 +33975,11 @@ void append_document(std::string& out, const Document& request) {
     append_member(out, "body", request.body);
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
-    if (!request.client_ip.empty()) append_member(out, "client_ip", request.client_ip);
+    append_if_any(out, "client_ip", request.client_ip);
+    append_if_any(out, "request_id", request.request_id);
+    append_if_any(out, "traceparent", request.traceparent);
+    append_if_any(out, "tracestate", request.tracestate);
+    append_if_any(out, "parent_id", request.parent_id);
     if (request.response != WorkerResponse{}) {
         out.append(R"(,"response":)");
         append_document(out, request.response);
@@ -33783,6 +34133,10 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "client_ip") return reader.take(request.client_ip), true;
+                       if (name == "request_id") return reader.take(request.request_id), true;
+                       if (name == "traceparent") return reader.take(request.traceparent), true;
+                       if (name == "tracestate") return reader.take(request.tracestate), true;
+                       if (name == "parent_id") return reader.take(request.parent_id), true;
                        if (name != "response") return false;
                        if (std::exchange(has_response, true)) reader.refuse("is there twice");
                        return read_document(json, request.response), true;
@@ -33909,6 +34263,12 @@ Document describe_request(Call& call) {
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
+    if (const auto* const id = call.state.find<RequestId>()) out.request_id = id->text();
+    if (const auto* const trace = call.state.find<TraceContext>()) {
+        out.traceparent = trace->traceparent();
+        out.tracestate = trace->tracestate();
+        out.parent_id = trace->parent_id();
+    }
     out.response = describe_response(call.response);
     return out;
 }
@@ -33947,6 +34307,8 @@ class RequestCheck {
         demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
         demand(is_address(document_.remote_address), "'remote_address' is not one");
         demand(document_.client_ip.empty() || is_address(document_.client_ip), "'client_ip' is not one");
+        demand(document_.request_id.empty() || is_request_id(document_.request_id),
+               "'request_id' is not one");
         demand(document_.values.is_object(), "'values' must be an object");
     }
 
@@ -34021,6 +34383,12 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.remote_address = std::move(document.remote_address);
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
+    if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
+    if (document.traceparent.empty()) return;
+    if (!TraceWriter::restore(call.state.get<TraceContext>(), document.traceparent, document.tracestate,
+                              document.parent_id)) {
+        throw std::invalid_argument("worker document: 'traceparent' is not one");
+    }
 }
 
 }  // namespace detail
@@ -39887,6 +40255,10 @@ namespace detail {
 
 class AllowedHosts final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent under any host"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"allowed_hosts", rules};
+
     explicit AllowedHosts(std::vector<std::string> hosts) {
         if (hosts.empty()) {
             throw std::invalid_argument("allowed_hosts: no hosts: list the names of this server");
@@ -40011,6 +40383,10 @@ namespace detail {
 
 class BasicAuth final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a password"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"basic_auth", rules};
+
     BasicAuth(std::string_view realm, CredentialsCheck check)
         : challenge_("Basic " + realm_parameter("basic_auth", realm) + ", charset=\"UTF-8\""),
           check_(std::move(check)) {}
@@ -40063,6 +40439,10 @@ namespace detail {
 
 class BearerAuth final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a token"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"bearer_auth", rules};
+
     BearerAuth(std::string_view realm, CredentialsCheck check) : check_(std::move(check)) {
         if (!realm.empty()) challenge_ += " " + realm_parameter("bearer_auth", realm);
     }
@@ -40111,6 +40491,8 @@ namespace detail {
 
 class BodyLimit final : public StepWork {
   public:
+    static constexpr StepInfo info{"body_limit", no_rules};
+
     explicit BodyLimit(std::int64_t bytes) : most_(as_setting<std::size_t>(bytes)) {
         if (bytes >= 0) return;
         throw std::invalid_argument("body_limit: it must be at least 0, not " + std::to_string(bytes));
@@ -40209,6 +40591,13 @@ namespace detail {
 
 class Cors final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cors", "the first answers the preflights of both"},
+                                         {"basic_auth", "preflights have no password, and would be refused"},
+                                         {"bearer_auth", "preflights have no token, and would be refused"},
+                                         {"jwt", "preflights have no token, and would be refused"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"cors", rules};
+
     explicit Cors(middleware::CorsOptions options)
         : methods_(joined("method", options.methods)),
           headers_(joined("field", options.headers)),
@@ -40315,6 +40704,8 @@ namespace detail {
 
 class Csrf final : public StepWork {
   public:
+    static constexpr StepInfo info{"csrf", no_rules};
+
     explicit Csrf(const middleware::CsrfOptions& options) {
         require_origins("csrf", options.origins);
         for (const std::string& origin : options.origins) origins_.push_back(origin);
@@ -40381,6 +40772,12 @@ namespace detail {
 
 class EtagMaker final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {
+        {"etag", "one is enough"},
+        {"cache", "a client that has the body would get it again from the cache"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"etag", rules};
+
     explicit EtagMaker(const middleware::EtagOptions& options) noexcept : options_(options) {}
 
     void run(Context& ctx) override {
@@ -40678,6 +41075,8 @@ class LogLine {
         append_member("cause", to_string(answered_.cause));
         const RequestId* const id = Call::of(answered_.ctx).state.find<RequestId>();
         append_member("request_id", id != nullptr ? id->text() : std::string_view());
+        const TraceContext* const trace = Call::of(answered_.ctx).state.find<TraceContext>();
+        append_member("trace_id", trace != nullptr ? trace->trace_id() : std::string_view());
         append_member("user_agent", answered_.ctx.header("User-Agent"));
         append_member("referrer", answered_.ctx.header("Referer"));
         out_ += '}';
@@ -41169,6 +41568,8 @@ class FieldText {
 
 class RateLimiter final : public StepWork {
   public:
+    static constexpr StepInfo info{"rate_limit", no_rules};
+
     explicit RateLimiter(middleware::RateLimitOptions options)
         : options_(checked(std::move(options))),
           table_(interval_of(options_), options_.burst,
@@ -41272,21 +41673,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-struct IdWriter {
-    static void write(RequestId& id, std::string_view text) noexcept {
-        id.size_ = text.copy(id.text_.data(), RequestId::max_size);
-    }
-};
-
-/// Names that may stand in a log, a shell and a URL.
-inline bool is_request_id(std::string_view text) noexcept {
-    if (text.empty() || text.size() > RequestId::max_size) return false;
-    for (const char c : text) {
-        if (!ascii::is(c, ascii::unreserved) && !ascii::contains_char("+/=:", c)) return false;
-    }
-    return true;
-}
-
 /// Throws std::invalid_argument for a name that no field of a program may have.
 inline void check_own_field(std::string_view name) {
     check_field_name(name);
@@ -41296,6 +41682,11 @@ inline void check_own_field(std::string_view name) {
 
 class RequestIds final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"request_id", "the answer would have two ids"},
+                                         {"cache", "cached answers would repeat the id of another request"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"request_id", rules};
+
     explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
         check_own_field(options_.field);
     }
@@ -41342,6 +41733,8 @@ namespace detail {
 
 class SecurityHeaders final : public StepWork {
   public:
+    static constexpr StepInfo info{"security_headers", no_rules};
+
     explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
         add("Content-Security-Policy", options.content_security_policy);
         add("Referrer-Policy", options.referrer_policy);
@@ -41437,97 +41830,18 @@ template Task<> Deadline::operator()<void>(Context& ctx) const;
 
 // ---- sake/middleware/trace_context_impl.hpp ----
 
-// Reading and writing the fields of W3C Trace Context (level 1, 2021, sections 3.2 and 3.3).
+// How trace_context gives a request its place in a trace.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Digits, and lower-case letters up to f.
-constexpr bool is_lower_hex(std::string_view text) noexcept {
-    for (const char c : text) {
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return false;
-    }
-    return true;
-}
-constexpr bool is_trace_part(std::string_view id) noexcept {
-    return is_lower_hex(id) && id.find_first_not_of('0') != std::string_view::npos;
-}
-
-/// What a traceparent says.
-struct TraceParent {
-    std::string_view trace_id;
-    std::string_view span_id;
-    std::uint8_t flags = 0;
-
-    /// Versions after 00 may have more behind a further '-'; ff is none.
-    [[nodiscard]] static std::optional<TraceParent> parse(std::string_view text) noexcept {
-        constexpr std::size_t size = 2 + 1 + 32 + 1 + 16 + 1 + 2;
-        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
-        const std::string_view version = text.substr(0, 2);
-        const std::string_view flags = text.substr(53, 2);
-        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return std::nullopt;
-        if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
-        const TraceParent parent{text.substr(3, 32), text.substr(36, 16),
-                                 static_cast<std::uint8_t>(ascii::hex_value(flags[1]))};
-        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return std::nullopt;
-        return parent;
-    }
-};
-
-/// The rules for the members of a tracestate.
-struct TraceState {
-    static constexpr std::size_t max_size = 512;
-    static constexpr std::size_t max_members = 32;
-
-    /// Whether all members are well-formed, their keys differ, and there are not too many.
-    [[nodiscard]] static bool is_valid(std::string_view text) noexcept {
-        if (text.size() > max_size) return false;
-        std::array<std::string_view, max_members> keys;
-        std::size_t count = 0;
-        while (!text.empty()) {
-            const std::string_view member = take_list_item(text);
-            if (member.empty()) continue;
-            const std::size_t equals = member.find('=');
-            if (count == max_members || equals == std::string_view::npos) return false;
-            const std::string_view key = member.substr(0, equals);
-            if (!is_key(key) || !is_value(member.substr(equals + 1))) return false;
-            for (std::size_t i = 0; i < count; ++i) {
-                if (keys[i] == key) return false;
-            }
-            keys[count++] = key;
-        }
-        return true;
-    }
-
-  private:
-    /// "system" or "tenant@system".
-    static bool is_key(std::string_view key) noexcept {
-        const std::size_t at = key.find('@');
-        if (at == std::string_view::npos) return is_name(key, 256) && !is_digit(key[0]);
-        const std::string_view system = key.substr(at + 1);
-        return is_name(key.substr(0, at), 241) && is_name(system, 14) && !is_digit(system[0]);
-    }
-    static bool is_digit(char c) noexcept { return ascii::is(c, ascii::digit); }
-    static bool is_name(std::string_view name, std::size_t longest) noexcept {
-        if (name.empty() || name.size() > longest) return false;
-        if (ascii::contains_char("_-*/", name[0])) return false;
-        for (const char c : name) {
-            if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !ascii::contains_char("_-*/", c)) return false;
-        }
-        return true;
-    }
-    static bool is_value(std::string_view value) noexcept {
-        if (value.empty() || value.size() > 256) return false;
-        for (const char c : value) {
-            if (c < ' ' || c > '~' || c == '=') return false;
-        }
-        return true;
-    }
-};
-
 class TraceSteps final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"trace_context", "the second would begin another span"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"trace_context", rules};
+
     explicit TraceSteps(middleware::TraceContextOptions options) : options_(std::move(options)) {
         if (!options_.response_field.empty()) check_own_field(options_.response_field);
     }
@@ -41536,8 +41850,8 @@ class TraceSteps final : public StepWork {
         Call& call = Call::of(ctx);
         TraceContext& trace = call.state.get<TraceContext>();
         trace = {};
-        if (!go_on(trace, call.request)) begin(trace);
-        write_hex(ids_.next().low, trace.span_id_.data());
+        if (!go_on(trace, call.request)) TraceWriter::begin(trace, ids_.next(), options_.sample_new);
+        TraceWriter::set_span(trace, ids_.next().low);
         RequestId& id = call.state.get<RequestId>();
         if (id.text().empty()) IdWriter::write(id, trace.trace_id());
         if (!options_.response_field.empty()) ctx.set_header(options_.response_field, trace.traceparent());
@@ -41546,19 +41860,10 @@ class TraceSteps final : public StepWork {
   private:
     bool go_on(TraceContext& trace, Request& request) const {
         if (!options_.trust_received) return false;
-        const auto field = single_field(request, "traceparent");
-        const auto parent = field ? TraceParent::parse(*field) : std::nullopt;
+        const auto parent = single_field(request, "traceparent");
         if (!parent) return false;
-        parent->trace_id.copy(trace.trace_id_.data(), trace.trace_id_.size());
-        parent->span_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
-        trace.flags_ = parent->flags & TraceContext::sampled;
         const auto state = list_field(request, "tracestate");
-        if (state && TraceState::is_valid(*state)) trace.tracestate_ = *state;
-        return true;
-    }
-    void begin(TraceContext& trace) {
-        write_hex(ids_.next(), trace.trace_id_.data());
-        trace.flags_ = options_.sample_new ? TraceContext::sampled : 0;
+        return TraceWriter::go_on(trace, *parent, state.value_or(std::string_view()));
     }
 
     const middleware::TraceContextOptions options_;
@@ -41566,13 +41871,6 @@ class TraceSteps final : public StepWork {
 };
 
 }  // namespace detail
-
-SAKE_INLINE std::string TraceContext::traceparent() const {
-    if (trace_id().empty()) return {};
-    std::string text = "00-";
-    text.append(trace_id()).append("-").append(span_id()).append(is_sampled() ? "-01" : "-00");
-    return text;
-}
 
 namespace middleware {
 
@@ -41633,6 +41931,12 @@ class Network {
 
 class TrustedProxies final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {
+        {"trusted_proxies", "the second would take the first one's client for a proxy"},
+        {"rate_limit", "the clients behind a proxy would share one allowance"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"trusted_proxies", rules};
+
     TrustedProxies(const std::vector<std::string>& proxies, middleware::TrustedProxiesOptions options)
         : options_(options) {
         if (proxies.empty()) {

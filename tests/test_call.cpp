@@ -447,6 +447,15 @@ TEST_CASE("W8 a document is refused where the server would have refused its requ
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "1.2.3.4\r\n"; }) == bad_address);
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "example.com"; }) == bad_address);
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "2001:db8::1"; }) == "taken");
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    CHECK(refusal([&](WorkerContext& d) { d.traceparent = trace; }) == "taken");
+    CHECK(refusal([&](WorkerContext& d) { d.traceparent = "00-1"; }) ==
+          "worker document: 'traceparent' is not one");
+    CHECK(refusal([&](WorkerContext& d) { d.request_id = std::string(128, 'a'); }) == "taken");
+    CHECK(refusal([&](WorkerContext& d) { d.request_id = std::string(129, 'a'); }) ==
+          "worker document: 'request_id' is not one");
+    CHECK(refusal([&](WorkerContext& d) { d.request_id = "a\r\nb"; }) ==
+          "worker document: 'request_id' is not one");
     CHECK(refusal([](WorkerContext& d) { d.values = Json::array(); }) ==
           "worker document: 'values' must be an object");
 

@@ -122,7 +122,7 @@ TEST_CASE("logger: the line of each format") {
           std::vector<std::string>{
               R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
               R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
-              R"("cause":"handler","request_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
+              R"("cause":"handler","request_id":"","trace_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
 }
 
 TEST_CASE("logger: a target without its query, if that is asked for") {

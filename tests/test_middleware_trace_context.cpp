@@ -1,17 +1,21 @@
 // trace_context: the strict reading of traceparent and tracestate, and what is sent on.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sake.hpp"
 #include "support/every_refusal.hpp"
 #include "support/machinery.hpp"
+#include "support/observed.hpp"
 
 namespace test_middleware_trace_context {
 
 using namespace harness;
+using namespace std::chrono_literals;
 using sake::Context;
 using sake::TestClient;
 using sake::TraceContext;
@@ -213,6 +217,118 @@ TEST_CASE("trace_context: a request of the client goes on with the trace") {
     CHECK(state == "a=1");
     client.get("/");
     CHECK(state == "none");
+}
+
+TEST_CASE("trace_context: a worker has the same trace and the same id") {
+    sake::Engine app;
+    app.use(middleware::trace_context());
+    app.use(middleware::request_id());
+    const auto tell = [](Context& ctx) {
+        const TraceContext& trace = ctx.state<TraceContext>();
+        ctx.set_header("X-Span", trace.span_id());
+        return trace.traceparent() + " " + std::string(trace.parent_id()) + " " +
+               std::string(trace.tracestate()) + " " + std::string(ctx.state<sake::RequestId>().text());
+    };
+    app.get("/here", tell);
+    app.get("/worker", tell).worker();
+    TestClient client(app);
+    for (const char* const path : {"/here", "/worker"}) {
+        const auto answer = client.get(path, {{"traceparent", good}, {"tracestate", "a=1"}});
+        const std::string span(answer.header("X-Span"));
+        CHECK(span.size() == 16);
+        CHECK(answer.body == "00-" + trace_id + "-" + span + "-01 " + parent_id + " a=1 " + trace_id);
+        const auto begun = client.get(path);
+        CHECK(begun.body.ends_with("-00   " + std::string(begun.header("X-Request-Id"))));
+    }
+}
+
+TEST_CASE("trace_context: without it, a worker has neither trace nor id") {
+    sake::Engine app;
+    app.get("/worker", [](Context& ctx) {
+           return ctx.state<TraceContext>().traceparent() + "|" +
+                  std::string(ctx.state<sake::RequestId>().text());
+       }).worker();
+    CHECK(TestClient(app).get("/worker", {{"traceparent", good}}).body == "|");
+}
+
+namespace {
+
+struct SeenSpan {
+    std::string name;
+    std::string trace_id;
+    std::string parent_id;
+    std::chrono::nanoseconds duration;
+    std::chrono::system_clock::time_point start;
+    int status;
+    bool is_error;
+};
+
+void keep_spans(sake::Engine& app, std::vector<SeenSpan>& spans) {
+    app.use(middleware::trace_context());
+    app.on_span([&spans](const sake::Span& span) {
+        spans.push_back({span.name, std::string(span.trace.trace_id()), std::string(span.trace.parent_id()),
+                         span.duration, span.start, span.answered.status, span.is_error});
+    });
+}
+
+}  // namespace
+
+TEST_CASE("on_span: the answers of traces that are recorded, with times, names and errors") {
+    Log log;
+    sake::Engine app(log.config());
+    std::vector<SeenSpan> spans;
+    keep_spans(app, spans);
+    std::chrono::system_clock::time_point begun;
+    app.get("/users/:id", [&](Context&, int) -> sake::Task<std::string> {
+        begun = sake::wall_now();
+        co_await sake::sleep(250ms);
+        co_return "ann";
+    });
+    app.get("/fails", []() -> std::string { throw std::runtime_error("no"); });
+    TestClient client(app);
+    const Headers recorded{{"traceparent", good}};
+    client.get("/users/7", recorded);
+    const auto of_the_first = begun;
+    client.get("/users/7", {{"traceparent", "00-" + trace_id + "-" + parent_id + "-00"}});
+    client.get("/users/7");
+    client.get("/fails", recorded);
+    client.get("/no/such", recorded);
+    client.request("BREW", "/users/7", recorded);
+    REQUIRE(spans.size() == 4);
+    CHECK(spans[0].name == "GET /users/:id");
+    CHECK(spans[0].trace_id == trace_id);
+    CHECK(spans[0].parent_id == parent_id);
+    CHECK(spans[0].duration == 250ms);
+    CHECK(spans[0].start == of_the_first);
+    CHECK_FALSE(spans[0].is_error);
+    CHECK(spans[1].name == "GET /fails");
+    CHECK(spans[1].status == 500);
+    CHECK(spans[1].is_error);
+    CHECK(spans[2].name == "GET");
+    CHECK(spans[2].status == 404);
+    CHECK_FALSE(spans[2].is_error);
+    CHECK(spans[3].name == "HTTP");
+}
+
+TEST_CASE("on_span: a stream counts until its end, and one without an end is an error") {
+    Log log;
+    sake::Engine app(log.config());
+    std::vector<SeenSpan> spans;
+    keep_spans(app, spans);
+    app.get("/stream/:fails", [](Context& ctx, bool fails) -> sake::Task<> {
+        sake::BodyWriter out = ctx.stream("text/plain");
+        co_await out.write("a");
+        co_await sake::sleep(2s);
+        if (fails) throw std::runtime_error("no");
+    });
+    TestClient client(app);
+    client.get("/stream/false", {{"traceparent", good}});
+    CHECK_THROWS(client.get("/stream/true", {{"traceparent", good}}));
+    REQUIRE(spans.size() == 2);
+    CHECK(spans[0].duration == 2s);
+    CHECK_FALSE(spans[0].is_error);
+    CHECK(spans[1].duration == 2s);
+    CHECK(spans[1].is_error);
 }
 
 TEST_CASE("hash_of: the values of the reference implementation") {

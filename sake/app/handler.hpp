@@ -14,6 +14,7 @@
 #include "sake/app/context.hpp"
 #include "sake/app/handler_arguments.hpp"
 #include "sake/app/signature.hpp"
+#include "sake/app/step_info.hpp"
 #include "sake/async/task.hpp"
 
 namespace sake {
@@ -191,6 +192,7 @@ class Handler {
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
                 "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
+            if constexpr (TellsItsOrder<Callable>) step_ = &function.info();
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {
@@ -210,6 +212,9 @@ class Handler {
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
     /// What its types say of its route.
     [[nodiscard]] const Signature& signature() const noexcept { return *signature_; }
+
+    /// What it is, if it is middleware of Sake's own; else nullptr.
+    [[nodiscard]] const StepInfo* step() const noexcept { return step_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -269,6 +274,7 @@ class Handler {
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
     const Signature* signature_ = &no_signature;
+    const StepInfo* step_ = nullptr;
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };

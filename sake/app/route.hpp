@@ -179,12 +179,15 @@ class RouteEntry {
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
+    /// Throws std::invalid_argument for middleware in an order that cannot work.
     void build_chain(bool has_carrier);
 
   private:
     void append(const Handler& handler);
     void append(const OwningList<Middleware>& list);
     void append_scope(const Scope* scope);
+    void check_order() const;
+    [[noreturn]] void refuse_order(const StepInfo& step, const StepRule& rule) const;
     [[nodiscard]] std::string describe() const;
 
     const Scope* scope_;

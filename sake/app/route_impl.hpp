@@ -48,6 +48,30 @@ SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
     has_outer_middleware_ = !chain_.empty();
     append(middleware);
     append(handler_);
+    check_order();
+}
+
+SAKE_INLINE void RouteEntry::check_order() const {
+    for (std::size_t place = 1; place < chain_.size(); ++place) {
+        const StepInfo* const step = chain_[place]->step();
+        if (step == nullptr) continue;
+        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) {
+            for (std::size_t in_front = 0; in_front < place; ++in_front) {
+                const StepInfo* const other = chain_[in_front]->step();
+                if (other != nullptr && std::string_view(other->name) == rule->other)
+                    refuse_order(*step, *rule);
+            }
+        }
+    }
+}
+
+SAKE_INLINE void RouteEntry::refuse_order(const StepInfo& step, const StepRule& rule) const {
+    const std::string name(step.name);
+    const bool is_twice = name == rule.other;
+    throw std::invalid_argument("middleware: " + description_ + " has " +
+                                (is_twice ? name + " twice: " : name + " behind " + rule.other + ": ") +
+                                rule.reason +
+                                (is_twice ? "; leave one out" : "; add " + name + " before " + rule.other));
 }
 
 SAKE_INLINE void RouteEntry::append(const Handler& handler) {

@@ -20,6 +20,10 @@ namespace detail {
 
 class AllowedHosts final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent under any host"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"allowed_hosts", rules};
+
     explicit AllowedHosts(std::vector<std::string> hosts) {
         if (hosts.empty()) {
             throw std::invalid_argument("allowed_hosts: no hosts: list the names of this server");

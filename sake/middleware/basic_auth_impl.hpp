@@ -19,6 +19,10 @@ namespace detail {
 
 class BasicAuth final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a password"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"basic_auth", rules};
+
     BasicAuth(std::string_view realm, CredentialsCheck check)
         : challenge_("Basic " + realm_parameter("basic_auth", realm) + ", charset=\"UTF-8\""),
           check_(std::move(check)) {}

@@ -16,6 +16,10 @@ namespace detail {
 
 class BearerAuth final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a token"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"bearer_auth", rules};
+
     BearerAuth(std::string_view realm, CredentialsCheck check) : check_(std::move(check)) {
         if (!realm.empty()) challenge_ += " " + realm_parameter("bearer_auth", realm);
     }

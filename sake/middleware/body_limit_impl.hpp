@@ -18,6 +18,8 @@ namespace detail {
 
 class BodyLimit final : public StepWork {
   public:
+    static constexpr StepInfo info{"body_limit", no_rules};
+
     explicit BodyLimit(std::int64_t bytes) : most_(as_setting<std::size_t>(bytes)) {
         if (bytes >= 0) return;
         throw std::invalid_argument("body_limit: it must be at least 0, not " + std::to_string(bytes));

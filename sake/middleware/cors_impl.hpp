@@ -18,6 +18,13 @@ namespace detail {
 
 class Cors final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"cors", "the first answers the preflights of both"},
+                                         {"basic_auth", "preflights have no password, and would be refused"},
+                                         {"bearer_auth", "preflights have no token, and would be refused"},
+                                         {"jwt", "preflights have no token, and would be refused"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"cors", rules};
+
     explicit Cors(middleware::CorsOptions options)
         : methods_(joined("method", options.methods)),
           headers_(joined("field", options.headers)),

@@ -17,6 +17,8 @@ namespace detail {
 
 class Csrf final : public StepWork {
   public:
+    static constexpr StepInfo info{"csrf", no_rules};
+
     explicit Csrf(const middleware::CsrfOptions& options) {
         require_origins("csrf", options.origins);
         for (const std::string& origin : options.origins) origins_.push_back(origin);

@@ -26,6 +26,12 @@ namespace detail {
 
 class EtagMaker final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {
+        {"etag", "one is enough"},
+        {"cache", "a client that has the body would get it again from the cache"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"etag", rules};
+
     explicit EtagMaker(const middleware::EtagOptions& options) noexcept : options_(options) {}
 
     void run(Context& ctx) override {

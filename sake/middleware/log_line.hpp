@@ -9,11 +9,12 @@
 
 #include "sake/app/answered.hpp"
 #include "sake/app/call_impl.hpp"
+#include "sake/app/request_id.hpp"
+#include "sake/app/trace_context.hpp"
 #include "sake/base/json_writer_impl.hpp"
 #include "sake/base/time_text.hpp"
 #include "sake/http/date.hpp"
 #include "sake/middleware/logger.hpp"
-#include "sake/middleware/request_id.hpp"
 #include "sake/middleware/user.hpp"
 
 namespace sake {
@@ -112,6 +113,8 @@ class LogLine {
         append_member("cause", to_string(answered_.cause));
         const RequestId* const id = Call::of(answered_.ctx).state.find<RequestId>();
         append_member("request_id", id != nullptr ? id->text() : std::string_view());
+        const TraceContext* const trace = Call::of(answered_.ctx).state.find<TraceContext>();
+        append_member("trace_id", trace != nullptr ? trace->trace_id() : std::string_view());
         append_member("user_agent", answered_.ctx.header("User-Agent"));
         append_member("referrer", answered_.ctx.header("Referer"));
         out_ += '}';

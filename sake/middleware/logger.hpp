@@ -35,7 +35,7 @@ enum class LogFormat : std::uint8_t {
     common,    // 127.0.0.1 - ann [01/Jan/2026:00:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 5
     combined,  // the same, and "referrer" "user agent"
     json,      // an object: time, remote, user, method, target, route, status, bytes, duration (in seconds),
-               // cause, request_id, user_agent, referrer
+               // cause, request_id, trace_id, user_agent, referrer
 };
 
 /// For logger.

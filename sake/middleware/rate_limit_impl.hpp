@@ -60,6 +60,8 @@ class FieldText {
 
 class RateLimiter final : public StepWork {
   public:
+    static constexpr StepInfo info{"rate_limit", no_rules};
+
     explicit RateLimiter(middleware::RateLimitOptions options)
         : options_(checked(std::move(options))),
           table_(interval_of(options_), options_.burst,

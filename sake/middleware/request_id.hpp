@@ -1,34 +1,13 @@
 // A name for each request, by which its answer, its log lines and what it called are found again.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <string>
-#include <string_view>
 
+#include "sake/app/request_id.hpp"
 #include "sake/middleware/step.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-namespace detail {
-struct IdWriter;
-}
-
-/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
-class RequestId {
-  public:
-    /// The longest id of a client that is kept.
-    static constexpr std::size_t max_size = 128;
-
-    /// "" where request_id() has not run.
-    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
-
-  private:
-    friend struct detail::IdWriter;
-    std::size_t size_ = 0;
-    std::array<char, max_size> text_;  // only the first size_ are set
-};
 
 namespace middleware {
 

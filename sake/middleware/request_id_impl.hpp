@@ -19,21 +19,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-struct IdWriter {
-    static void write(RequestId& id, std::string_view text) noexcept {
-        id.size_ = text.copy(id.text_.data(), RequestId::max_size);
-    }
-};
-
-/// Names that may stand in a log, a shell and a URL.
-inline bool is_request_id(std::string_view text) noexcept {
-    if (text.empty() || text.size() > RequestId::max_size) return false;
-    for (const char c : text) {
-        if (!ascii::is(c, ascii::unreserved) && !ascii::contains_char("+/=:", c)) return false;
-    }
-    return true;
-}
-
 /// Throws std::invalid_argument for a name that no field of a program may have.
 inline void check_own_field(std::string_view name) {
     check_field_name(name);
@@ -43,6 +28,11 @@ inline void check_own_field(std::string_view name) {
 
 class RequestIds final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"request_id", "the answer would have two ids"},
+                                         {"cache", "cached answers would repeat the id of another request"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"request_id", rules};
+
     explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
         check_own_field(options_.field);
     }

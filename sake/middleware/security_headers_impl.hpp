@@ -15,6 +15,8 @@ namespace detail {
 
 class SecurityHeaders final : public StepWork {
   public:
+    static constexpr StepInfo info{"security_headers", no_rules};
+
     explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
         add("Content-Security-Policy", options.content_security_policy);
         add("Referrer-Policy", options.referrer_policy);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sake/app/context.hpp"
+#include "sake/app/step_info.hpp"
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
@@ -32,10 +33,14 @@ class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }
 
+    [[nodiscard]] const detail::StepInfo& info() const noexcept { return *info_; }
+
   private:
     friend struct detail::StepMaker;
-    explicit Step(detail::CountedPtr<detail::StepWork> work) noexcept : work_(std::move(work)) {}
+    Step(detail::CountedPtr<detail::StepWork> work, const detail::StepInfo& info) noexcept
+        : work_(std::move(work)), info_(&info) {}
     detail::CountedPtr<detail::StepWork> work_;
+    const detail::StepInfo* info_;
 };
 
 }  // namespace middleware
@@ -43,10 +48,10 @@ class Step {
 namespace detail {
 
 struct StepMaker {
-    /// A step that does what a `Work` does, which is made of the arguments.
+    /// A step that does what a `Work` does, which is made of the arguments. `Work::info` says what it is.
     template <class Work, class... Args>
     static middleware::Step make(Args&&... args) {
-        return middleware::Step(CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)));
+        return {CountedPtr<StepWork>(new Work(std::forward<Args>(args)...)), Work::info};
     }
 };
 

@@ -61,6 +61,12 @@ class Network {
 
 class TrustedProxies final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {
+        {"trusted_proxies", "the second would take the first one's client for a proxy"},
+        {"rate_limit", "the clients behind a proxy would share one allowance"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"trusted_proxies", rules};
+
     TrustedProxies(const std::vector<std::string>& proxies, middleware::TrustedProxiesOptions options)
         : options_(options) {
         if (proxies.empty()) {

@@ -16,6 +16,7 @@
 #include "sake/app/handler.hpp"
 #include "sake/app/observers.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/app/span.hpp"
 #include "sake/async/clock.hpp"
 #include "sake/async/current_reactor.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -68,6 +69,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         table_->require_unfrozen();
         observers_.add(std::move(f));
         return *this;
+    }
+
+    /// Calls `f(const sake::Span&)` for the answer of every request whose trace is recorded, as on_answered
+    /// would: what an exporter of traces needs. The trace is that of middleware::trace_context.
+    template <std::invocable<const Span&> F>
+    Engine& on_span(F f) {
+        return on_answered(detail::SpanObserver<F>{std::move(f)});
     }
 
     /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in

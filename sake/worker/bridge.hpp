@@ -15,7 +15,9 @@
 #include "sake/app/file_body.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem_impl.hpp"
+#include "sake/app/request_id.hpp"
 #include "sake/app/route.hpp"
+#include "sake/app/trace_context_impl.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
@@ -95,6 +97,12 @@ Document describe_request(Call& call) {
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
+    if (const auto* const id = call.state.find<RequestId>()) out.request_id = id->text();
+    if (const auto* const trace = call.state.find<TraceContext>()) {
+        out.traceparent = trace->traceparent();
+        out.tracestate = trace->tracestate();
+        out.parent_id = trace->parent_id();
+    }
     out.response = describe_response(call.response);
     return out;
 }
@@ -133,6 +141,8 @@ class RequestCheck {
         demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
         demand(is_address(document_.remote_address), "'remote_address' is not one");
         demand(document_.client_ip.empty() || is_address(document_.client_ip), "'client_ip' is not one");
+        demand(document_.request_id.empty() || is_request_id(document_.request_id),
+               "'request_id' is not one");
         demand(document_.values.is_object(), "'values' must be an object");
     }
 
@@ -207,6 +217,12 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.remote_address = std::move(document.remote_address);
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
+    if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
+    if (document.traceparent.empty()) return;
+    if (!TraceWriter::restore(call.state.get<TraceContext>(), document.traceparent, document.tracestate,
+                              document.parent_id)) {
+        throw std::invalid_argument("worker document: 'traceparent' is not one");
+    }
 }
 
 }  // namespace detail

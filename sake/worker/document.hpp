@@ -62,6 +62,10 @@ struct WorkerContext {
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
     std::string client_ip = {};    // of trusted proxies; "" if they say nothing
+    std::string request_id = {};   // of request_id and trace_context, as are the next three; "" without them
+    std::string traceparent = {};  // whose span is that of this request
+    std::string tracestate = {};
+    std::string parent_id = {};    // the span that sent the request
     WorkerResponse response = {};  // what middleware has set so far
 
     template <std::same_as<WorkerContext> Other>
@@ -70,7 +74,8 @@ struct WorkerContext {
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
                remote_address == other.remote_address && client_ip == other.client_ip &&
-               response == other.response;
+               request_id == other.request_id && traceparent == other.traceparent &&
+               tracestate == other.tracestate && parent_id == other.parent_id && response == other.response;
     }
 };
 

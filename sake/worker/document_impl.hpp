@@ -50,6 +50,10 @@ inline void append_member(std::string& out, std::string_view name, std::string_v
     append_bytes(out, bytes);
 }
 
+inline void append_if_any(std::string& out, std::string_view name, std::string_view bytes) {
+    if (!bytes.empty()) append_member(out, name, bytes);
+}
+
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
@@ -109,7 +113,11 @@ void append_document(std::string& out, const Document& request) {
     append_member(out, "body", request.body);
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
-    if (!request.client_ip.empty()) append_member(out, "client_ip", request.client_ip);
+    append_if_any(out, "client_ip", request.client_ip);
+    append_if_any(out, "request_id", request.request_id);
+    append_if_any(out, "traceparent", request.traceparent);
+    append_if_any(out, "tracestate", request.tracestate);
+    append_if_any(out, "parent_id", request.parent_id);
     if (request.response != WorkerResponse{}) {
         out.append(R"(,"response":)");
         append_document(out, request.response);
@@ -263,6 +271,10 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "client_ip") return reader.take(request.client_ip), true;
+                       if (name == "request_id") return reader.take(request.request_id), true;
+                       if (name == "traceparent") return reader.take(request.traceparent), true;
+                       if (name == "tracestate") return reader.take(request.tracestate), true;
+                       if (name == "parent_id") return reader.take(request.parent_id), true;
                        if (name != "response") return false;
                        if (std::exchange(has_response, true)) reader.refuse("is there twice");
                        return read_document(json, request.response), true;
