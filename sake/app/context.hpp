@@ -248,6 +248,21 @@ class Context {
     template <class T>
     [[nodiscard]] T& state();
 
+    // --- The session, behind middleware::sessions. Without that, in a worker, and when the answer has begun to
+    // leave, these throw std::logic_error ---
+
+    /// What the program keeps of this visitor from one request to the next: an object, to be read and
+    /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
+    /// at a time, the changes of the one that ends later stay.
+    template <std::same_as<Json> Value = Json>
+    [[nodiscard]] Value& session();
+    /// Gives the session a new id, and keeps what is in it. Call it when a visitor logs in or gets other
+    /// rights: whoever knew the id from before is left outside.
+    void renew_session();
+    /// Ends the session, at once and for all requests, and empties it. What is put into it from then on is a
+    /// new one.
+    void end_session();
+
     // --- The way through the handlers ---
 
     /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:

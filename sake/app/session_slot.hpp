@@ -1,0 +1,64 @@
+// The session of a request, in a slot of its call: what middleware::sessions has found for it, what the
+// program makes of it by Context::session, and what is to become of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sake/base/json.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct SessionSlot;
+
+/// Where the sessions are that a slot is one of.
+class SessionKeeper {
+  public:
+    SessionKeeper() = default;
+    SessionKeeper(const SessionKeeper&) = delete;
+    SessionKeeper& operator=(const SessionKeeper&) = delete;
+    /// The program has ended this session, which is kept.
+    virtual void end(const SessionSlot& slot) = 0;
+
+  protected:
+    ~SessionKeeper() = default;
+};
+
+struct SessionSlot {
+    enum class State : std::uint8_t { absent, open, saved };
+    enum class Origin : std::uint8_t {
+        fresh,   // there is none yet
+        stored,  // it is kept, as it was when the request came
+        ended    // there was one, or may have been, and the program has ended it
+    };
+    /// What the program sees of it, a Json: functions that only a program with sessions compiles.
+    struct Value {
+        void* object = nullptr;  // until it is asked for
+        std::string (*write)(const void*) = nullptr;
+        void (*clear)(void*) = nullptr;
+    };
+
+    SessionKeeper* keeper = nullptr;
+    State state = State::absent;
+    Origin origin = Origin::fresh;
+    bool is_renewed = false;  // the program has asked for another id
+    std::string id;           // that of a session that is kept
+    std::string text;         // the same as it was kept; "" if there is none
+    Value value;
+};
+
+/// The object behind a slot's value.
+template <class Value>
+struct SessionValue {
+    SessionValue() = default;
+    SessionValue(const SessionValue&) = delete;
+    SessionValue& operator=(const SessionValue&) = delete;
+    ~SessionValue() { dismantle(object); }
+    Value object = Value::object();
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

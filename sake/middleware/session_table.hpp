@@ -1,0 +1,145 @@
+// The sessions of a server in its memory: texts, each under the hash of an id, with two limits of time and
+// one of their number.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/base/hash.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/base/random.hpp"
+#include "sake/middleware/lru_table.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// For any thread. It keeps no id, but a hash of each, of a key that nobody knows: how long a search takes
+/// tells nothing of the ids that are there.
+class SessionTable {
+  public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    /// What came of a change.
+    enum class Outcome : std::uint8_t {
+        kept,
+        gone,    // the session has ended since
+        no_room  // there are as many sessions as may be, and none of them is a guest's
+    };
+    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; members
+    /// stay for their time.
+    enum class Standing : std::uint8_t { guest, member };
+
+    SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
+        : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
+
+    /// The text of a session, which counts as used now.
+    [[nodiscard]] std::optional<std::string> use(std::string_view id, Time now) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return std::nullopt;
+        if (has_expired(*place.entry, now)) {
+            static_cast<void>(place.table->take(*place.entry));
+            return std::nullopt;
+        }
+        place.entry->used_at = now;
+        place.table->touch(*place.entry);
+        return place.entry->text;
+    }
+
+    Outcome add(std::string_view id, std::string text, Standing standing, Time now) {
+        OwningPtr<Entry> entry(new Entry);
+        entry->key = hash_of(key_, id);
+        entry->text = std::move(text);
+        entry->made_at = entry->used_at = now;
+        const std::lock_guard lock(mutex_);
+        drop_some_expired(now);
+        if (guests_.size() + members_.size() >= max_sessions_) {
+            if (guests_.size() == 0) return Outcome::no_room;
+            static_cast<void>(guests_.take(*guests_.oldest()));
+        }
+        table_of(standing).add(std::move(entry));
+        return Outcome::kept;
+    }
+
+    Outcome replace(std::string_view id, std::string text) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return Outcome::gone;
+        place.entry->text = std::move(text);
+        return Outcome::kept;
+    }
+
+    /// Gives the session of a guest or member another id: it is a member's from now on, for a whole lifetime.
+    Outcome renew(std::string_view id, std::string_view new_id, std::string text, Time now) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return Outcome::gone;
+        members_.reserve_one();
+        OwningPtr<Entry> entry = place.table->take(*place.entry);
+        entry->key = hash_of(key_, new_id);
+        entry->text = std::move(text);
+        entry->made_at = entry->used_at = now;
+        members_.add(std::move(entry));
+        return Outcome::kept;
+    }
+
+    void erase(std::string_view id) noexcept {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry != nullptr) static_cast<void>(place.table->take(*place.entry));
+    }
+
+  private:
+    struct Entry {
+        Hash128 key;
+        Entry* next_in_bucket = nullptr;
+        Entry* newer = nullptr;
+        Entry* older = nullptr;
+        std::string text;
+        Time made_at;
+        Time used_at;
+    };
+    using Table = LruTable<Entry>;
+    struct Place {
+        Table* table;
+        Entry* entry;
+    };
+
+    Table& table_of(Standing standing) noexcept { return standing == Standing::member ? members_ : guests_; }
+    [[nodiscard]] Place find(std::string_view id) noexcept {
+        const Hash128 key = hash_of(key_, id);
+        if (Entry* const member = members_.find(key)) return {&members_, member};
+        return {&guests_, guests_.find(key)};
+    }
+    [[nodiscard]] bool has_expired(const Entry& entry, Time now) const noexcept {
+        return now - entry.used_at >= idle_time_ || now - entry.made_at >= lifetime_;
+    }
+    /// Those that nobody asks for any more, a few at a time.
+    void drop_some_expired(Time now) noexcept {
+        for (Table* const table : {&guests_, &members_}) {
+            for (int left = 8; left > 0 && table->oldest() != nullptr; --left) {
+                if (!has_expired(*table->oldest(), now)) break;
+                static_cast<void>(table->take(*table->oldest()));
+            }
+        }
+    }
+
+    const std::chrono::seconds idle_time_;
+    const std::chrono::seconds lifetime_;
+    const std::size_t max_sessions_;
+    const HashKey key_ = make_random_key();
+    std::mutex mutex_;  // of what follows
+    Table guests_;
+    Table members_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
