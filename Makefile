@@ -60,7 +60,8 @@ header: ## make single_include/sake.hpp from the parts
 	@python3 amalgamate.py && echo 'wrote single_include/sake.hpp'
 
 .PHONY: examples
-# All but postgres.cpp, which needs libpq (see peers), and import.cpp, which needs clang 19 (see check-module).
+# All but postgres.cpp and guestbook/, which need libpq and SQLite (see peers), and import.cpp, which needs clang 19 (see
+# check-module).
 EXAMPLES := $(patsubst examples/%.cpp,$(BUILD)/examples/%,$(filter-out examples/postgres.cpp examples/import.cpp,$(wildcard examples/*.cpp)))
 examples: $(EXAMPLES) ## build every example against the single header
 
@@ -258,7 +259,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators ## client, files, forms, event streams, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook ## client, files, forms, event streams, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -269,6 +270,7 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
+	@$(RECORD) peers-guestbook python3 tests/peers/guestbook.py $(BUILD)/peers/guestbook $(BUILD)/peers/guestbook_shots
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
@@ -276,6 +278,7 @@ $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
+$(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:
 	@$(SETUP) curl node npm
@@ -290,11 +293,11 @@ $(BUILD)/peers/validators:
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql
+	@$(SETUP) python3 nginx curl libpq postgresql sqlite3
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(if $(filter %/postgres,$@),-lpq) -o $@
+	    $(if $(filter %/postgres,$@),-lpq) $(if $(filter %/guestbook,$@),-lsqlite3) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)
