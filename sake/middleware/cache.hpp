@@ -1,0 +1,104 @@
+// Answers that are kept in memory, so that the same question need not be answered twice.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sake/app/context.hpp"
+#include "sake/async/flag.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/owning_ptr.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct CacheMaker;
+
+/// An answer that is being made, for others to wait for. One reactor's.
+class Flight : public Counted {
+  public:
+    /// Of `given_up` they try again: its client has left.
+    enum class End : std::uint8_t { given_up, kept, not_kept };
+
+    Flight() = default;
+    Flight(const Flight&) = delete;
+    Flight& operator=(const Flight&) = delete;
+    virtual ~Flight() = default;
+    Flag landed;
+    End end = End::given_up;
+};
+
+/// What one request knows of its way through a cache.
+struct CachePassage {
+    std::string key;            // what the answer depends on; "" until it is known
+    CountedPtr<Flight> flight;  // to wait for, or that was waited for
+};
+
+/// What copies of a Cache share.
+class CacheWork : public Counted {
+  public:
+    CacheWork() = default;
+    CacheWork(const CacheWork&) = delete;
+    CacheWork& operator=(const CacheWork&) = delete;
+    virtual ~CacheWork() = default;
+    /// Answers the request, or lets it pass. False if it has to wait for a flight before, and to ask again.
+    virtual bool serve(Context& ctx, CachePassage& passage) = 0;
+    virtual void clear() noexcept = 0;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+/// For cache.
+struct CacheOptions {
+    /// How long an answer with status 200 is good that does not say so itself, by max-age, s-maxage or
+    /// Expires. Of 0, only answers that say so are kept.
+    std::chrono::seconds ttl = std::chrono::seconds(0);
+    /// What all that is kept may take. If it is more, what was asked for the longest time ago is dropped.
+    std::size_t max_bytes = 64 * 1024 * 1024;
+    /// Answers with larger bodies are not kept.
+    std::size_t max_body = 1024 * 1024;
+    /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
+    /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
+    /// pass; with it they do not, so it must tell apart whoever may not see the same.
+    std::function<std::optional<std::string>(Context&)> key = {};
+    /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
+    bool client_may_reload = true;
+    /// The name of the cache in the field Cache-Status (RFC 9211), a token; "" for no such field.
+    std::string name = "sake";
+};
+
+/// What cache() returns: middleware that is a coroutine. Copies share what is kept.
+class Cache {
+  public:
+    template <class Unused = void>
+    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    /// Forgets all answers, also those that are being made. From any thread.
+    void clear() const noexcept { work_->clear(); }
+
+  private:
+    friend struct detail::CacheMaker;
+    explicit Cache(detail::CountedPtr<detail::CacheWork> work) noexcept : work_(std::move(work)) {}
+    detail::CountedPtr<detail::CacheWork> work_;
+};
+
+/// Keeps answers to GET and HEAD, for as long as they say (max-age) or `ttl`, and gives them to the same
+/// requests again. While one is being made, others wait for it. Kept are answers with status 200 and a body
+/// in memory, and those with 301, 308, 404 and 410 that say for how long; never files, streams, answers with
+/// Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, and answers whose handler used the
+/// session. Put it in front of a route or a group that takes long, behind all that checks who may pass.
+/// Throws std::invalid_argument for options that make no sense.
+///
+///     app.get("/report", make_report).use(sake::middleware::cache({.ttl = 10s}));
+[[nodiscard]] Cache cache(CacheOptions options);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake

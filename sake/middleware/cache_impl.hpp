@@ -1,0 +1,403 @@
+// Which requests a cache answers, which answers it keeps, and who waits for whom.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/call_impl.hpp"
+#include "sake/app/file_body.hpp"
+#include "sake/app/problem_impl.hpp"
+#include "sake/app/response_impl.hpp"
+#include "sake/app/session_slot.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/text.hpp"
+#include "sake/middleware/cache.hpp"
+#include "sake/middleware/cache_control.hpp"
+#include "sake/middleware/cache_store.hpp"
+#include "sake/middleware/fields.hpp"
+#include "sake/middleware/user.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Puts a key together of parts that cannot run into each other: each has its length in front.
+inline void add_key_part(std::string& key, std::string_view part) {
+    key.append(std::to_string(part.size())).append(":").append(part);
+}
+/// The same of all fields of a name, in order.
+inline void add_key_fields(std::string& key, const Context& ctx, std::string_view wanted) {
+    add_key_part(key, wanted);
+    for (const auto& [name, value] : ctx.headers()) {
+        if (iequals(name, wanted)) add_key_part(key, value);
+    }
+    key += ';';
+}
+
+/// What an answer depends on before anything is known of it. Texts as they were sent: two that mean the same
+/// have an entry each.
+inline std::string key_of(Context& ctx, std::string_view extra) {
+    const auto* const user = Call::of(ctx).state.find<User>();
+    std::string key;
+    for (const std::string_view part :
+         {ctx.method(), ctx.scheme(), ctx.host(), ctx.target(),
+          user != nullptr ? std::string_view(user->name) : std::string_view(), extra}) {
+        add_key_part(key, part);
+    }
+    return key;
+}
+
+/// Adds the names in the fields Vary to a list. False if the answer is never the same ("*"), or depends on
+/// too much.
+inline bool add_varying(Array<std::string>& names, const http::Headers& fields) {
+    constexpr std::size_t most = 16;
+    for (const auto& [field, value] : fields) {
+        if (!iequals(field, "Vary")) continue;
+        std::string_view rest = value;
+        while (!rest.empty()) {
+            std::string name(take_element(rest, ','));
+            for (char& c : name) c = to_lower(c);
+            if (name == "*") return false;
+            if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+                names.push_back(std::move(name));
+        }
+    }
+    return names.size() <= most;
+}
+
+class AnswerCache final : public CacheWork {
+  public:
+    explicit AnswerCache(middleware::CacheOptions options)
+        : options_(checked(std::move(options))), store_(options_.max_bytes) {}
+
+    bool serve(Context& ctx, CachePassage& passage) override {
+        const Method method = Call::of(ctx).request.known_method;
+        if (method != Method::get && method != Method::head) return true;
+        const CacheControl asked = CacheControl::of(ctx.headers());
+        if (passage.key.empty()) {
+            std::optional<std::string> key = make_key(ctx, asked);
+            if (!key) return say(ctx, "fwd=bypass"), true;
+            passage.key = *std::move(key);
+        }
+        const Way way = find_way(ctx, asked, passage);
+        if (way.kind == Way::Kind::waits) return false;
+        if (way.kind == Way::Kind::to_handler) follow(ctx, passage.key, way);
+        return true;
+    }
+
+    void clear() noexcept override {
+        const std::lock_guard lock(mutex_);
+        store_.clear();
+        ++generation_;
+    }
+
+  private:
+    using Entry = CacheStore::Entry;
+    using Kind = CacheStore::Kind;
+    using Time = CacheStore::Time;
+
+    struct KnownFlight final : Flight {
+        explicit KnownFlight(const Hash128& of) noexcept : key(of) {}
+        const Hash128 key;
+        const Reactor* const reactor = Reactor::current();
+    };
+    struct FlightEntry {
+        Hash128 key;
+        FlightEntry* next_in_bucket = nullptr;
+        FlightEntry* newer = nullptr;
+        FlightEntry* older = nullptr;
+        CountedPtr<KnownFlight> flight;
+    };
+
+    /// Where a request goes.
+    struct Way {
+        enum class Kind : std::uint8_t { answered, waits, to_handler };
+        Kind kind;
+        const char* why = "";  // it goes to the handler, for Cache-Status
+        Hash128 key{};
+        std::uint64_t generation = 0;
+        bool may_lead = false;  // others may wait for it
+    };
+
+    /// Follows a request to its answer, as a function for Context::after. If it is destroyed without a call,
+    /// since the client has left, those who wait try again.
+    class Follower {
+      public:
+        Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const std::string& key, const Way& way,
+                 const http::Headers& before)
+            : cache_(&cache),
+              flight_(std::move(flight)),
+              key_(key),
+              why_(way.why),
+              generation_(way.generation),
+              before_(before) {}
+        Follower(Follower&&) noexcept = default;
+        Follower& operator=(Follower&&) = delete;
+        ~Follower() {
+            if (flight_) cache_->land(*flight_);
+        }
+        void operator()(Context& ctx) {
+            const Flight::End end = cache_->keep(ctx, key_, before_, generation_);
+            if (flight_) flight_->end = end;
+            cache_->say(ctx, why_, end == Flight::End::kept ? "; stored" : "");
+        }
+
+      private:
+        AnswerCache* cache_;
+        CountedPtr<KnownFlight> flight_;
+        std::string key_;
+        const char* why_;
+        std::uint64_t generation_;
+        http::Headers before_;
+    };
+
+    static middleware::CacheOptions checked(middleware::CacheOptions options) {
+        constexpr std::chrono::seconds longest = std::chrono::hours(400 * 24);
+        if (options.ttl < std::chrono::seconds(0) || options.ttl > longest) {
+            throw std::invalid_argument("cache: ttl must be from 0 s to 400 days, but is " +
+                                        std::to_string(options.ttl.count()) + " s");
+        }
+        for (const char c : options.name) {
+            if (!ascii::is(c, ascii::token))
+                throw std::invalid_argument(
+                    "cache: the name must be a token: letters, digits and a few signs");
+        }
+        demand_at_least(1, options.max_bytes, "cache: max_bytes");
+        return options;
+    }
+
+    // --- What is asked for ---
+
+    /// Nothing for a request that passes.
+    [[nodiscard]] std::optional<std::string> make_key(Context& ctx, const CacheControl& asked) const {
+        if (asked.no_store) return std::nullopt;
+        if (options_.key) {
+            const std::optional<std::string> extra = options_.key(ctx);
+            return extra ? std::optional(key_of(ctx, *extra)) : std::nullopt;
+        }
+        if (ctx.find_header("Authorization") || ctx.find_header("Cookie")) return std::nullopt;
+        return key_of(ctx, {});
+    }
+
+    // --- On the way to the handler ---
+
+    Way find_way(Context& ctx, const CacheControl& asked, CachePassage& passage) {
+        const std::lock_guard lock(mutex_);
+        const Time now = sake::now();
+        const CountedPtr<Flight> landed = std::exchange(passage.flight, nullptr);
+        Hash128 key = store_.hash(passage.key);
+        Entry* entry = store_.find(key);
+        if (entry != nullptr && entry->kind == Kind::variants) {
+            key = key_of_variant(ctx, passage.key, entry->vary);
+            entry = store_.find(key);
+        }
+        const bool is_good = entry != nullptr && now < entry->good_until;
+        const bool is_there = entry != nullptr && entry->kind == Kind::answer;
+        if (is_good && is_there && (landed || is_young_enough(*entry, asked, now))) {
+            answer(ctx, *entry, now);
+            return {Way::Kind::answered};
+        }
+        if (asked.only_if_cached) throw HttpError(504, "no such answer is kept");
+
+        // Nobody waits for what nobody may share.
+        const bool passes = is_good && entry->kind == Kind::passing;
+        const FlightEntry* const other = flights_.find(key);
+        if (!passes && other != nullptr && other->flight->reactor == Reactor::current() &&
+            !(landed && landed->end == Flight::End::not_kept)) {
+            passage.flight = other->flight;
+            return {Way::Kind::waits};
+        }
+        const char* const why = !is_there ? "fwd=miss" : is_good ? "fwd=request" : "fwd=stale";
+        return {Way::Kind::to_handler, why, key, generation_, other == nullptr};
+    }
+
+    /// The handler makes the answer. From when others wait for it on, nothing can fail.
+    void follow(Context& ctx, const std::string& key, const Way& way) {
+        const CountedPtr<KnownFlight> flight(way.may_lead ? new KnownFlight(way.key) : nullptr);
+        ctx.after(Follower(*this, flight, key, way, Call::of(ctx).response.headers));
+        if (!flight) return;
+        OwningPtr<FlightEntry> entry(new FlightEntry);
+        entry->key = way.key;
+        entry->flight = flight;
+        const std::lock_guard lock(mutex_);
+        if (flights_.find(way.key) == nullptr) flights_.add(std::move(entry));
+    }
+
+    [[nodiscard]] bool is_young_enough(const Entry& entry, const CacheControl& asked,
+                                       Time now) const noexcept {
+        if (!options_.client_may_reload) return true;
+        return !asked.no_cache && (!asked.max_age || now - entry.made_at <= *asked.max_age) &&
+               asked.max_age != std::chrono::seconds(0);
+    }
+
+    void answer(Context& ctx, const Entry& entry, Time now) const {
+        Response& response = Call::of(ctx).response;
+        entry.answer.put_into(response);
+        const auto age = std::chrono::floor<std::chrono::seconds>(now - entry.made_at).count();
+        const auto left = std::chrono::floor<std::chrono::seconds>(entry.good_until - now).count();
+        response.headers.set("Age", std::to_string(age));
+        say(ctx, "hit; ttl=", std::to_string(left));
+        ctx.abort();
+    }
+
+    [[nodiscard]] Hash128 key_of_variant(const Context& ctx, std::string key,
+                                         const Array<std::string>& vary) const {
+        for (const std::string& name : vary) add_key_fields(key, ctx, name);
+        return store_.hash(key);
+    }
+
+    // --- On the way back ---
+
+    void land(KnownFlight& flight) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            FlightEntry* const entry = flights_.find(flight.key);
+            if (entry != nullptr && entry->flight.get() == &flight) static_cast<void>(flights_.take(*entry));
+        }
+        flight.landed.set();
+    }
+
+    /// The answer is made, and is kept if it may be.
+    Flight::End keep(Context& ctx, const std::string& key, const http::Headers& before,
+                     std::uint64_t generation) {
+        using End = Flight::End;
+        try {
+            Response& response = Call::of(ctx).response;
+            const std::chrono::seconds lifetime = lifetime_of(ctx, response);
+            const bool is_answer = lifetime > lifetime.zero();
+            if (!is_answer && response.status >= 500) return End::not_kept;
+            OwningPtr<Entry> entry(new Entry);
+            entry->made_at = sake::now();
+            if (is_answer) {
+                entry->made_at -= age_of(response);
+                entry->answer = KeptAnswer::of(response, before);
+            } else {
+                entry->kind = Kind::passing;
+            }
+            entry->good_until = entry->made_at + (is_answer ? lifetime : passing_time);
+            const std::lock_guard lock(mutex_);
+            if (generation != generation_) return End::given_up;  // it may be of before clear()
+            return put(ctx, key, std::move(entry), response.headers) && is_answer ? End::kept : End::not_kept;
+        } catch (const std::bad_alloc&) {
+            return End::not_kept;
+        }
+    }
+
+    /// How long the answer may be kept; 0 if it may not.
+    [[nodiscard]] std::chrono::seconds lifetime_of(Context& ctx, const Response& response) const {
+        const std::chrono::seconds none(0);
+        const CacheControl control = CacheControl::of(response.headers);
+        if (control.no_store || control.no_cache || control.is_private) return none;
+        if (response.headers.contains("Set-Cookie") || uses_session(Call::of(ctx))) return none;
+        if (!is_whole(response) || response.body.size() > options_.max_body) return none;
+        const auto lifetime = control.lifetime();
+        if (response.status != 200)
+            return may_be_kept_if_it_says(response.status) ? lifetime.value_or(none) : none;
+        return lifetime ? *lifetime : response.headers.contains("Expires") ? none : options_.ttl;
+    }
+    static bool may_be_kept_if_it_says(int status) noexcept {
+        return status == 301 || status == 308 || status == 404 || status == 410;
+    }
+    /// Whether the body is in memory. That of a stream is not here, but its type is; and files, of which a
+    /// small one is in memory, answer ranges and conditions themselves.
+    static bool is_whole(const Response& response) noexcept {
+        if (response.file() != nullptr || response.headers.contains("Accept-Ranges")) return false;
+        return !response.body.empty() || (response.status != 200 && response.content_type().empty());
+    }
+    /// A session that the program has asked for makes an answer that is for one visitor. With a key of the
+    /// program's own, which may be of the session, it has to have changed.
+    [[nodiscard]] bool uses_session(Call& call) const {
+        const auto* const slot = call.state.find<SessionSlot>();
+        if (slot == nullptr) return false;
+        if (slot->is_renewed || slot->origin == SessionSlot::Origin::ended) return true;
+        if (slot->value.object == nullptr) return false;
+        return !options_.key ||
+               slot->value.write(slot->value.object) != (slot->text.empty() ? "{}" : slot->text);
+    }
+    /// What an answer says of the time for which another cache has kept it.
+    static std::chrono::seconds age_of(const Response& response) noexcept {
+        const auto age = parse_decimal<std::uint32_t>(response.headers.get("Age").value_or(""));
+        return std::chrono::seconds(age.value_or(0));
+    }
+
+    bool put(const Context& ctx, const std::string& key, OwningPtr<Entry> entry,
+             const http::Headers& fields) {
+        entry->key = store_.hash(key);
+        const Entry* const there = store_.find(entry->key);
+        Array<std::string> vary;
+        if (there != nullptr && there->kind == Kind::variants) vary = there->vary;
+        const std::size_t known = vary.size();
+        if (!add_varying(vary, fields)) {
+            entry->kind = Kind::passing;
+            entry->answer = KeptAnswer();
+            entry->good_until = sake::now() + passing_time;
+            store_.put(std::move(entry));
+            return false;
+        }
+        if (vary.size() > known) {
+            OwningPtr<Entry> variants(new Entry);
+            variants->key = entry->key;
+            variants->kind = Kind::variants;
+            variants->vary = vary;
+            if (!store_.put(std::move(variants))) return false;
+        }
+        if (!vary.empty()) entry->key = key_of_variant(ctx, key, vary);
+        return store_.put(std::move(entry));
+    }
+
+    void say(Context& ctx, std::string_view what, std::string_view more = {}) const {
+        if (options_.name.empty()) return;
+        std::string status = options_.name;
+        ctx.add_header("Cache-Status", status.append("; ").append(what).append(more));
+    }
+
+    static constexpr std::chrono::seconds passing_time{10};
+
+    const middleware::CacheOptions options_;
+    std::mutex mutex_;  // of what follows
+    CacheStore store_;
+    LruTable<FlightEntry> flights_;
+    std::uint64_t generation_ = 0;  // how often it was cleared
+};
+
+struct CacheMaker {
+    static middleware::Cache make(middleware::CacheOptions options) {
+        return middleware::Cache(CountedPtr<CacheWork>(new AnswerCache(std::move(options))));
+    }
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+template <class Unused>
+Task<> Cache::operator()(Context& ctx) const {
+    detail::CachePassage passage;
+    while (true) {
+        const bool is_served = work_->serve(ctx, passage);
+        if (is_served) co_return;
+        detail::Flag& landed = passage.flight->landed;
+        co_await landed.wait();
+    }
+}
+
+SAKE_INLINE Cache cache(CacheOptions options) { return detail::CacheMaker::make(std::move(options)); }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<> Cache::operator()<void>(Context& ctx) const;
+#endif
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
