@@ -25,6 +25,7 @@
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/closing_ptr.hpp"
+#include "sake/base/duration_counts.hpp"
 #include "sake/base/enum_names.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/faults.hpp"
@@ -253,6 +254,7 @@
 #include "sake/compute/pool_job_impl.hpp"
 #include "sake/compute/signals_impl.hpp"
 #include "sake/compute/thread_impl.hpp"
+#include "sake/compute/worker_board.hpp"
 #include "sake/compute/worker_pool_impl.hpp"
 
 #include "sake/io/accept.hpp"
@@ -409,4 +411,13 @@
 #include "sake/middleware/timeout_impl.hpp"
 #include "sake/middleware/trace_context_impl.hpp"
 #include "sake/middleware/trusted_proxies_impl.hpp"
+
+#include "sake/observe/health.hpp"
+#include "sake/observe/metrics_format.hpp"
+#include "sake/observe/metrics_page.hpp"
+#include "sake/observe/metrics_text.hpp"
+#include "sake/observe/observatory.hpp"
+#include "sake/observe/process_facts.hpp"
+#include "sake/observe/slow_requests.hpp"
+#include "sake/observe/snapshot.hpp"
 #endif

@@ -1,6 +1,8 @@
 // What a program gave to Engine::on_answered, and the one place that tells it.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -17,6 +19,19 @@ namespace detail {
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
+struct Call;
+
+/// Counts the answers of a server.
+class AnswerCounter {
+  public:
+    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
+    virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
+                       std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
+
+  protected:
+    ~AnswerCounter() = default;
+};
+
 class Observers {
   public:
     template <class F>
@@ -24,11 +39,26 @@ class Observers {
         struct Given final : Observer {
             explicit Given(F&& given) : function(std::move(given)) {}
             void tell(const Answered& answered) override { function(answered); }
+            std::uint64_t dropped() const override {
+                if constexpr (requires { function.dropped(); })
+                    return function.dropped();
+                else
+                    return 0;
+            }
             F function;
         };
         list_.push_back(new Given(std::move(observer)));
+        empty_ = false;
     }
-    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    /// It must outlive the serving.
+    void count_by(AnswerCounter& counter) noexcept {
+        counter_ = &counter;
+        empty_ = false;
+    }
+    [[nodiscard]] bool empty() const noexcept { return empty_; }
+    /// Null if nobody counts.
+    [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
+    [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
@@ -42,6 +72,13 @@ class Observers {
         }
     }
 
+    /// How many lines the loggers among them have lost.
+    [[nodiscard]] std::uint64_t dropped() const {
+        std::uint64_t all = 0;
+        for (const Observer* each = list_.first(); each != nullptr; each = each->next) all += each->dropped();
+        return all;
+    }
+
   private:
     struct Observer {
         Observer() = default;
@@ -49,10 +86,13 @@ class Observers {
         Observer& operator=(const Observer&) = delete;
         virtual ~Observer() = default;
         virtual void tell(const Answered& answered) = 0;
+        virtual std::uint64_t dropped() const = 0;
         Observer* next = nullptr;
     };
 
     OwningList<Observer> list_;
+    AnswerCounter* counter_ = nullptr;
+    bool empty_ = true;
 };
 
 }  // namespace detail

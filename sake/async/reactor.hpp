@@ -23,6 +23,7 @@
 #include "sake/async/watch.hpp"
 #include "sake/async/work_meter.hpp"
 #include "sake/base/array.hpp"
+#include "sake/base/duration_counts.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -109,6 +110,12 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
+    /// Counts in `turns`, which must outlive the last turn, how long each turn from now on is busy: that
+    /// long, whatever became ready had to wait.
+    void count_turns(detail::DurationCounts& turns) noexcept {
+        turns_ = &turns;
+        last_events_ = present();
+    }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
@@ -206,6 +213,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    detail::DurationCounts* turns_ = nullptr;
     std::stop_token stop_token_;
     LogSink log_;
     detail::WorkMeter meter_;
