@@ -174,6 +174,7 @@
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #include "sake/base/budget_impl.hpp"
+#include "sake/base/duration_counts.hpp"
 #include "sake/base/error_impl.hpp"
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/format_impl.hpp"
@@ -321,6 +322,7 @@
 #include "sake/app/schema_names.hpp"
 #include "sake/app/schema_writer.hpp"
 #include "sake/app/static_files.hpp"
+#include "sake/app/worker_board.hpp"
 
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document_impl.hpp"
@@ -388,4 +390,8 @@
 #include "sake/middleware/timeout_impl.hpp"
 #include "sake/middleware/trace_context_impl.hpp"
 #include "sake/middleware/trusted_proxies_impl.hpp"
+
+#include "sake/observe/observatory.hpp"
+#include "sake/observe/slow_requests.hpp"
+#include "sake/observe/snapshot.hpp"
 #endif

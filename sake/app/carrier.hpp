@@ -20,6 +20,7 @@ class Reactor;
 namespace detail {
 
 struct Call;
+class WorkerBoard;
 
 /// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
 /// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
@@ -54,6 +55,8 @@ class Carrier {
     /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
     [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
+    /// From now on, what runs is on this board.
+    virtual void show_on(WorkerBoard& board) = 0;
     /// The server is stopping: tells what handlers have spawned.
     virtual void request_stop() noexcept = 0;
     /// Ends it. Returns how many handlers do not return, and are left behind.

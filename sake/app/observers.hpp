@@ -1,6 +1,7 @@
 // What a program gave to Engine::on_answered, and the one place that tells it.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -24,6 +25,12 @@ class Observers {
         struct Given final : Observer {
             explicit Given(F&& given) : function(std::move(given)) {}
             void tell(const Answered& answered) override { function(answered); }
+            std::uint64_t dropped() const override {
+                if constexpr (requires { function.dropped(); })
+                    return function.dropped();
+                else
+                    return 0;
+            }
             F function;
         };
         list_.push_back(new Given(std::move(observer)));
@@ -42,6 +49,13 @@ class Observers {
         }
     }
 
+    /// How many lines the loggers among them have lost.
+    [[nodiscard]] std::uint64_t dropped() const {
+        std::uint64_t all = 0;
+        for (const Observer* each = list_.first(); each != nullptr; each = each->next) all += each->dropped();
+        return all;
+    }
+
   private:
     struct Observer {
         Observer() = default;
@@ -49,6 +63,7 @@ class Observers {
         Observer& operator=(const Observer&) = delete;
         virtual ~Observer() = default;
         virtual void tell(const Answered& answered) = 0;
+        virtual std::uint64_t dropped() const = 0;
         Observer* next = nullptr;
     };
 

@@ -154,6 +154,7 @@ class RouteEntry {
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
     bool is_hidden = false;      // from the description of the API
+    std::uint32_t number = 0;    // among the routes of this run, from 1 on; 0 where no route matched
     Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 

@@ -83,8 +83,10 @@ SAKE_INLINE Array<std::string> RouteTable::allowed(std::string_view path) const 
 }
 
 SAKE_INLINE void RouteTable::freeze(bool has_carrier) {
+    std::uint32_t count = 0;
     for (RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
         each->build_chain(has_carrier);
+        each->number = ++count;
     }
     fallback_.first()->build_chain(has_carrier);
     frozen_ = true;

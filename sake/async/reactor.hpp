@@ -29,6 +29,19 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
+namespace detail {
+
+/// Is told how long each turn of a loop was busy: that long, whatever became ready had to wait.
+class TurnListener {
+  public:
+    virtual void note_turn(Clock::duration busy) noexcept = 0;
+
+  protected:
+    ~TurnListener() = default;
+};
+
+}  // namespace detail
+
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -109,6 +122,11 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
+    /// Tells `listener`, which must outlive the last turn, of each turn from now on.
+    void tell_of_turns(detail::TurnListener& listener) noexcept {
+        turn_listener_ = &listener;
+        last_events_ = present();
+    }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
@@ -206,6 +224,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    detail::TurnListener* turn_listener_ = nullptr;
     std::stop_token stop_token_;
     LogSink log_;
     detail::WorkMeter meter_;

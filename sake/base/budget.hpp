@@ -17,6 +17,7 @@ class Budget {
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     /// Whether so much more fits. What one connection holds alone is bounded by other limits.
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {

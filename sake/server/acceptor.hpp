@@ -65,6 +65,9 @@ class Acceptor {
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
     Acceptor* next = nullptr;  // of the same run
 
+    /// How many connections it has taken so far.
+    [[nodiscard]] std::uint64_t accepted() const noexcept { return static_cast<std::uint64_t>(accepted_); }
+
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";

@@ -24,6 +24,23 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
+
+class Engine;
+
+namespace detail {
+
+struct EngineInside;
+
+// Templates, so that only programs that ask for them compile them; in observe/.
+template <class Unused = void>
+Route& add_health(RouteTable& table, const PatternInfo& pattern);
+template <class Unused = void>
+Route& add_ready(RouteTable& table, const PatternInfo& pattern);
+template <class Unused = void>
+Route& add_metrics(Engine& engine, const PatternInfo& pattern);
+
+}  // namespace detail
+
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
 /// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
@@ -112,6 +129,27 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
+    /// A GET that is answered with 200 for as long as the engine serves.
+    template <class Unused = void>
+    Route& health(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_health<Unused>(*table_, path.info()));
+    }
+
+    /// A GET that is answered with 200, and with 503 once a graceful stop has begun: for what decides where
+    /// requests go.
+    template <class Unused = void>
+    Route& ready(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_ready<Unused>(*table_, path.info()));
+    }
+
+    /// A GET of figures on the present run, for Prometheus: docs/observability.md names them. Whoever reaches
+    /// the path reads them; `.use(...)` of the route guards it. Counting begins with the first run after this
+    /// call. Throws std::logic_error while the engine runs.
+    template <class Unused = void>
+    Route& metrics(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_metrics<Unused>(*this, path.info()));
+    }
+
     /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
     /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
     /// Throws std::system_error that names the address and says why. May be called several times. While the
@@ -150,7 +188,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    friend class TestClient;  // which runs the engine itself
+    friend class TestClient;             // which runs the engine itself
+    friend struct detail::EngineInside;  // for what shows its figures
 
     class Running;  // a run, from its start to its end
     struct State;   // what serves
@@ -159,6 +198,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { table_->modules.add(&detail::current_reactor); }
     void set_not_found(detail::Handler handler);
+    Route& noted(Route& route) {
+        note_module();
+        return route;
+    }
 
     // Templates, so that only programs that give such functions compile what runs them.
     template <class F>

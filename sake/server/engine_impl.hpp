@@ -38,6 +38,7 @@ struct Engine::State {
 
     detail::ErrorAnswers errors;
     detail::LifeHooks life_hooks;
+    detail::OwningPtr<detail::RunObserver> observer;  // none if the program asks for no figures
     detail::Fallback fallback;
     detail::StopRequest stop;
     std::mutex mutex;  // guards what follows
@@ -123,7 +124,7 @@ inline Engine::Running::Running(Engine& engine, detail::OwningPtr<detail::Poller
                                 detail::Run::Signals handling)
     : claim_(engine),
       run_(engine.config_, engine.table_, claim_.state.errors, engine.observers_, claim_.state.life_hooks,
-           std::move(poller), handling) {
+           std::move(poller), handling, claim_.state.observer.get()) {
     State& state = claim_.state;
     const std::lock_guard lock(state.mutex);
     state.current = this;

@@ -76,6 +76,8 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t bod
                           .bytes = sends_body ? body_size : 0,
                           .duration = shard.reactor.present() - exchange.begun,
                           .cause = call.cause,
+                          .received = exchange.body_received(),
+                          .is_stream = exchange.answer.has_begun(),
                           .ctx = call.context});
 }
 

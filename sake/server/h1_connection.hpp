@@ -64,6 +64,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool is_busy() const noexcept override {
         return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
     }
+    [[nodiscard]] SessionPhase phase() const noexcept override;
     void begin_drain() noexcept override;
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {

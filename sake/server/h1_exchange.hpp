@@ -41,6 +41,12 @@ struct H1Exchange {
         call.body_state = BodyState::here;
     }
 
+    /// So much of the body was given to the handlers.
+    [[nodiscard]] std::uint64_t body_received() const noexcept {
+        const bool is_streamed = call.route != nullptr && call.route->streams_body;
+        return is_streamed ? reader.streamed() : call.request.body.size();
+    }
+
     Call call;
     H1Reader reader;
     CallRunner runner;

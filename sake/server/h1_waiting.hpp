@@ -101,6 +101,23 @@ inline void H1Connection::deadline_passed(Timer& timer) noexcept {
 
 // --- What the server asks for ---
 
+inline SessionPhase H1Connection::phase() const noexcept {
+    switch (state_) {
+        case State::idle:
+            return transport_.has_unsent() ? SessionPhase::writing : SessionPhase::idle;
+        case State::head:
+        case State::body:
+            return SessionPhase::reading;
+        case State::ready:
+        case State::cut_off:
+            return SessionPhase::handling;
+        case State::handling:
+            return exchange_->answer.has_begun() ? SessionPhase::streaming : SessionPhase::handling;
+        default:
+            return SessionPhase::closing;
+    }
+}
+
 inline void H1Connection::begin_drain() noexcept {
     try {
         if (state_ == State::head) become(State::head);  // it has a moment from now on

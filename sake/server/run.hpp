@@ -39,12 +39,24 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+/// Counts what happens in a run: see observe/observatory.hpp.
+class RunObserver {
+  public:
+    RunObserver() = default;
+    RunObserver(const RunObserver&) = delete;
+    RunObserver& operator=(const RunObserver&) = delete;
+    virtual ~RunObserver() = default;
+    /// A run begins, with all figures at zero. The carrier is null if nothing is carried.
+    virtual void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) = 0;
+};
+
 class Run {
   public:
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const CountedPtr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling)
+        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling,
+        RunObserver* observer)
         : config_(config),
           reactor_(std::move(poller)),
           files_(config.raise_file_limit && config.max_connections == 0),
@@ -55,6 +67,7 @@ class Run {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
         reactor_.serve_modules(routes->modules);
+        if (observer != nullptr) observer->begin(reactor_, *routes, carrier_.get());
         if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
@@ -79,6 +92,16 @@ class Run {
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
+    [[nodiscard]] Shard& shard() noexcept { return shard_; }
+    [[nodiscard]] bool has_carrier() const noexcept { return carrier_ != nullptr; }
+    /// On the reactor's thread.
+    [[nodiscard]] std::uint64_t accepted() const noexcept {
+        std::uint64_t all = 0;
+        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
+            all += each->accepted();
+        }
+        return all;
+    }
 
     /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(OwningPtr<Wire> wire) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
@@ -13,6 +15,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+/// What a session is at, for those who count.
+enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, closing };
+
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
   public:
@@ -21,6 +26,7 @@ class Session : public ListNode, public HangupListener {
 
     /// Whether a request or its answer is under way, for which a stop waits.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
+    [[nodiscard]] virtual SessionPhase phase() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
@@ -43,11 +49,15 @@ class Session : public ListNode, public HangupListener {
 /// The sessions of a shard.
 class SessionList {
   public:
+    class Walk;
+
     void add(Session& session) noexcept {
         session.insert_before(head_);
         ++count_;
     }
     void remove(Session& session) noexcept {
+        if (walks_.is_linked()) [[unlikely]]
+            tell_walks(session);
         session.unlink();
         --count_;
     }
@@ -64,9 +74,45 @@ class SessionList {
     }
 
   private:
+    inline void tell_walks(const Session& gone) noexcept;
+
     ListNode head_;
+    ListNode walks_;
     std::size_t count_ = 0;
 };
+
+/// Goes from session to session with pauses, in which sessions may come and go.
+class SessionList::Walk : private ListNode {
+  public:
+    explicit Walk(SessionList& sessions) noexcept
+        : sessions_(sessions), at_(sessions.head_.next()), left_(sessions.count_) {
+        insert_before(sessions.walks_);
+    }
+
+    /// Calls f(session) for at most so many. False if there are no more.
+    template <class F>
+    bool go_on(std::size_t most, F f) {
+        for (; most > 0; --most, --left_) {
+            if (left_ == 0 || at_ == &sessions_.head_) return false;
+            ListNode* const node = std::exchange(at_, at_->next());
+            f(static_cast<const Session&>(*node));
+        }
+        return true;
+    }
+
+  private:
+    friend class SessionList;
+    SessionList& sessions_;
+    ListNode* at_;      // the next
+    std::size_t left_;  // those that come meanwhile do not prolong it
+};
+
+inline void SessionList::tell_walks(const Session& gone) noexcept {
+    for (ListNode* node = walks_.next(); node != &walks_; node = node->next()) {
+        auto& walk = static_cast<Walk&>(*node);
+        if (walk.at_ == &gone) walk.at_ = walk.at_->next();
+    }
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI

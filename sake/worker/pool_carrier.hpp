@@ -20,6 +20,7 @@
 #include "sake/app/config.hpp"
 #include "sake/app/file_answer.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/app/worker_board.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
@@ -51,6 +52,7 @@ struct PoolCarrier final : Carrier {
 
     OwningPtr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
+    void show_on(WorkerBoard& shown) override { board = CountedPtr<WorkerBoard>(&shown); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
         const auto stuck = static_cast<std::size_t>(pool.stop(patience));
@@ -62,6 +64,7 @@ struct PoolCarrier final : Carrier {
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
     CountedPtr<Mailbox> mailbox;
+    CountedPtr<WorkerBoard> board;        // none if nobody looks
     CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
@@ -97,6 +100,8 @@ class RequestJob final : public PoolJob {
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
+          board_(carrier.board),
+          queued_(board_ ? Clock::now() : TimePoint()),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -108,6 +113,7 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
+        const WorkerBoard::Entry shown(board_.get(), route_, queued_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
@@ -284,6 +290,8 @@ class RequestJob final : public PoolJob {
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
+    CountedPtr<WorkerBoard> board_;
+    TimePoint queued_;
     RequestLimits limits_;
     CallLimits call_limits_;
     std::string request_;

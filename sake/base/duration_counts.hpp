@@ -1,0 +1,99 @@
+// DurationCounts: how many durations were how long, in buckets from 10 microseconds to 10 seconds. To add one
+// takes no memory and no lock. Percentiles of a time are had from the counts at its begin and its end.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "sake/base/version.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class DurationCounts {
+  public:
+    /// The upper ends of the buckets but the last, which has no end; in nanoseconds. Those that OpenTelemetry
+    /// names for requests (5 ms to 10 s) are among them.
+    static constexpr std::array<std::int64_t, 33> ends = [] {
+        std::array<std::int64_t, 33> made{
+            10,      20,        35,        50,        75,        100,       150,     200,     350,
+            500,     750,       1'000,     1'500,     2'500,     3'500,     5'000,   7'500,   10'000,
+            15'000,  25'000,    35'000,    50'000,    75'000,    100'000,   150'000, 250'000, 500'000,
+            750'000, 1'000'000, 2'500'000, 5'000'000, 7'500'000, 10'000'000};
+        for (std::int64_t& end : made) end *= 1000;
+        return made;
+    }();
+
+    void add(std::chrono::nanoseconds duration) noexcept {
+        const std::int64_t length = duration.count() > 0 ? duration.count() : 0;
+        std::size_t bucket =
+            first_of[static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(length)))];
+        while (bucket < ends.size() && length > ends[bucket]) ++bucket;
+        ++counts_[bucket];
+        ++total_;
+        sum_ += length;
+    }
+    void add(const DurationCounts& others) noexcept {
+        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
+        total_ += others.total_;
+        sum_ += others.sum_;
+    }
+
+    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+    /// In seconds.
+    [[nodiscard]] double sum() const noexcept { return static_cast<double>(sum_) / 1e9; }
+    /// Of each bucket alone; the last is what took longer than all ends.
+    [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
+        return counts_;
+    }
+
+    /// Those since `before`, which are earlier counts of the same.
+    [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
+        DurationCounts later = *this;
+        for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
+        later.total_ -= before.total_;
+        later.sum_ -= before.sum_;
+        return later;
+    }
+    /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
+    /// bucket by its place there. 10 s if it is more; 0 if there are none.
+    [[nodiscard]] double quantile(double part) const noexcept {
+        const double wanted = part * static_cast<double>(total_);
+        double below = 0;
+        for (std::size_t i = 0; i < ends.size(); ++i) {
+            const auto count = static_cast<double>(counts_[i]);
+            if (count > 0 && below + count >= wanted) {
+                const double begin = i > 0 ? static_cast<double>(ends[i - 1]) : 0;
+                const double length = static_cast<double>(ends[i]) - begin;
+                return (begin + length * (wanted - below) / count) / 1e9;
+            }
+            below += count;
+        }
+        return total_ > 0 ? static_cast<double>(ends.back()) / 1e9 : 0;
+    }
+
+  private:
+    // Where to begin to look for the bucket of a duration with so many bits.
+    static constexpr std::array<std::uint8_t, 65> first_of = [] {
+        std::array<std::uint8_t, 65> made{};
+        for (std::size_t bits = 1; bits < made.size(); ++bits) {
+            const std::uint64_t least = std::uint64_t{1} << (bits - 1);
+            std::uint8_t bucket = 0;
+            while (bucket < ends.size() && least > static_cast<std::uint64_t>(ends[bucket])) ++bucket;
+            made[bits] = bucket;
+        }
+        return made;
+    }();
+
+    std::array<std::uint64_t, ends.size() + 1> counts_{};
+    std::uint64_t total_ = 0;
+    std::int64_t sum_ = 0;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

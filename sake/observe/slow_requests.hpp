@@ -1,0 +1,97 @@
+// SlowRequests: the slowest of the last minutes, so many at most. Nothing of a request but what stands here
+// is kept: no path, no query, no body.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "sake/app/answered.hpp"
+#include "sake/app/route.hpp"
+#include "sake/async/clock.hpp"
+#include "sake/http/message.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct SlowRequest {
+    const RouteEntry* route = nullptr;  // null where none matched
+    Method method = Method::other;
+    int status = 0;
+    AnswerCause cause = AnswerCause::handler;
+    std::chrono::nanoseconds duration{};
+    std::chrono::system_clock::time_point at;  // of the answer
+};
+
+/// In two halves: one takes what comes, and what the other has is as old as `period` to twice that.
+class SlowRequests {
+  public:
+    static constexpr std::size_t most = 50;
+    static constexpr std::chrono::seconds period{150};
+
+    /// Whether it is to be added; false for nearly all.
+    [[nodiscard]] bool wants(std::chrono::nanoseconds duration, TimePoint now) const noexcept {
+        return duration > least_ || now >= renewed_at_ + period;
+    }
+    void add(const SlowRequest& request, TimePoint now) noexcept {
+        renew(now);
+        if (request.duration <= least_) return;
+        if (present_.size < most) {
+            present_.requests[present_.size++] = request;
+        } else {
+            *quickest() = request;
+        }
+        if (present_.size == most) least_ = quickest()->duration;
+    }
+
+    /// The slowest first.
+    [[nodiscard]] std::vector<SlowRequest> list(TimePoint now) {
+        renew(now);
+        std::vector<SlowRequest> all;
+        all.reserve(2 * most);
+        for (const Half* half : {&present_, &past_}) {
+            all.insert(all.end(), half->requests.begin(),
+                       half->requests.begin() + static_cast<std::ptrdiff_t>(half->size));
+        }
+        std::sort(all.begin(), all.end(), is_slower);
+        if (all.size() > most) all.resize(most);
+        return all;
+    }
+
+  private:
+    struct Half {
+        std::array<SlowRequest, most> requests;
+        std::size_t size = 0;
+    };
+
+    static bool is_slower(const SlowRequest& a, const SlowRequest& b) noexcept {
+        return a.duration != b.duration ? a.duration > b.duration : a.at > b.at;
+    }
+    SlowRequest* quickest() noexcept {
+        return std::max_element(present_.requests.begin(), present_.requests.end(), is_slower);
+    }
+    void renew(TimePoint now) noexcept {
+        if (now < renewed_at_ + period) return;
+        if (now < renewed_at_ + 2 * period) {
+            past_ = present_;
+        } else {
+            past_.size = 0;
+        }
+        present_.size = 0;
+        least_ = std::chrono::nanoseconds(-1);
+        renewed_at_ = now;
+    }
+
+    Half present_;
+    Half past_;
+    std::chrono::nanoseconds least_{-1};  // what is quicker is not among them
+    TimePoint renewed_at_{};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
