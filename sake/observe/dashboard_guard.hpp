@@ -45,7 +45,8 @@ struct LocalGuard {
         };
         if (!Call::of(ctx).place.peer.is_local()) refuse("this request comes from another one");
         for (const auto& [name, value] : ctx.headers()) {
-            if (is_of_a_proxy(name)) refuse("this request has come through a proxy (" + std::string(name) + ")");
+            if (is_of_a_proxy(name))
+                refuse("this request has come through a proxy (" + std::string(name) + ")");
         }
         if (!is_local_host(ctx.host())) refuse("this request is for another host than localhost");
     }

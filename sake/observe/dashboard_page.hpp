@@ -41,8 +41,8 @@ Page make_dashboard_page() {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sake dashboard</title>
 <link rel="icon" href="data:,">
-<style>)html" +
-                style + R"html(</style>
+<style>)html" + style +
+                R"html(</style>
 </head>
 <body>
 <main>
@@ -60,7 +60,8 @@ Page make_dashboard_page() {
 <ul id="pool" class="lines"></ul><ul id="running" class="lines"></ul></section>
 <section class="panel"><h2>Connections</h2><ul id="connections" class="lines"></ul></section>
 </div>
-<section class="panel wide"><h2>Slowest recent requests</h2><table id="slow"></table></section>
+<section class="panel wide"><h2>Slowest recent requests</h2><table id="slow"></table>
+<button id="all" class="plain" type="button" hidden>Show all</button></section>
 </div>
 </main>
 <script>)html" + script +

@@ -37,19 +37,19 @@ const unknown = "\u2013";
 function digits(value) {
   if (value >= 1e6) return `${(value / 1e6).toFixed(value < 1e7 ? 2 : 1)} M`;
   if (value >= 1e4) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k`;
-  return Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
+  return String(Number(value.toFixed(value < 100 ? 1 : 0)));
 }
 const number = (value) => (value === null || value === undefined ? unknown : digits(value));
 
 function seconds(value) {
   if (value === null || value === undefined) return unknown;
-  if (value < 1e-3) return `${Math.round(value * 1e6)} \u00b5s`;
-  if (value < 1) return `${(value * 1e3).toPrecision(value < 0.1 ? 2 : 3)} ms`;
-  if (value < 60) return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+  if (value > 0 && value < 1e-3) return `${Math.round(value * 1e6)} \u00b5s`;
+  if (value > 0 && value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  if (value < 60) return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} s`;
   const whole = Math.floor(value);
-  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
-  if (days) return `${days} d ${hours} h`;
-  return hours ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
+  const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));
+  if (days) return `${days} d ${hours % 24} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min ${whole % 60} s`;
 }
 
 function bytes(value) {

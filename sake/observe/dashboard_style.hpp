@@ -41,6 +41,7 @@ header div { margin-right: auto; }
 .state.live::before { background: var(--good); }
 .state.lost { color: var(--bad); }
 .state.lost::before { background: var(--bad); }
+.plain { margin-top: 0.5rem; padding: 0.3rem 0; color: var(--accent); }
 #pause { min-width: 6rem; padding: 0.3rem 0.9rem; border: 1px solid var(--edge); border-radius: 6px; }
 #pause:hover { background: var(--raised); }
 .stale { opacity: 0.55; }

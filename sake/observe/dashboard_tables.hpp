@@ -16,7 +16,7 @@ inline constexpr std::string_view dashboard_tables = R"js(
 class Table {
   constructor(id, columns, sorted) {
     this.columns = columns;
-    this.rows = new Map();
+    this.rows = new Map();  // in the order of the last frame
     this.sorted = sorted;
     this.falls = true;
     this.heads = columns.map(({name, sort}, index) => el("th", {scope: "col"},
@@ -36,24 +36,21 @@ class Table {
 
   // The rows of these keys, made where they are new; others go.
   show(entries) {
-    const keys = new Set(entries.map(([key]) => key));
-    for (const [key, {element}] of this.rows) {
-      if (keys.has(key)) continue;
-      element.remove();
-      this.rows.delete(key);
-    }
-    for (const [key, data] of entries) {
-      let row = this.rows.get(key);
-      if (!row) {
-        row = {cells: this.columns.map(({name}, index) => el(index ? "td" : "th",
-          index ? {"data-label": name} : {scope: "row"}))};
-        row.element = el("tr", {}, ...row.cells);
-        this.rows.set(key, row);
-      }
+    const before = this.rows;
+    this.rows = new Map(entries.map(([key, data]) => {
+      const row = before.get(key) ?? this.makeRow();
       row.data = data;
-      this.columns.forEach(({fill}, index) => fill(row.cells[index], data, row));
-    }
+      this.columns.forEach(({fill}, index) => fill(row.cells[index], data));
+      return [key, row];
+    }));
+    for (const [key, {element}] of before) if (!this.rows.has(key)) element.remove();
     this.order();
+  }
+
+  makeRow() {
+    const cells = this.columns.map(({name}, index) =>
+      (index ? el("td", {"data-label": name}) : el("th", {scope: "row"})));
+    return {cells, element: el("tr", {}, ...cells)};
   }
 
   order() {

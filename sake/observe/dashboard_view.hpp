@@ -33,9 +33,13 @@ const tiles = [
     chart: ({memory}) => memory.held},
 ].map((tile) => new Tile(tile));
 
+const few = 10;  // of the slow requests, until all are wanted
+let showsAll = false;
+let last = null;
+
 function show(frame) {
   const {workers, connections} = frame;
-  say(byId("about"), `${frame.version}, up ${seconds(frame.uptime)}`);
+  say(byId("about"), `${frame.version}, up ${seconds(Math.floor(frame.uptime))}`);
   for (const tile of tiles) tile.show(frame);
   routes.show(frame.routes.map((route) => [nameOf(route), route]));
   byId("workers").hidden = workers.threads === 0;
@@ -44,11 +48,19 @@ function show(frame) {
   showLines(byId("running"), workers.running.map((job) => [job.route, seconds(job.seconds)]));
   showLines(byId("connections"), Object.entries(connections).filter(([state]) => state !== "open")
     .map(([state, count]) => [state, number(count), count / connections.open]));
-  slow.show(frame.slow.map((request) => [JSON.stringify(request), request]));
+  byId("all").hidden = frame.slow.length <= few;
+  slow.show(frame.slow.slice(0, showsAll ? undefined : few).map((request) => [JSON.stringify(request), request]));
   byId("shown").hidden = false;
 }
 
+byId("all").addEventListener("click", ({target}) => {
+  showsAll = !showsAll;
+  say(target, showsAll ? "Show fewer" : "Show all");
+  show(last);
+});
+
 function take(frame) {
+  last = frame;
   errorsNow = errorsBefore === null ? null : frame.total.errors - errorsBefore;
   errorsBefore = frame.total.errors;
   for (const tile of tiles) tile.take(frame);
