@@ -52,17 +52,22 @@ struct LocalGuard {
     }
 };
 
+/// Whether no page of another site asks, as browsers say.
+inline bool is_same_site(const SingleField& site, const SingleField& origin, std::string_view host) noexcept {
+    using Presence = SingleField::Presence;
+    if (site.presence == Presence::repeated || origin.presence == Presence::repeated) return false;
+    if (site.presence == Presence::once) return site.value == "same-origin" || site.value == "none";
+    return origin.presence == Presence::absent || is_origin_of(origin.value, host);
+}
+
 /// Middleware of the feed, behind any guard: pages of other sites could use up the places of viewers, and
 /// where a program allows them to read its answers (CORS), could read it.
 struct SameSiteGuard {
     void operator()(Context& ctx) const {
         const SingleField site = single_field(ctx, "Sec-Fetch-Site");
         const SingleField origin = single_field(ctx, "Origin");
-        const bool is_told = site.presence != SingleField::Presence::absent;
-        const bool is_same = is_told ? site.value == "same-origin" || site.value == "none"
-                                     : origin.presence == SingleField::Presence::absent ||
-                                           is_origin_of(origin.value, ctx.host());
-        if (!is_same) throw HttpError(403, "a page of another site may not read the dashboard");
+        if (!is_same_site(site, origin, ctx.host()))
+            throw HttpError(403, "a page of another site may not read the dashboard");
     }
 };
 

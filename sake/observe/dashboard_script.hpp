@@ -62,7 +62,8 @@ function bytes(value) {
 
 // ---- small charts of the last two minutes
 
-const moments = 120;
+const most = 120;  // moments, and at first so many
+const least = 30;
 
 const svg = (name, attributes) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -74,20 +75,20 @@ const svg = (name, attributes) => {
 class Chart {
   constructor() {
     this.values = [];
-    this.element = svg("svg", {class: "spark", viewBox: `0 0 ${moments - 1} 24`, preserveAspectRatio: "none",
-      "aria-hidden": "true"});
+    this.element = svg("svg", {class: "spark", preserveAspectRatio: "none", "aria-hidden": "true"});
     this.area = this.element.appendChild(svg("path", {class: "area"}));
     this.line = this.element.appendChild(svg("path", {class: "line"}));
   }
 
   add(value) {
     this.values.push(value ?? null);
-    if (this.values.length > moments) this.values.shift();
+    if (this.values.length > most) this.values.shift();
   }
 
   draw() {
     const highest = Math.max(...this.values, Number.MIN_VALUE);
-    const first = moments - this.values.length;
+    const end = Math.max(this.values.length, least) - 1;
+    const first = end + 1 - this.values.length;
     let [line, area, begin] = ["", "", null];
     const close = (at) => {
       if (begin !== null) area += `L${at} 24L${begin} 24Z`;
@@ -101,7 +102,8 @@ class Chart {
       area += (begin === null ? "M" : "L") + point;
       begin ??= x;
     });
-    close(moments - 1);
+    close(end);
+    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
     this.line.setAttribute("d", line);
     this.area.setAttribute("d", area);
   }
