@@ -85,6 +85,10 @@ class Chart {
     if (this.values.length > most) this.values.shift();
   }
 
+  leaveGap() {
+    if (this.values.length) this.add(null);
+  }
+
   draw() {
     const highest = Math.max(...this.values, Number.MIN_VALUE);
     const end = Math.max(this.values.length, least) - 1;
@@ -98,7 +102,7 @@ class Chart {
       const x = first + index;
       if (value === null) return close(x - 1);
       const point = `${x} ${(23 - 21 * value / highest).toFixed(2)}`;
-      line += (begin === null ? "M" : "L") + point;
+      line += begin === null ? `M${point}h0` : `L${point}`;  // a moment alone is a dot
       area += (begin === null ? "M" : "L") + point;
       begin ??= x;
     });

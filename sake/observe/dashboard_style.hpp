@@ -44,7 +44,7 @@ header div { margin-right: auto; }
 .plain { margin-top: 0.5rem; padding: 0.3rem 0; color: var(--accent); }
 #pause { min-width: 6rem; padding: 0.3rem 0.9rem; border: 1px solid var(--edge); border-radius: 6px; }
 #pause:hover { background: var(--raised); }
-.stale { opacity: 0.55; }
+.stale { filter: grayscale(1); }
 
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: 0.75rem; }
 .tile, .panel { background: var(--raised); border: 1px solid var(--line); border-radius: 10px; }
@@ -55,7 +55,7 @@ header div { margin-right: auto; }
 .tile .note { min-height: 1.3rem; }
 .tile .spark { width: calc(100% + 1.8rem); height: 2.25rem; margin: auto -0.9rem 0; }
 .spark { display: block; width: 6rem; height: 1.5rem; color: var(--accent); overflow: visible; }
-.spark .line { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linejoin: round;
+.spark .line { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round;
   vector-effect: non-scaling-stroke; }
 .spark .area { fill: currentColor; opacity: 0.13; }
 

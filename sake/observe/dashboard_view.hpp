@@ -44,7 +44,8 @@ function show(frame) {
   routes.show(frame.routes.map((route) => [nameOf(route), route]));
   byId("workers").hidden = workers.threads === 0;
   showLines(byId("pool"), [["busy", workers.busy, workers.threads], ["waiting", workers.queued, workers.limit]]
-    .map(([name, count, most]) => [name, `${number(count)} of ${number(most)}`, count / most]));
+    .map(([name, count, limit]) => (limit ? [name, `${number(count)} of ${number(limit)}`, count / limit]
+      : [name, number(count), 0])));
   showLines(byId("running"), workers.running.map((job) => [job.route, seconds(job.seconds)]));
   showLines(byId("connections"), Object.entries(connections).filter(([state]) => state !== "open")
     .map(([state, count]) => [state, number(count), count / connections.open]));
@@ -81,7 +82,7 @@ let retry = null;
 function setState(name, words) {
   byId("state").className = `state ${name}`;
   say(byId("state"), words);
-  byId("shown").classList.toggle("stale", name !== "live");
+  byId("shown").classList.toggle("stale", name === "lost");
 }
 
 function hangUp() {
@@ -93,6 +94,8 @@ function hangUp() {
 
 function connect() {
   hangUp();
+  for (const chart of [...tiles.map(({spark}) => spark), ...[...seen.values()].flatMap(({rate, p99}) => [rate, p99])])
+    chart.leaveGap();
   heard = Date.now();
   source = new EventSource(feed);
   source.onmessage = ({data}) => {
