@@ -46,7 +46,7 @@ header div { margin-right: auto; }
 #pause:hover { background: var(--raised); }
 .stale { filter: grayscale(1); }
 
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: 0.75rem; }
+.tiles { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.75rem; }
 .tile, .panel { background: var(--raised); border: 1px solid var(--line); border-radius: 10px; }
 .tile { display: flex; flex-direction: column; padding: 0.75rem 0.9rem 0; overflow: hidden; }
 .tile h2 { color: var(--quiet); font-size: 0.85rem; font-weight: 400; }
@@ -91,9 +91,12 @@ thead [aria-sort="ascending"] button::after { content: "\2191"; }
 .route, #running li > :first-child { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   font-size: 0.85em; }
 .method { display: inline-block; min-width: 4.2em; margin-right: 0.5em; color: var(--accent); font-weight: 600; }
-td .spark { float: left; }
+td .spark { display: inline-block; vertical-align: middle; }
 .charted span { display: inline-block; min-width: 4.75rem; }
 
+@media (max-width: 66rem) {
+  .tiles { grid-template-columns: repeat(3, 1fr); }
+}
 @media (max-width: 44rem) {
   main { padding: 1rem 0.9rem 3rem; }
   .tiles { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
@@ -107,8 +110,8 @@ td .spark { float: left; }
   th, td { padding: 0; border: 0; text-align: left; white-space: normal; }
   tbody th { grid-column: 1 / -1; }
   td::before { content: attr(data-label); display: block; color: var(--quiet); font-size: 0.8rem; line-height: 1.3; }
-  .charted span { display: block; }
-  td .spark { float: none; width: 100%; height: 1.25rem; }
+  .charted { display: flex; flex-direction: column; }
+  td .spark { order: 1; width: 100%; height: 1.25rem; }
 }
 )css";
 

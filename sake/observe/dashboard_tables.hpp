@@ -74,8 +74,8 @@ function fillRoute(cell, {method, pattern, route}) {
 // A figure and its chart.
 function fillChart(cell, text, chart) {
   cell.className = "charted";
-  if (!cell.firstChild) cell.append(el("span"), chart.element);
-  say(cell.firstChild, text);
+  if (!cell.firstChild) cell.append(chart.element, el("span"));
+  say(cell.lastChild, text);
   chart.draw();
 }
 
