@@ -25,6 +25,7 @@
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/closing_ptr.hpp"
+#include "sake/base/duration_counts.hpp"
 #include "sake/base/enum_names.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/faults.hpp"
@@ -174,7 +175,6 @@
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #include "sake/base/budget_impl.hpp"
-#include "sake/base/duration_counts.hpp"
 #include "sake/base/error_impl.hpp"
 #include "sake/base/faults_impl.hpp"
 #include "sake/base/format_impl.hpp"
@@ -247,6 +247,7 @@
 #include "sake/compute/pool_job_impl.hpp"
 #include "sake/compute/signals_impl.hpp"
 #include "sake/compute/thread_impl.hpp"
+#include "sake/compute/worker_board.hpp"
 #include "sake/compute/worker_pool_impl.hpp"
 
 #include "sake/io/accept.hpp"
@@ -323,7 +324,6 @@
 #include "sake/app/schema_names.hpp"
 #include "sake/app/schema_writer.hpp"
 #include "sake/app/static_files.hpp"
-#include "sake/app/worker_board.hpp"
 
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document_impl.hpp"
@@ -401,7 +401,12 @@
 #include "sake/observe/dashboard_style.hpp"
 #include "sake/observe/dashboard_tables.hpp"
 #include "sake/observe/dashboard_view.hpp"
+#include "sake/observe/health.hpp"
+#include "sake/observe/metrics_format.hpp"
+#include "sake/observe/metrics_page.hpp"
+#include "sake/observe/metrics_text.hpp"
 #include "sake/observe/observatory.hpp"
+#include "sake/observe/process_facts.hpp"
 #include "sake/observe/slow_requests.hpp"
 #include "sake/observe/snapshot.hpp"
 #endif

@@ -64,11 +64,24 @@ TEST_CASE("a snapshot has every route with its answers, and what the loop and it
     CHECK(taken.connections.reading == 1);
     CHECK(taken.connections.handling == 1);
     CHECK(taken.connections.open() == 3);
-    REQUIRE(taken.slow.size() == 5);
+    REQUIRE(taken.slow.size() == 1);
     CHECK(taken.slow[0].route->pattern() == "/slow");
     CHECK(taken.slow[0].duration == 2s);
     CHECK(taken.loop.turns.total() > 0);
     CHECK(taken.memory.limit == app.config().max_buffered);
+}
+
+TEST_CASE("show") {
+    sake::Engine app;
+    app.metrics("/metrics");
+    app.health("/health");
+    app.ready("/ready");
+    app.post("/work", [](sake::Context& ctx) { ctx.text("done"); }).worker();
+    sake::TestClient client(app);
+    client.get("/health");
+    client.post("/work", "abc");
+    MESSAGE(client.get("/metrics").body);
+    MESSAGE(client.request("GET", "/metrics", {{"Accept", "application/openmetrics-text"}}).body);
 }
 
 }  // namespace test_metrics

@@ -41,8 +41,6 @@ struct Answered {
     std::uint64_t bytes = 0;              // of the body that is sent
     std::chrono::nanoseconds duration{};  // since the first byte of the request came
     AnswerCause cause = AnswerCause::handler;
-    std::uint64_t received = 0;  // of the body of the request, as far as the handler was given it
-    bool is_stream = false;      // it was sent in pieces
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 

@@ -1,6 +1,7 @@
 // What a program gave to Engine::on_answered, and the one place that tells it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <type_traits>
@@ -18,6 +19,19 @@ namespace detail {
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
+struct Call;
+
+/// Counts the answers of a server.
+class AnswerCounter {
+  public:
+    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
+    virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
+                       std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
+
+  protected:
+    ~AnswerCounter() = default;
+};
+
 class Observers {
   public:
     template <class F>
@@ -34,8 +48,17 @@ class Observers {
             F function;
         };
         list_.push_back(new Given(std::move(observer)));
+        empty_ = false;
     }
-    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    /// It must outlive the serving.
+    void count_by(AnswerCounter& counter) noexcept {
+        counter_ = &counter;
+        empty_ = false;
+    }
+    [[nodiscard]] bool empty() const noexcept { return empty_; }
+    /// Null if nobody counts.
+    [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
+    [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
@@ -68,6 +91,8 @@ class Observers {
     };
 
     OwningList<Observer> list_;
+    AnswerCounter* counter_ = nullptr;
+    bool empty_ = true;
 };
 
 }  // namespace detail

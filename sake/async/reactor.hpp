@@ -23,25 +23,13 @@
 #include "sake/async/watch.hpp"
 #include "sake/async/work_meter.hpp"
 #include "sake/base/array.hpp"
+#include "sake/base/duration_counts.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
-namespace detail {
-
-/// Is told how long each turn of a loop was busy: that long, whatever became ready had to wait.
-class TurnListener {
-  public:
-    virtual void note_turn(Clock::duration busy) noexcept = 0;
-
-  protected:
-    ~TurnListener() = default;
-};
-
-}  // namespace detail
-
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -122,9 +110,10 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
-    /// Tells `listener`, which must outlive the last turn, of each turn from now on.
-    void tell_of_turns(detail::TurnListener& listener) noexcept {
-        turn_listener_ = &listener;
+    /// Counts in `turns`, which must outlive the last turn, how long each turn from now on is busy: that
+    /// long, whatever became ready had to wait.
+    void count_turns(detail::DurationCounts& turns) noexcept {
+        turns_ = &turns;
         last_events_ = present();
     }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
@@ -224,7 +213,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
-    detail::TurnListener* turn_listener_ = nullptr;
+    detail::DurationCounts* turns_ = nullptr;
     std::stop_token stop_token_;
     LogSink log_;
     detail::WorkMeter meter_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "sake/base/version.hpp"
 
@@ -28,24 +29,27 @@ class DurationCounts {
         return made;
     }();
 
+    /// Of a duration that is not negative.
     void add(std::chrono::nanoseconds duration) noexcept {
-        const std::int64_t length = duration.count() > 0 ? duration.count() : 0;
-        std::size_t bucket =
-            first_of[static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(length)))];
-        while (bucket < ends.size() && length > ends[bucket]) ++bucket;
+        const std::int64_t length = duration.count();
+        const int zeros = std::countl_zero(static_cast<std::uint64_t>(length) | 1);
+        std::size_t bucket = first_of[static_cast<std::size_t>(63 - zeros)];
+        while (length > limits[bucket]) ++bucket;
         ++counts_[bucket];
-        ++total_;
         sum_ += length;
     }
     void add(const DurationCounts& others) noexcept {
         for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
-        total_ += others.total_;
         sum_ += others.sum_;
     }
 
-    [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
-    /// In seconds.
-    [[nodiscard]] double sum() const noexcept { return static_cast<double>(sum_) / 1e9; }
+    [[nodiscard]] std::uint64_t total() const noexcept {
+        std::uint64_t all = 0;
+        for (const std::uint64_t count : counts_) all += count;
+        return all;
+    }
+    /// Of all together.
+    [[nodiscard]] std::int64_t nanoseconds() const noexcept { return sum_; }
     /// Of each bucket alone; the last is what took longer than all ends.
     [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
         return counts_;
@@ -55,14 +59,14 @@ class DurationCounts {
     [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
         DurationCounts later = *this;
         for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
-        later.total_ -= before.total_;
         later.sum_ -= before.sum_;
         return later;
     }
     /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
     /// bucket by its place there. 10 s if it is more; 0 if there are none.
     [[nodiscard]] double quantile(double part) const noexcept {
-        const double wanted = part * static_cast<double>(total_);
+        const auto all = static_cast<double>(total());
+        const double wanted = part * all;
         double below = 0;
         for (std::size_t i = 0; i < ends.size(); ++i) {
             const auto count = static_cast<double>(counts_[i]);
@@ -73,24 +77,28 @@ class DurationCounts {
             }
             below += count;
         }
-        return total_ > 0 ? static_cast<double>(ends.back()) / 1e9 : 0;
+        return all > 0 ? static_cast<double>(ends.back()) / 1e9 : 0;
     }
 
   private:
-    // Where to begin to look for the bucket of a duration with so many bits.
-    static constexpr std::array<std::uint8_t, 65> first_of = [] {
-        std::array<std::uint8_t, 65> made{};
-        for (std::size_t bits = 1; bits < made.size(); ++bits) {
-            const std::uint64_t least = std::uint64_t{1} << (bits - 1);
+    static constexpr std::array<std::int64_t, ends.size() + 1> limits = [] {
+        std::array<std::int64_t, ends.size() + 1> made{};
+        for (std::size_t i = 0; i < ends.size(); ++i) made[i] = ends[i];
+        made.back() = std::numeric_limits<std::int64_t>::max();
+        return made;
+    }();
+    // By the highest bit of a duration: the bucket of the shortest that has it.
+    static constexpr std::array<std::uint8_t, 64> first_of = [] {
+        std::array<std::uint8_t, 64> made{};
+        for (std::size_t bit = 1; bit < 63; ++bit) {
             std::uint8_t bucket = 0;
-            while (bucket < ends.size() && least > static_cast<std::uint64_t>(ends[bucket])) ++bucket;
-            made[bits] = bucket;
+            while (std::int64_t{1} << bit > limits[bucket]) ++bucket;
+            made[bit] = bucket;
         }
         return made;
     }();
 
     std::array<std::uint64_t, ends.size() + 1> counts_{};
-    std::uint64_t total_ = 0;
     std::int64_t sum_ = 0;
 };
 

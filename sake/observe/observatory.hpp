@@ -9,19 +9,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
+#include <new>
 #include <string_view>
 
 #include "sake/app/answered.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/carrier.hpp"
+#include "sake/app/observers.hpp"
 #include "sake/app/route_table.hpp"
-#include "sake/app/worker_board.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/duration_counts.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/compute/worker_board.hpp"
 #include "sake/http/message.hpp"
 #include "sake/observe/slow_requests.hpp"
 #include "sake/server/engine.hpp"
@@ -34,9 +35,14 @@ namespace detail {
 
 /// The answers of one route to one method with one class of status.
 struct AnswerSeries {
-    AnswerSeries(Method its_method, int its_class) noexcept : method(its_method), status_class(its_class) {}
+    AnswerSeries(Method its_method, int status) noexcept
+        : method(its_method), first_status(status / 100 * 100) {}
+    [[nodiscard]] bool has(Method of, int status) const noexcept {
+        return method == of && static_cast<unsigned>(status - first_status) < 100;
+    }
+
     const Method method;
-    const int status_class;  // 2 for 200 to 299
+    const int first_status;  // 200 for all from there to 299
     DurationCounts durations;
     AnswerSeries* next = nullptr;
 };
@@ -49,7 +55,7 @@ struct AnswerRow {
 
 inline constexpr std::size_t cause_count = 9;
 
-class Observatory final : public RunObserver, private TurnListener {
+class Observatory final : public AnswerCounter, public RunObserver {
   public:
     void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) override {
         std::size_t count = 1;
@@ -66,20 +72,25 @@ class Observatory final : public RunObserver, private TurnListener {
         workers_ = CountedPtr<WorkerBoard>(new WorkerBoard);
         reactor_ = &reactor;
         begun_ = reactor.present();
-        reactor.tell_of_turns(*this);
+        reactor.count_turns(turns_);
         if (carrier != nullptr) carrier->show_on(*workers_);
     }
 
-    void count(const Answered& answered) {
-        const Call& call = Call::of(answered.ctx);
+    void count(const Call& call, std::uint64_t sent, std::uint64_t received,
+               std::chrono::nanoseconds duration, bool is_stream) noexcept override {
         AnswerRow& row = rows_[call.route != nullptr ? call.route->number : 0];
-        series_of(row, call.request.known_method, answered.status / 100).durations.add(answered.duration);
-        received_ += answered.received;
-        sent_ += answered.bytes;
-        ++causes_[static_cast<std::size_t>(answered.cause)];
-        const TimePoint now = reactor_->now();
-        if (slow_.wants(answered.duration, now)) [[unlikely]]
-            note_slow(row, call, answered, now);
+        const Method method = call.request.known_method;
+        const int status = call.response.status;
+        AnswerSeries* series = row.series.first();
+        while (series != nullptr && !series->has(method, status)) series = series->next;
+        if (series == nullptr) [[unlikely]]
+            series = add_series(row, method, status);
+        series->durations.add(duration);
+        sent_ += sent;
+        received_ += received;
+        ++causes_[static_cast<std::size_t>(call.cause)];
+        if (duration >= SlowRequests::shortest) [[unlikely]]
+            note_slow(row, call, duration, is_stream);
     }
 
     /// One for each route by its number; the first is for requests without one.
@@ -98,24 +109,22 @@ class Observatory final : public RunObserver, private TurnListener {
     [[nodiscard]] SlowRequests& slow() noexcept { return slow_; }
 
   private:
-    void note_turn(Clock::duration busy) noexcept override { turns_.add(busy); }
-
-    static AnswerSeries& series_of(AnswerRow& row, Method method, int status_class) {
-        AnswerSeries* each = row.series.first();
-        while (each != nullptr && (each->method != method || each->status_class != status_class))
-            each = each->next;
-        if (each != nullptr) [[likely]]
-            return *each;
-        return row.series.push_back(new AnswerSeries(method, status_class));
+    [[gnu::noinline]] AnswerSeries* add_series(AnswerRow& row, Method method, int status) noexcept {
+        try {
+            return &row.series.push_back(new AnswerSeries(method, status));
+        } catch (const std::bad_alloc&) {
+            return &lost_;
+        }
     }
-    [[gnu::noinline]] void note_slow(const AnswerRow& row, const Call& call, const Answered& answered,
-                                     TimePoint now) noexcept {
-        if (answered.is_stream) return;  // it is as long as it is meant to be
-        slow_.add({row.route, call.request.known_method, answered.status, answered.cause, answered.duration,
-                   reactor_->wall_now()},
-                  now);
+    [[gnu::noinline]] void note_slow(const AnswerRow& row, const Call& call,
+                                     std::chrono::nanoseconds duration, bool is_stream) noexcept {
+        if (is_stream) return;  // it is as long as it is meant to be
+        const SlowRequest request{row.route, call.request.known_method, call.response.status, call.cause,
+                                  duration,  reactor_->wall_now()};
+        slow_.add(request, reactor_->now());
     }
 
+    AnswerSeries lost_{Method::other, 0};  // those for which there was no memory
     OwningPtr<AnswerRow[]> rows_;
     std::size_t row_count_ = 0;
     Reactor* reactor_ = nullptr;
@@ -147,8 +156,7 @@ struct EngineInside {
         auto& kept = engine.state_->observer;
         if (!kept) {
             OwningPtr<Made> made(new Made);
-            engine.observers_.add(
-                [figures = made.get()](const Answered& answered) { figures->count(answered); });
+            engine.observers_.count_by(*made);
             kept = std::move(made);
         }
         return static_cast<Made&>(*kept);

@@ -33,10 +33,9 @@ class SlowRequests {
     static constexpr std::size_t most = 50;
     static constexpr std::chrono::seconds period{150};
 
-    /// Whether it is to be added; false for nearly all.
-    [[nodiscard]] bool wants(std::chrono::nanoseconds duration, TimePoint now) const noexcept {
-        return duration > least_ || now >= renewed_at_ + period;
-    }
+    /// What is quicker is never among them, and costs nothing here.
+    static constexpr std::chrono::milliseconds shortest{1};
+
     void add(const SlowRequest& request, TimePoint now) noexcept {
         renew(now);
         if (request.duration <= least_) return;
@@ -72,24 +71,28 @@ class SlowRequests {
         return a.duration != b.duration ? a.duration > b.duration : a.at > b.at;
     }
     SlowRequest* quickest() noexcept {
-        return std::max_element(present_.requests.begin(), present_.requests.end(), is_slower);
+        SlowRequest* quickest = present_.requests.data();
+        for (SlowRequest& each : present_.requests) {
+            if (each.duration < quickest->duration) quickest = &each;
+        }
+        return quickest;
     }
     void renew(TimePoint now) noexcept {
-        if (now < renewed_at_ + period) return;
-        if (now < renewed_at_ + 2 * period) {
+        if (now < renew_at_) return;
+        if (now < renew_at_ + period) {
             past_ = present_;
         } else {
             past_.size = 0;
         }
         present_.size = 0;
-        least_ = std::chrono::nanoseconds(-1);
-        renewed_at_ = now;
+        least_ = {};
+        renew_at_ = now + period;
     }
 
     Half present_;
     Half past_;
-    std::chrono::nanoseconds least_{-1};  // what is quicker is not among them
-    TimePoint renewed_at_{};
+    std::chrono::nanoseconds least_{};  // what does not take longer is not for this half
+    TimePoint renew_at_{};
 };
 
 }  // namespace detail

@@ -145,7 +145,7 @@ inline RouteFigures route_figures(const AnswerRow& row) {
     figures.pattern = route_label(row.route);
     for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
         figures.durations.add(each->durations);
-        if (each->status_class == 5) figures.errors += each->durations.total();
+        if (each->first_status == 500) figures.errors += each->durations.total();
     }
     figures.count = figures.durations.total();
     return figures;
@@ -166,9 +166,9 @@ inline WorkerFigures worker_figures(Engine& engine, const Observatory& observato
     figures.waits = observatory.workers().waits();
     figures.runs = observatory.workers().runs();
     figures.running.reserve(static_cast<std::size_t>(figures.threads));
-    const TimePoint now = Clock::now();  // of the threads, whose time is not virtual
-    observatory.workers().for_each([&](const RouteEntry& route, TimePoint begun) {
-        figures.running.push_back({&route, std::chrono::duration<double>(now - begun).count()});
+    observatory.workers().for_each([&](const void* work, Clock::duration time) {
+        const auto* const route = static_cast<const RouteEntry*>(work);
+        figures.running.push_back({route, std::chrono::duration<double>(time).count()});
     });
     return figures;
 }

@@ -10,6 +10,7 @@
 
 #include "sake/app/answered.hpp"
 #include "sake/app/file_body.hpp"
+#include "sake/app/observers.hpp"
 #include "sake/app/response.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/owning_list.hpp"
@@ -64,21 +65,30 @@ struct AnswerTerms {
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
+[[gnu::noinline]] inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t sent,
+                                             Clock::duration duration) {
     Call& call = exchange.call;
-    const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
-                          .status = status,
-                          .bytes = sends_body ? body_size : 0,
-                          .duration = shard.reactor.present() - exchange.begun,
+                          .status = call.response.status,
+                          .bytes = sent,
+                          .duration = duration,
                           .cause = call.cause,
-                          .received = exchange.body_received(),
-                          .is_stream = exchange.answer.has_begun(),
                           .ctx = call.context});
+}
+
+/// Counts an answer that is about to leave, and tells of it.
+[[gnu::noinline]] inline void note_answer(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
+    const Call& call = exchange.call;
+    const bool sends_body = call.request.known_method != Method::head && has_body(call.response.status);
+    const std::uint64_t sent = sends_body ? body_size : 0;
+    const Clock::duration duration = shard.reactor.present() - exchange.begun;
+    if (AnswerCounter* const counter = shard.observers.counter()) {
+        counter->count(call, sent, exchange.body_received(), duration, exchange.answer.has_begun());
+    }
+    if (shard.observers.has_any_to_tell()) tell_observers(shard, exchange, sent, duration);
 }
 
 /// The answer whose body is a file.
@@ -88,7 +98,7 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t bod
     const bool sends_body = append_head(turn.gathered(), response, terms, file.length);
     OwningList<OutputPiece> pieces;
     for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
-    if (!shard.observers.empty()) tell_observers(shard, exchange, file.length);
+    if (!shard.observers.empty()) note_answer(shard, exchange, file.length);
     if (!sends_body) return true;
     return turn.send_with(pieces.first()) != Output::Result::failed;
 }
@@ -108,12 +118,12 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     if (is_whole) [[likely]] {
-        if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+        if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
         return true;
     }
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = std::move(response.body);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+    if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
     return turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 

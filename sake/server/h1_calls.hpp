@@ -83,7 +83,7 @@ inline void H1Connection::end_stream(Turn& turn) {
 inline void H1Connection::tell_of_stream() noexcept {
     if (shard_.observers.empty()) return;
     exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
-    tell_observers(shard_, *exchange_, exchange_->answer.sent());
+    note_answer(shard_, *exchange_, exchange_->answer.sent());
 }
 
 /// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it

@@ -20,13 +20,13 @@
 #include "sake/app/config.hpp"
 #include "sake/app/file_answer.hpp"
 #include "sake/app/route_table.hpp"
-#include "sake/app/worker_board.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/compute/worker_board.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document_impl.hpp"
@@ -101,7 +101,7 @@ class RequestJob final : public PoolJob {
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           board_(carrier.board),
-          queued_(board_ ? Clock::now() : TimePoint()),
+          queued_(WorkerBoard::moment(board_)),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -113,7 +113,7 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
-        const WorkerBoard::Entry shown(board_.get(), route_, queued_);
+        const WorkerBoard::Entry shown(board_, route_, queued_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);

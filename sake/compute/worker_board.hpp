@@ -1,5 +1,5 @@
-// WorkerBoard: which calls of worker routes run at this moment, and how long those that have run waited and
-// ran. The threads of the pool write on it, and the loop reads.
+// WorkerBoard: what runs on the threads of a pool at this moment, and how long what has run waited and ran.
+// The threads write on it, and a loop reads.
 #pragma once
 
 #include <mutex>
@@ -13,16 +13,20 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-class RouteEntry;
-
-/// Shared, since a job that does not return may outlive the run.
+/// Shared, since a job that does not return may outlive its pool. Its time is that of the threads, which is
+/// never virtual.
 class WorkerBoard : public Counted {
   public:
-    /// A call, on the board from its first moment on a thread to its last there.
+    /// When a job was queued. Takes no time where there is no board.
+    [[nodiscard]] static TimePoint moment(const CountedPtr<WorkerBoard>& board) noexcept {
+        return board ? Clock::now() : TimePoint();
+    }
+
+    /// A job, on the board from its first moment on a thread to its last there; on none if that is null.
     class Entry : private ListNode {
       public:
-        Entry(WorkerBoard* board, const RouteEntry* route, TimePoint queued) noexcept
-            : board_(board), route_(route), begun_(board != nullptr ? Clock::now() : TimePoint()) {
+        Entry(const CountedPtr<WorkerBoard>& board, const void* work, TimePoint queued)
+            : board_(board.get()), work_(work), begun_(moment(board)) {
             if (board_ != nullptr) board_->begin(*this, queued);
         }
         Entry(const Entry&) = delete;
@@ -33,30 +37,33 @@ class WorkerBoard : public Counted {
 
       private:
         friend class WorkerBoard;
-        WorkerBoard* board_;
-        const RouteEntry* route_;
-        TimePoint begun_;
+        WorkerBoard* const board_;
+        const void* const work_;
+        const TimePoint begun_;
     };
 
     WorkerBoard() = default;
     WorkerBoard(const WorkerBoard&) = delete;
     WorkerBoard& operator=(const WorkerBoard&) = delete;
 
+    /// How long jobs were in the queue, of those that have begun.
     [[nodiscard]] DurationCounts waits() const {
         const std::lock_guard lock(mutex_);
         return waits_;
     }
+    /// How long they ran, of those that have ended.
     [[nodiscard]] DurationCounts runs() const {
         const std::lock_guard lock(mutex_);
         return runs_;
     }
-    /// Calls f(route, since when) for each that runs, the longest first. The threads wait meanwhile.
+    /// Calls f(work, for how long) for each that runs, the longest first. The threads wait meanwhile.
     template <class F>
     void for_each(F f) const {
         const std::lock_guard lock(mutex_);
+        const TimePoint present = Clock::now();
         for (const ListNode* node = running_.next(); node != &running_; node = node->next()) {
             const auto& entry = static_cast<const Entry&>(*node);
-            f(*entry.route_, entry.begun_);
+            f(entry.work_, present - entry.begun_);
         }
     }
 

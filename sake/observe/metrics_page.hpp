@@ -1,0 +1,209 @@
+// Engine::metrics: the page of an engine's figures, for Prometheus. docs/observability.md describes each.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/answered.hpp"
+#include "sake/app/call_impl.hpp"
+#include "sake/app/context_impl.hpp"
+#include "sake/app/handler.hpp"
+#include "sake/app/observers.hpp"
+#include "sake/app/route_table.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/version.hpp"
+#include "sake/observe/metrics_format.hpp"
+#include "sake/observe/metrics_text.hpp"
+#include "sake/observe/observatory.hpp"
+#include "sake/observe/process_facts.hpp"
+#include "sake/observe/snapshot.hpp"
+#include "sake/server/engine.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler. It makes the page in pieces, between which the loop serves others.
+template <class Unused = void>
+class MetricsPage {
+  public:
+    explicit MetricsPage(Engine& engine)
+        : engine_(engine), figures_(EngineInside::observatory(engine)), started_at_(process_start()) {}
+
+    static Task<> serve(void* self, Call& call) { return static_cast<MetricsPage*>(self)->serve(call); }
+    static void destroy(void* self) noexcept { delete static_cast<MetricsPage*>(self); }
+
+  private:
+    Task<> serve(Call& call) {
+        if (call.request.has_given_params) {
+            throw std::logic_error("metrics are sent by the reactor: their route cannot have worker()");
+        }
+        const MetricsFormat format = metrics_format(call.context.header("Accept"));
+        const ConnectionFigures connections = co_await count_connections<>(engine_);
+        OpenFiles files;
+        while (files.go_on(500)) co_await yield();
+        std::string page;
+        MetricsText text(page, format);
+        text.begin_histogram("http_server_request_duration_seconds", "seconds",
+                             "From the first byte of a request to its answer.");
+        std::size_t piece = 0;  // ends at this size
+        for (std::size_t number = 0; number < figures_.row_count(); ++number) {
+            write_row(text, figures_.row(number));
+            if (page.size() < piece) continue;
+            piece = page.size() + 32 * 1024;
+            co_await yield();
+        }
+        write_answers(text);
+        write_connections(text, connections);
+        write_loop(text);
+        write_workers(text);
+        write_memory(text);
+        write_process(text, files);
+        text.end();
+        http::Headers& headers = call.response.headers;
+        headers.set("Cache-Control", "no-store");
+        headers.add("Vary", "Accept");
+        call.context.send(std::move(page), content_type(format));
+    }
+
+    static void write_row(MetricsText& text, const AnswerRow& row) {
+        constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx",
+                                                "5xx", "6xx", "7xx", "8xx", "9xx"};
+        for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
+            const std::array<MetricLabel, 3> labels{
+                {{"http_request_method", method_label(each->method)},
+                 {"http_route", route_label(row.route)},
+                 {"http_response_status_code", classes[each->first_status / 100]}}};
+            text.histogram(each->durations, request_ends, labels);
+        }
+    }
+
+    void write_answers(MetricsText& text) const {
+        text.begin_counter("sake_answers", "", "Answers, by why they are what they are.");
+        for (std::size_t i = 0; i < cause_count; ++i) {
+            text.value(figures_.causes()[i], {"cause", to_string(static_cast<AnswerCause>(i))});
+        }
+        text.begin_counter("sake_request_body_bytes", "bytes",
+                           "Bytes of request bodies that handlers were given.");
+        text.value(figures_.received());
+        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of the bodies of answers.");
+        text.value(figures_.sent());
+    }
+
+    static void write_connections(MetricsText& text, const ConnectionFigures& connections) {
+        text.begin_gauge("sake_connections", "", "Open connections, by what they do.");
+        text.value(connections.idle, {"state", "idle"});
+        text.value(connections.reading, {"state", "reading"});
+        text.value(connections.handling, {"state", "handling"});
+        text.value(connections.writing, {"state", "writing"});
+        text.value(connections.streaming, {"state", "streaming"});
+        text.value(connections.closing, {"state", "closing"});
+        text.begin_gauge("sake_connections_limit", "", "The most connections that may be open.");
+        text.value(connections.limit);
+        text.begin_counter("sake_connections_accepted", "", "Connections that were accepted.");
+        text.value(connections.accepted);
+    }
+
+    void write_loop(MetricsText& text) const {
+        text.begin_histogram("sake_loop_turn_duration_seconds", "seconds",
+                             "How long the event loop was busy between two looks at its sockets.");
+        text.histogram(figures_.turns(), short_ends);
+        text.begin_counter("sake_loop_stalls", "",
+                           "How often a handler held the loop for Config::stall_warning.");
+        text.value(EngineInside::run(engine_).stalls());
+    }
+
+    void write_workers(MetricsText& text) const {
+        if (!EngineInside::run(engine_).has_carrier()) return;
+        const WorkerFigures workers = worker_figures(engine_, figures_);
+        text.begin_gauge("sake_worker_threads", "", "Threads of the worker pool.");
+        text.value(workers.threads);
+        text.begin_gauge("sake_worker_threads_busy", "", "Threads that run a handler.");
+        text.value(workers.busy);
+        text.begin_gauge("sake_worker_threads_stuck", "",
+                         "Threads that run a handler for whose answer nobody waits any more.");
+        text.value(workers.stuck);
+        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a thread.");
+        text.value(workers.queued);
+        text.begin_gauge("sake_worker_queue_limit", "", "The most requests that may wait.");
+        text.value(workers.queue_limit);
+        text.begin_counter("sake_worker_jobs", "", "Requests that a thread is done with.");
+        text.value(workers.done);
+        text.begin_counter("sake_worker_rejected", "", "Requests for which the queue had no room.");
+        text.value(workers.rejected);
+        text.begin_histogram("sake_worker_wait_seconds", "seconds",
+                             "Time in the queue, of requests that a thread took.");
+        text.histogram(workers.waits, short_ends);
+        text.begin_histogram("sake_worker_run_seconds", "seconds",
+                             "Time on a thread, of requests that it is done with.");
+        text.histogram(workers.runs, short_ends);
+    }
+
+    void write_memory(MetricsText& text) const {
+        const MemoryFigures memory = memory_figures(engine_);
+        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory that all connections together hold.");
+        text.value(memory.held);
+        text.begin_gauge("sake_buffered_limit_bytes", "bytes",
+                         "The most that they may hold: Config::max_buffered.");
+        text.value(memory.limit);
+        text.begin_counter("sake_log_lines_dropped", "", "Lines that the access log has lost.");
+        text.value(EngineInside::observers(engine_).dropped());
+    }
+
+    void write_process(MetricsText& text, const OpenFiles& files) const {
+        const ProcessFacts facts = process_facts();
+        text.begin_counter("process_cpu_seconds", "seconds", "CPU time of all threads, user and system.");
+        text.seconds(facts.cpu_time);
+        if (started_at_ != 0) {
+            text.begin_gauge("process_start_time_seconds", "seconds",
+                             "When the process began, in seconds since 1970.");
+            text.seconds(started_at_);
+        }
+        if (facts.resident_bytes != 0) {
+            text.begin_gauge("process_resident_memory_bytes", "bytes", "Memory that is in use.");
+            text.value(facts.resident_bytes);
+            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Memory that is mapped.");
+            text.value(facts.virtual_bytes);
+        }
+        if (const auto open = files.count()) {
+            text.begin_gauge("process_open_fds", "", "Open file descriptors.");
+            text.value(*open);
+        }
+        text.begin_gauge("process_max_fds", "", "The most file descriptors that may be open.");
+        text.value(facts.most_files);
+        text.info(
+            "sake_build", "The version of Sake, and what the loop waits with.",
+            std::array<MetricLabel, 2>{
+                {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
+    }
+
+    Engine& engine_;
+    Observatory& figures_;
+    const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
+};
+
+template <class Unused>
+Route& add_metrics(Engine& engine, const PatternInfo& pattern) {
+    RouteTable& table = EngineInside::table(engine);
+    table.require_unfrozen();
+    using Page = MetricsPage<Unused>;
+    Handler handler(ServerHandler{new Page(engine), nullptr, &Page::serve, &Page::destroy});
+    RouteEntry& entry = table.add(table.root(), "GET", pattern, std::move(handler));
+    entry.handler_reads_body = false;
+    entry.is_hidden = true;
+    return entry.route;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_metrics<void>(Engine& engine, const PatternInfo& pattern);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
