@@ -259,7 +259,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook ## client, files, forms, event streams, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook ## client, files, forms, event streams, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -270,13 +270,15 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
-	@$(RECORD) peers-guestbook python3 tests/peers/guestbook.py $(BUILD)/peers/guestbook $(BUILD)/peers/guestbook_shots
+	@$(RECORD) peers-dashboard python3 tests/peers/dashboard.py $(BUILD)/peers/dashboard $(BUILD)/peers/pictures
+	@$(RECORD) peers-guestbook python3 tests/peers/guestbook.py $(BUILD)/peers/guestbook $(BUILD)/peers/pictures
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
+$(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.

@@ -38,6 +38,13 @@ class PeerAddress {
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
 
+    /// Whether it is on this machine: 127.0.0.0/8, ::1, or at a Unix socket.
+    [[nodiscard]] bool is_local() const noexcept {
+        if (family_ != Family::v6) return family_ == Family::local || bytes_[0] == 127;
+        std::array<std::uint8_t, 16> loopback_v6{};
+        loopback_v6[15] = 1;
+        return bytes_ == loopback_v6;
+    }
     /// How many bits it has: 32, 128, or 0 of "unix".
     [[nodiscard]] unsigned bits() const noexcept {
         return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;

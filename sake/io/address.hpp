@@ -83,6 +83,11 @@ struct SocketAddress {
         if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&as<sockaddr_in6>().sin6_addr);
         return as<sockaddr_in>().sin_addr.s_addr == htonl(INADDR_ANY);
     }
+    /// Whether only this machine reaches it.
+    [[nodiscard]] bool is_loopback() const noexcept {
+        if (family() == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&as<sockaddr_in6>().sin6_addr);
+        return ntohl(as<sockaddr_in>().sin_addr.s_addr) >> 24 == 127;
+    }
     /// The same, but the IPv4 address that an IPv6 address such as ::ffff:127.0.0.1 stands for.
     [[nodiscard]] SocketAddress without_mapping() const noexcept {
         if (family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as<sockaddr_in6>().sin6_addr)) return *this;

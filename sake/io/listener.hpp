@@ -104,6 +104,9 @@ struct Listener {
         return *this;
     }
     ~Listener() = default;
+
+    /// Whether only this machine reaches it.
+    [[nodiscard]] bool is_local() const noexcept { return !file.path().empty() || address.is_loopback(); }
 };
 using Listeners = OwningList<Listener>;
 

@@ -71,6 +71,7 @@ class Observatory final : public AnswerCounter, public RunObserver {
         slow_ = {};
         workers_ = CountedPtr<WorkerBoard>(new WorkerBoard);
         reactor_ = &reactor;
+        begun_ = reactor.present();
         reactor.count_turns(turns_);
         if (carrier != nullptr) carrier->show_on(*workers_);
     }
@@ -97,6 +98,8 @@ class Observatory final : public AnswerCounter, public RunObserver {
     [[nodiscard]] const AnswerRow& row(std::size_t number) const noexcept { return rows_[number]; }
     /// By AnswerCause.
     [[nodiscard]] const std::array<std::uint64_t, cause_count>& causes() const noexcept { return causes_; }
+    /// When the run began.
+    [[nodiscard]] TimePoint begun() const noexcept { return begun_; }
     /// Bytes of bodies.
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -125,6 +128,7 @@ class Observatory final : public AnswerCounter, public RunObserver {
     OwningPtr<AnswerRow[]> rows_;
     std::size_t row_count_ = 0;
     Reactor* reactor_ = nullptr;
+    TimePoint begun_{};
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::array<std::uint64_t, cause_count> causes_{};
@@ -140,6 +144,10 @@ struct EngineInside {
     [[nodiscard]] static Run& run(Engine& engine) noexcept { return engine.state_->current->run(); }
     [[nodiscard]] static const Observers& observers(const Engine& engine) noexcept {
         return engine.observers_;
+    }
+    /// From now on, `check` throws if the engine must not serve these listeners.
+    static void check_listeners(Engine& engine, void (*check)(const Listeners&)) noexcept {
+        engine.state_->check_listeners = check;
     }
     /// The one of this engine, which is made by the first call. Throws std::logic_error while it serves.
     template <class Made = Observatory>

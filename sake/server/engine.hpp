@@ -39,6 +39,8 @@ template <class Unused = void>
 Route& add_ready(RouteTable& table, const PatternInfo& pattern);
 template <class Unused = void>
 Route& add_metrics(Engine& engine, const PatternInfo& pattern);
+template <class Unused = void>
+void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
 
 }  // namespace detail
 
@@ -156,6 +158,24 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     template <class Unused = void>
     Route& metrics(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_metrics<Unused>(*this, path.info()));
+    }
+
+    /// A page that shows what the server does at this moment: routes with their rates, latencies and errors,
+    /// workers, connections, the lag of the loop, and the slowest recent requests. It is for this machine
+    /// alone: others, and what comes through a proxy, get a 403, and run() throws std::logic_error if the
+    /// engine listens to others at all. Counting begins with the first run after this call. Throws
+    /// std::logic_error while the engine runs.
+    template <class Unused = void>
+    void dashboard(const detail::GroupPrefix& path) {
+        detail::add_dashboard<Unused>(*this, path.info(), {});
+        note_module();
+    }
+    /// The same for everyone whom a guard lets pass, which is middleware such as
+    /// middleware::basic_auth(...).
+    template <class Guard>
+    void dashboard(const detail::GroupPrefix& path, Guard&& guard) {
+        detail::add_dashboard<>(*this, path.info(), detail::make_middleware(std::forward<Guard>(guard)));
+        note_module();
     }
 
     /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,

@@ -38,6 +38,8 @@ struct Engine::State {
 
     detail::ErrorAnswers errors;
     detail::LifeHooks life_hooks;
+    // Throws if these must not be served; null if all may be.
+    void (*check_listeners)(const detail::Listeners&) = nullptr;
     detail::OwningPtr<detail::RunObserver> observer;  // none if the program asks for no figures
     detail::Fallback fallback;
     detail::StopRequest stop;
@@ -220,6 +222,7 @@ SAKE_INLINE Engine& Engine::listen(std::string_view address) {
     detail::listen_at(made, address, config_.listen_backlog, config_.unix_socket_mode);
     const std::lock_guard lock(state_->mutex);
     const bool is_served = state_->current != nullptr && state_->current->serves_listeners();
+    if (is_served && state_->check_listeners != nullptr) state_->check_listeners(made);
     if (state_->listeners.empty() && !is_served) state_->port = made.first()->port;
     state_->listeners.append(made);
     if (is_served) state_->current->serve_new_listeners();
@@ -236,6 +239,7 @@ SAKE_INLINE int Engine::run() {
         if (stop_now) dropped.append(state_->listeners);
         if (stop_now) return 0;
         if (state_->listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
+        if (state_->check_listeners != nullptr) state_->check_listeners(state_->listeners);
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);

@@ -9,6 +9,25 @@ import time
 from peer import PATIENCE
 
 
+# The least contrast of a text with what is behind it, and the text (WCAG 2: AA demands 4.5).
+LEAST_CONTRAST = """(() => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
+        .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
+    const behind = (element) => {
+        const colour = numbers(getComputedStyle(element).backgroundColor);
+        return colour[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
+    };
+    const found = [...document.querySelectorAll("main *")].filter((element) => element.offsetParent &&
+        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())).map((element) => {
+        const [one, other] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
+        return [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), element.textContent.slice(0, 40)];
+    });
+    return found.sort((a, b) => a[0] - b[0])[0];
+})()"""
+
+
 class Browser:
     """Chromium, told what to do by the DevTools protocol over two pipes, with one page."""
 
@@ -109,3 +128,21 @@ def until(fact, what):
         if time.monotonic() > deadline:
             raise RuntimeError(f"waited in vain for {what}")
         time.sleep(0.02)
+
+
+def complaints(browser):
+    """What the console and the browser's log have said that is not for information."""
+    with browser.changed:
+        events = list(browser.events)
+    found = [event["params"] for event in events if event["method"] == "Runtime.exceptionThrown"]
+    found += [event["params"] for event in events if event["method"] == "Runtime.consoleAPICalled"]
+    found += [event["params"]["entry"] for event in events if event["method"] == "Log.entryAdded"
+              and event["params"]["entry"]["level"] in ("warning", "error")]
+    return found
+
+
+def asked(browser):
+    """The addresses of all requests."""
+    with browser.changed:
+        return [event["params"]["request"]["url"] for event in browser.events
+                if event["method"] == "Network.requestWillBeSent"]

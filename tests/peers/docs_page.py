@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 
-from browser import Browser, until
+from browser import LEAST_CONTRAST, Browser, asked, complaints, until
 from peer import PATIENCE, Program, check, end, report, scratch_directory
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "docs_page.json")
@@ -85,24 +85,6 @@ def open_page(browser, url):
     browser.open(url)
     until(lambda: browser.run("document.querySelectorAll('.line, .problem, .filter').length"), "the page")
     browser.run(HELPERS)
-
-
-def complaints(browser):
-    """What the console and the browser's log have said that is not for information."""
-    with browser.changed:
-        events = list(browser.events)
-    found = [event["params"] for event in events if event["method"] == "Runtime.exceptionThrown"]
-    found += [event["params"] for event in events if event["method"] == "Runtime.consoleAPICalled"]
-    found += [event["params"]["entry"] for event in events if event["method"] == "Log.entryAdded"
-              and event["params"]["entry"]["level"] in ("warning", "error")]
-    return found
-
-
-def asked(browser):
-    """The addresses of all requests."""
-    with browser.changed:
-        return [event["params"]["request"]["url"] for event in browser.events
-                if event["method"] == "Network.requestWillBeSent"]
 
 
 def try_showing(browser, url):
@@ -257,25 +239,6 @@ def try_sending(browser, url):
     browser.run("press(item('GET /pets'), 'Send')")
     until(lambda: "The request failed:" in browser.run("item('GET /pets').innerText"), "the words for it")
     check("a request that cannot be sent says so", True)
-
-
-# The least contrast of a text with what is behind it, and the text (WCAG 2: AA demands 4.5).
-LEAST_CONTRAST = """(() => {
-    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
-        .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
-    const behind = (element) => {
-        const colour = numbers(getComputedStyle(element).backgroundColor);
-        return colour[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
-    };
-    const found = [...document.querySelectorAll("main *")].filter((element) => element.offsetParent &&
-        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())).map((element) => {
-        const [one, other] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
-        return [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), element.textContent.slice(0, 40)];
-    });
-    return found.sort((a, b) => a[0] - b[0])[0];
-})()"""
 
 
 def try_looks(browser, url):

@@ -1,0 +1,88 @@
+// SHA-256 (FIPS 180-4), for what others have to compare, such as the hashes of a content security policy.
+// Not for passwords.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/base/version.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Sha256 {
+  public:
+    /// The 32 bytes of a text's digest.
+    [[nodiscard]] static std::string digest(std::string_view text) {
+        Sha256 hash;
+        const std::uint64_t bits = std::uint64_t{text.size()} * 8;
+        for (; text.size() >= block_size; text.remove_prefix(block_size)) hash.take(text.data());
+        // What is left, a bit of 1, zeros, and the length, in one block or two.
+        std::array<char, 2 * block_size> last{};
+        text.copy(last.data(), text.size());
+        last[text.size()] = '\x80';
+        const std::size_t end = text.size() + 9 <= block_size ? block_size : 2 * block_size;
+        for (std::size_t i = 0; i < 8; ++i) last[end - 1 - i] = static_cast<char>(bits >> (8 * i));
+        for (std::size_t at = 0; at < end; at += block_size) hash.take(last.data() + at);
+        std::string bytes;
+        for (const std::uint32_t word : hash.state_) {
+            for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift);
+        }
+        return bytes;
+    }
+
+  private:
+    static constexpr std::size_t block_size = 64;
+
+    void take(const char* block) noexcept {
+        std::array<std::uint32_t, 64> words{};
+        for (std::size_t i = 0; i < block_size; ++i) {
+            words[i / 4] = words[i / 4] << 8 | static_cast<unsigned char>(block[i]);
+        }
+        for (std::size_t i = 16; i < words.size(); ++i) {
+            const std::uint32_t a = words[i - 15];
+            const std::uint32_t b = words[i - 2];
+            words[i] = words[i - 16] + words[i - 7] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) +
+                       (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
+        }
+        auto [a, b, c, d, e, f, g, h] = state_;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const std::uint32_t one = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
+                                      ((e & f) ^ (~e & g)) + constants[i] + words[i];
+            const std::uint32_t two =
+                (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+            h = g;
+            g = f;
+            f = e;
+            e = d + one;
+            d = c;
+            c = b;
+            b = a;
+            a = one + two;
+        }
+        const std::array<std::uint32_t, 8> mixed{a, b, c, d, e, f, g, h};
+        for (std::size_t i = 0; i < mixed.size(); ++i) state_[i] += mixed[i];
+    }
+
+    static constexpr std::array<std::uint32_t, 64> constants{
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+        0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+        0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+        0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+        0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+        0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+        0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+    std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
