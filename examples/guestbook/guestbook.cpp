@@ -1,17 +1,18 @@
-// A guestbook: a whole application in one file. Visitors sign with a text and a picture, all who have the
-// page open see it at once, and a moderator deletes what should not stand there. It works without scripts,
-// too.
+// A guestbook: a whole application. Visitors sign with a text and a picture, all who have the page open see
+// it at once, and a moderator deletes what should not stand there. It works without scripts, too. pages.hpp
+// has what it looks like, this file all that it does: main() is at its end, and lists it.
 //
 //   apt-get install libsqlite3-dev
 //   g++ -std=c++20 -O2 -I../../single_include guestbook.cpp -o guestbook -pthread -lsqlite3
 //   GUESTBOOK_PASSWORD=sesame ./guestbook 127.0.0.1:8080 guestbook-data
 //
-// Open http://127.0.0.1:8080/ in two windows. The moderator logs in at /moderator. Or:
+// Open http://127.0.0.1:8080/ in two windows. The moderator logs in at /moderator, and then sees /_sake. Or:
 //
 //   curl -F name=Ann -F text=Hello -F picture=@me.png 127.0.0.1:8080/entries    # 303
 //   curl -d 'name=Ben&text=Hi' 127.0.0.1:8080/entries                           # 303
+//   curl -u metrics:sesame 127.0.0.1:8080/metrics                               # 200, for Prometheus
 //
-// main() is at the end, and lists all that there is. `make peers` drives the guestbook by Chromium.
+// `make peers` drives it by Chromium.
 
 #include <sqlite3.h>
 
@@ -281,6 +282,13 @@ int main(int argc, char** argv) {
         ctx.redirect("/", 303);
     };
     moderator.post("/delete/:id", remove).use(let_moderators_pass).worker();
+
+    // For those who run it.
+    app.health("/health");
+    app.ready("/ready");
+    const auto is_scraper = [=](std::string_view, std::string_view sent) { return is_password(sent); };
+    app.metrics("/metrics").use(guesses).use(middleware::basic_auth("metrics", is_scraper));
+    app.dashboard("/_sake", let_moderators_pass);
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
 }

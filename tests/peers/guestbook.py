@@ -19,7 +19,7 @@ import sys
 import threading
 import zlib
 
-from browser import Browser, until
+from browser import LEAST_CONTRAST, Browser, until
 from peer import PATIENCE, Program, check, end, report, scratch_directory
 
 PASSWORD = "correct horse <battery>"
@@ -189,6 +189,8 @@ def try_pictures(visitor, other, url, directory):
 def try_moderator(visitor, other, url, directory):
     visitor.log_in(url, "wrong")
     check("a wrong password is refused in words", "that is not the password" in visitor.shown(), visitor.shown())
+    visitor.open(url + "/_sake")
+    check("the dashboard is not for visitors", "only the moderator" in visitor.shown(), visitor.shown())
     planted = "A" * 22
     visitor.call("Network.setCookie", name="session", value=planted, url=url)
     visitor.log_in(url, PASSWORD)
@@ -203,6 +205,9 @@ def try_moderator(visitor, other, url, directory):
     other.await_("document.querySelectorAll('#entries p').length === 2", "the deletion in the other browser")
     check("in the other browser as well", not other.run("document.images.length"))
     check("and its picture", pictures(directory) == [], pictures(directory))
+    visitor.open(url + "/_sake")
+    visitor.await_("document.body.innerText.includes('/moderator/delete/:id')", "the dashboard")
+    check("the moderator sees the dashboard", "/entries" in visitor.run("document.body.innerText"))
 
     session = f"session={cookies[0]['value']}"
     delete = [url + "/moderator/delete/1", "-X", "POST"]
@@ -267,25 +272,6 @@ def try_restart(visitor, other, program, directory):
         check("it ends with status 0 after the restart", status == 0, status)
 
 
-# The least contrast of a text with what is behind it, and the text (WCAG 2: AA demands 4.5).
-LEAST_CONTRAST = """(() => {
-    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
-        .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
-    const behind = (element) => {
-        const colour = numbers(getComputedStyle(element).backgroundColor);
-        return colour[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
-    };
-    const found = [...document.querySelectorAll("header *, main *")].filter((element) => element.offsetParent &&
-        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())).map((element) => {
-        const [one, other] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
-        return [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), element.textContent.slice(0, 40)];
-    });
-    return found.sort((a, b) => a[0] - b[0])[0];
-})()"""
-
-
 def try_looks(visitor, url, directory):
     os.makedirs(SHOTS, exist_ok=True)
     path = os.path.join(directory, "wide.png")
@@ -306,7 +292,7 @@ def try_looks(visitor, url, directory):
                 seen = visitor.run("document.documentElement.scrollWidth")
                 check(f"nothing is wider than the window: {name}, {scheme}, {width}", seen <= width, seen)
                 shot = visitor.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-                with open(os.path.join(SHOTS, f"{name}-{scheme}-{width}.png"), "wb") as file:
+                with open(os.path.join(SHOTS, f"guestbook-{name}-{scheme}-{width}.png"), "wb") as file:
                     file.write(base64.b64decode(shot))
     visitor.call("Emulation.clearDeviceMetricsOverride")
     visitor.call("Emulation.setEmulatedMedia", features=[])
@@ -362,8 +348,13 @@ def try_without_browser(directory):
         status, fields, body = curl(url + "/entries", "-d", "name=P&text=more", "-H", "Accept: text/html")
         check("who signs too much is told to wait", status == 429 and "retry-after" in fields and "<h2>Too Many Requests" in body, body)
 
+        check("it is healthy", curl(url + "/health")[0] == 200 and curl(url + "/ready")[0] == 200)
+        check("figures are not for everybody", curl(url + "/metrics")[0] == 401)
+        status, _, body = curl(url + "/metrics", "-u", f"metrics:{PASSWORD}")
+        check("but for Prometheus", status == 200 and 'http_route="/entries"' in body, body[:300])
         guesses = [curl(url + "/moderator/login", "-d", "password=x")[0] for _ in range(12)]
         check("nobody guesses for long", guesses[0] == 403 and guesses[-1] == 429, guesses)
+        check("nor by the other way", curl(url + "/metrics", "-u", "metrics:x")[0] == 429)
         status = program.end()
         check("it ends with status 0 without a browser", status == 0, status)
 
