@@ -40,15 +40,15 @@ namespace middleware = sake::middleware;
 
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 
-void check(int code, sqlite3* database) {
+void require_ok(int code, sqlite3* database) {
     if (code != SQLITE_OK) throw std::runtime_error(std::string("SQLite: ") + sqlite3_errmsg(database));
 }
 
-Connection connect(const std::string& path) {
+Connection open_database(const std::string& path) {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open(path.c_str(), &opened);
     Connection connection(opened, sqlite3_close);  // which is there even if it could not be opened
-    check(code, opened);
+    require_ok(code, opened);
     sqlite3_busy_timeout(opened, 5000);  // milliseconds to wait for another writer
     return connection;
 }
@@ -59,16 +59,16 @@ class Statement {
     template <class... Values>
     Statement(sqlite3* database, const char* sql, const Values&... values) : database_(database) {
         sqlite3_stmt* prepared = nullptr;
-        check(sqlite3_prepare_v2(database_, sql, -1, &prepared, nullptr), database_);
+        require_ok(sqlite3_prepare_v2(database_, sql, -1, &prepared, nullptr), database_);
         handle_.reset(prepared);
         int place = 0;
-        (check(bind(++place, values), database_), ...);
+        (require_ok(bind(++place, values), database_), ...);
     }
 
     /// Goes to the next row. False at the end: a change of the data is complete then, and not before.
     bool next() {
         const int code = sqlite3_step(handle_.get());
-        if (code != SQLITE_ROW && code != SQLITE_DONE) check(code, database_);
+        if (code != SQLITE_ROW && code != SQLITE_DONE) require_ok(code, database_);
         return code == SQLITE_ROW;
     }
     std::int64_t number(int column) const { return sqlite3_column_int64(handle_.get(), column); }
@@ -159,14 +159,14 @@ class Book {
   private:
     /// The connection of this thread, so that nothing needs a lock. (There is one book in this program.)
     sqlite3* here() const {
-        thread_local const Connection connection = connect(file_.string());
+        thread_local const Connection connection = open_database(file_.string());
         return connection.get();
     }
 
     const fs::path file_, pictures_;
 };
 
-/// The kind of a picture by its first bytes: its name and its type say whatever a visitor likes.
+/// The kind of a picture by its first bytes. Its name and its type say whatever the visitor likes.
 const char* extension_of(std::string_view beginning) {
     if (beginning.starts_with("\x89PNG\r\n\x1a\n")) return ".png";
     if (beginning.starts_with("\xff\xd8\xff")) return ".jpg";
@@ -217,7 +217,8 @@ int main(int argc, char** argv) {
     sake::Hub hub;
     sake::Engine app({.max_body = 16 * 1024});
 
-    // Around everything, refusals included. Behind a proxy, middleware::trusted_proxies comes first.
+    // For every request, also those that are refused. Behind a proxy, middleware::trusted_proxies comes
+    // first.
     app.use(middleware::request_id());
     app.use(middleware::logger());
     app.use(middleware::security_headers(
@@ -239,7 +240,7 @@ int main(int argc, char** argv) {
     };
     app.get("/", show_entries).use(tell_who_asks).worker();
 
-    // Signing waits for an upload, which may be slow: a coroutine, which sends only its work away.
+    // Signing waits for an upload: a coroutine on the reactor. Only what blocks goes to another thread.
     const auto sign = [&](Context& ctx) -> sake::Task<> {
         const sake::Form& form = co_await ctx.read_form();
         const auto signature = ctx.form<Signature>();
@@ -258,6 +259,7 @@ int main(int argc, char** argv) {
         .stream_body()
         .max_body(4 * 1024 * 1024);
 
+    // Guesses of the password, counted together with those at /metrics.
     const auto guesses = middleware::rate_limit({.per_minute = 20, .burst = 10, .name = "guesses"});
     auto moderator = app.group("/moderator");
     moderator.use(middleware::body_limit(1024));
@@ -283,7 +285,7 @@ int main(int argc, char** argv) {
     };
     moderator.post("/delete/:id", remove).use(let_moderators_pass).worker();
 
-    // For those who run it.
+    // For the people who run it.
     app.health("/health");
     app.ready("/ready");
     const auto is_scraper = [=](std::string_view, std::string_view sent) { return is_password(sent); };
