@@ -98,6 +98,8 @@ template <>
 inline constexpr auto sake::rules<Signature> =
     sake::fields(sake::length(&Signature::name, 1, 60), sake::length(&Signature::text, 1, 2000));
 
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
 /// 128 random bits as hex digits: nobody guesses them.
 std::string random_name() {
     std::random_device random;
@@ -244,6 +246,8 @@ int main(int argc, char** argv) {
     const auto sign = [&](Context& ctx) -> sake::Task<> {
         const sake::Form& form = co_await ctx.read_form();
         const auto signature = ctx.form<Signature>();
+        if (is_blank(signature.name) || is_blank(signature.text))
+            throw HttpError(422, "a name and a text are more than spaces");
         const sake::Upload* picture = form.file("picture");
         const char* extension = "";
         if (picture != nullptr) {
