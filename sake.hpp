@@ -334,6 +334,7 @@
 #include "sake/client/client_impl.hpp"
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_response_impl.hpp"
+#include "sake/client/client_sending.hpp"
 #include "sake/client/response_cache.hpp"
 #include "sake/client/retry.hpp"
 #include "sake/client/url_impl.hpp"
