@@ -147,6 +147,7 @@
 #include "sake/worker/document.hpp"
 
 #include "sake/client/client.hpp"
+#include "sake/client/client_habits.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
 #include "sake/client/url.hpp"
@@ -342,10 +343,15 @@
 #include "sake/worker/mailbox.hpp"
 #include "sake/worker/pool_carrier.hpp"
 
+#include "sake/client/breaker.hpp"
+#include "sake/client/cache_rules.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/client/client_impl.hpp"
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_response_impl.hpp"
+#include "sake/client/client_sending.hpp"
+#include "sake/client/response_cache.hpp"
+#include "sake/client/retry.hpp"
 #include "sake/client/url_impl.hpp"
 
 #include "sake/server/acceptor.hpp"

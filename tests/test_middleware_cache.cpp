@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -312,6 +313,20 @@ TEST_CASE("cache: requests with credentials pass, and their answers are nobody e
     CHECK(client.get("/").body == "5");
     CHECK(client.get("/").body == "5");
     CHECK(client.get("/", {{"Cookie", "a=b"}}).body == "6");
+}
+
+TEST_CASE("cache: a GET with a body passes, since its answer may depend on that") {
+    sake::Engine app;
+    app.get("/", [](Context& ctx) { ctx.text("you said " + std::string(ctx.body())); })
+        .use(cache({.ttl = 1h, .key = [](Context&) { return std::string(); }}));
+    TestClient client(app);
+    CHECK(client.request("GET", "/", {}, "poison").body == "you said poison");
+    TestConnection chunked = client.connect();
+    send_get(chunked, "/", "Transfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n");
+    CHECK(chunked.response().body == "you said b");
+    CHECK(client.get("/").body == "you said ");
+    CHECK(client.request("GET", "/", {}, "more").header("Cache-Status") == "sake; fwd=bypass");
+    CHECK(client.get("/", {{"Content-Length", "0"}}).header("Age") == "0");
 }
 
 TEST_CASE("cache: with a key of the program's, each user has answers of their own") {
@@ -719,8 +734,8 @@ TEST_CASE("cache: bodies up to a size") {
             })
         .use(cache({.ttl = 1h, .max_body = 100}));
     TestClient client(app);
-    for (const auto& [target, its_calls] :
-         {std::pair("/99", 1), std::pair("/100", 1), std::pair("/101", 2)}) {
+    for (const auto& [name, its_calls] : {std::pair("/99", 1), std::pair("/100", 1), std::pair("/101", 2)}) {
+        const std::string target = name;
         CAPTURE(target);
         calls = 0;
         CHECK(client.get(target).body == client.get(target).body);
@@ -752,6 +767,23 @@ TEST_CASE("cache: what was asked for the longest time ago makes room") {
     CHECK(is_made("/b"));
     for (int i = 0; i < 1000; ++i) static_cast<void>(client.get("/x" + std::to_string(i)));
     CHECK(is_made("/a"));
+}
+
+TEST_CASE("cache: clear may be called from any thread") {
+    const sake::middleware::Cache pages = cache({.ttl = 1h, .max_bytes = 10'000});
+    std::atomic<bool> is_over{false};
+    std::thread other([&] {
+        while (!is_over) pages.clear();
+    });
+    sake::Engine app;
+    app.get("/:name", [](Context& ctx, std::string name) { ctx.text(name); }).use(pages);
+    TestClient client(app);
+    for (int i = 0; i < 500; ++i) {
+        const std::string name = std::to_string(i % 20);
+        CHECK(client.get("/" + name).body == name);
+    }
+    is_over = true;
+    other.join();
 }
 
 TEST_CASE("cache: the store keeps its number of bytes") {

@@ -1,6 +1,7 @@
 // sessions: what is kept of a visitor, when a cookie is set, when a session ends, and what strangers can do.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -8,7 +9,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "sake.hpp"
 #include "support/every_refusal.hpp"
@@ -561,7 +564,7 @@ TEST_CASE("sessions: what is wrong is said in words") {
     group.get("/worker", [](Context& ctx) { ctx.session()["a"] = 1; }).worker();
     group.get("/twice", [](Context&) {}).use(sessions());
     TestClient client(app);
-    for (const auto& [target, words] :
+    for (const auto& [name, words] :
          {std::pair("/read",
                     "ctx.session: this route has no sessions; add app.use(sake::middleware::sessions())"),
           std::pair("/login/a", "ctx.renew_session: this route has no sessions"),
@@ -570,6 +573,7 @@ TEST_CASE("sessions: what is wrong is said in words") {
               "/in/worker",
               "ctx.session: a worker has no session; let middleware hand over what it needs by ctx.set"),
           std::pair("/in/twice", "sessions: this route has them twice; add them once, to the engine")}) {
+        const std::string target = name;
         CAPTURE(target);
         CHECK(client.get(target).status == 500);
         CHECK(log.has(words));
@@ -649,6 +653,30 @@ TEST_CASE("sessions: the table keeps its bounds and its order") {
     CHECK(table.use("other", start + 3s) == "text");
     CHECK(table.use("503", start + 101s) == "new");
     CHECK_FALSE(table.use("505", start + 102s));
+}
+
+TEST_CASE("sessions: the table is for any thread") {
+    using Standing = SessionTable::Standing;
+    const SessionTable::Time start{};
+    SessionTable table(100s, 1000s, 50);
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (int number = 0; number < 4; ++number) {
+        threads.emplace_back([&, number] {
+            for (int i = 0; i < 2000; ++i) {
+                const std::string id = std::to_string(number) + "/" + std::to_string(i);
+                static_cast<void>(
+                    table.add(id, id, i % 100 == 0 ? Standing::member : Standing::guest, start));
+                const auto text = table.use(id, start);
+                if (text && *text != id) ++wrong;
+                static_cast<void>(table.renew(id, id + "b", id, start));
+                static_cast<void>(table.replace(id + "b", id + "c"));
+                if (i % 3 != 0) table.erase(id + "b");
+            }
+        });
+    }
+    for (std::thread& each : threads) each.join();
+    CHECK(wrong == 0);
 }
 
 }  // namespace test_middleware_sessions

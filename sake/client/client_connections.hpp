@@ -1,4 +1,5 @@
-// The connections that a client keeps, by origin, and which of them go when there are too many.
+// What a client keeps: its connections, by origin, and which of them go when there are too many; and what its
+// habits remember.
 #pragma once
 
 #include <chrono>
@@ -12,8 +13,11 @@
 #include "sake/async/reactor.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/client/breaker.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
+#include "sake/client/response_cache.hpp"
+#include "sake/client/retry.hpp"
 #include "sake/client/url.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/tcp_stream.hpp"
@@ -29,9 +33,13 @@ class ClientConnections final : public SharedConnections, sake::detail::ReactorE
   public:
     using Connections = Pool<TcpStream>;
 
-    explicit ClientConnections(const ClientOptions& chosen) noexcept : options(chosen) {}
+    explicit ClientConnections(const ClientOptions& chosen)
+        : options(chosen), retries(chosen.retry), breaker(chosen.breaker), cache(chosen.cache) {}
 
     const ClientOptions options;
+    Retries retries;
+    Breaker breaker;
+    ResponseCache cache;
 
     /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
     template <std::same_as<Url> U>

@@ -1,250 +1,155 @@
-// Definitions of client.hpp: a request on its way, and its answer.
+// Definitions of client.hpp: what is around an attempt to have an answer, one layer for each habit.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
-#include <variant>
 
-#include "sake/async/combinators.hpp"
-#include "sake/async/flag.hpp"
+#include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
-#include "sake/base/owning_ptr.hpp"
+#include "sake/client/breaker.hpp"
+#include "sake/client/cache_rules.hpp"
 #include "sake/client/client.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/client/client_request_impl.hpp"
-#include "sake/client/client_response_impl.hpp"
-#include "sake/http/message.hpp"
-#include "sake/http1/chunked.hpp"
-#include "sake/http1/framing.hpp"
-#include "sake/http1/response_parser.hpp"
-#include "sake/io/net_error.hpp"
-#include "sake/io/tcp_stream.hpp"
+#include "sake/client/client_sending.hpp"
+#include "sake/client/response_cache.hpp"
+#include "sake/client/retry.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// What a request does. What is not given the connections holds a part of them, for as long as gather or
-/// follow run.
-struct Client::Sending {
-    using Connections = sake::detail::CountedPtr<detail::ClientConnections>;
-
-    [[nodiscard]] static Connections of(const Shared& connections) noexcept {
-        return Connections(static_cast<detail::ClientConnections*>(connections.get()));
-    }
-    [[nodiscard]] static detail::ResponseBody& body_of(ResponseStream& stream) noexcept {
-        return static_cast<detail::ResponseBody&>(*stream.body_);
-    }
-
-    template <class R>
-    static Task<Response> gather(Connections connections, R request);
-    template <class R>
-    static Task<ResponseStream> follow(Connections connections, R request);
-    template <class R>
-    static Task<std::optional<ResponseStream>> try_once(Connections connections, R& request);
-    template <class R>
-    static Task<bool> write(const ClientOptions& options, R& request, TcpStream& stream,
-                            detail::Answer& answer);
-    template <class R>
-    static Task<bool> write_body(const ClientOptions& options, R& request, TcpStream& stream);
-    template <class Bytes>
-    static Task<bool> put_bytes(const ClientOptions& options, const http::Url& url, TcpStream& stream,
-                                const Bytes& bytes);
-    template <class Answer>
-    static Task<bool> read_head(TcpStream& stream, Answer& answer);
-    template <class Answer>
-    static Task<bool> read_head_in_time(TcpStream& stream, Answer& answer, std::chrono::milliseconds limit);
-    template <class Answer>
-    static Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
-    template <class Stream>
-    static Task<> finish(Stream& stream);
-};
-
-// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
-// error that a server sends on its way out is the answer.
-template <class Bytes>
-Task<bool> Client::Sending::put_bytes(const ClientOptions& options, const http::Url& url, TcpStream& stream,
-                                      const Bytes& bytes) {
-    constexpr std::size_t piece = 64 * 1024;
+// The whole answer, whose end is that of its passage.
+template <class R>
+Task<Response> Client::Sending::gather(Connections connections, R& request) {
+    detail::Passage passage(connections->breaker);
     try {
-        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
-            co_await stream.write_all(left.substr(0, piece), options.write_timeout);
+        ResponseStream stream = co_await follow(connections, request, passage);
+        Response response;
+        response.status = stream.status;
+        response.headers = std::move(stream.headers);
+        const std::size_t most = connections->options.max_body;
+        for (;;) {
+            const std::string piece = co_await stream.read();
+            if (piece.empty()) break;
+            if (piece.size() > most - response.body.size()) {
+                throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
+                                  std::to_string(most) + " bytes");
+            }
+            response.body += piece;
         }
-    } catch (const std::system_error&) {
-        co_return false;
-    } catch (const TimedOut&) {
-        sake::detail::throw_timed_out(options.write_timeout, "sending the request to", url.origin());
+        passage.end_with(response.status);
+        co_return std::move(response);
+    } catch (const std::exception& error) {
+        if (!request.is_streamed()) passage.end_with(error);
+        throw;
     }
-    co_return true;
 }
 
+// An answer whose body is still to come: nobody knows here how that ends.
 template <class R>
-Task<bool> Client::Sending::write_body(const ClientOptions& options, R& request, TcpStream& stream) {
-    if (!request.is_streamed()) co_return co_await put_bytes(options, request.url_, stream, request.body_);
+Task<ResponseStream> Client::Sending::begin(Connections connections, R& request) {
+    detail::Passage passage(connections->breaker);
+    try {
+        ResponseStream stream = co_await follow(connections, request, passage);
+        passage.end_with(stream.status);
+        co_return std::move(stream);
+    } catch (const std::exception& error) {
+        if (!request.is_streamed()) passage.end_with(error);
+        throw;
+    }
+}
+
+template <class R, class Result>
+Task<Result> Client::Sending::send(Connections connections, R& request, Attempt<R, Result> attempt) {
+    if (!connections->retries.is_on()) return attempt(std::move(connections), request);
+    return repeat(std::move(connections), request, attempt);
+}
+
+// Attempts it until it is well, or no further attempt is allowed. An attempt has a result or a failure.
+template <class R, class Result>
+Task<Result> Client::Sending::repeat(Connections connections, R& request, Attempt<R, Result> attempt) {
+    detail::Attempts attempts(connections->retries, sake::now());
     for (;;) {
-        const std::string piece = co_await request.source_();
-        std::string chunk;
-        sake::detail::http1::append_chunk(chunk, piece);
-        if (piece.empty()) chunk = sake::detail::http1::last_chunk;
-        const bool is_written = co_await put_bytes(options, request.url_, stream, chunk);
-        if (!is_written || piece.empty()) co_return is_written;
-    }
-}
-
-// Gives whether all is written. It is not if the server says before that that it does not want the rest.
-template <class R>
-Task<bool> Client::Sending::write(const ClientOptions& options, R& request, TcpStream& stream,
-                                  detail::Answer& answer) {
-    constexpr std::size_t small_body = 16 * 1024;
-    const bool is_small = !request.is_streamed() && request.body_.size() <= small_body;
-    std::string head = request.head();
-    if (is_small) head += request.body_;
-    const bool is_written = co_await put_bytes(options, request.url_, stream, head);
-    if (is_small || !is_written) co_return is_written;
-    auto first = co_await when_any(write_body(options, request, stream), rest_is_unwanted(stream, answer));
-    co_return first.index() == 0 && std::get<0>(first);
-}
-
-// Ends when the server has ended, will close, or says anything but success. An answer that begins while the
-// request is still wanted waits, its body unread, until all is written.
-template <class Answer>
-Task<> Client::Sending::rest_is_unwanted(TcpStream& stream, Answer& answer) {
-    const bool has_come = co_await read_head(stream, answer);
-    if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
-    sake::detail::Flag never;
-    co_await never.wait();
-}
-
-// Reads on until the head of the answer proper is there: interim ones are passed over. False if nothing came
-// at all.
-template <class Answer>
-Task<bool> Client::Sending::read_head(TcpStream& stream, Answer& answer) {
-    const auto refuse = [&](std::string_view why) { detail::throw_bad_response(answer.url.origin(), why); };
-    for (;;) {
-        const auto result = answer.parser.parse(stream.unread(), answer.head);
-        if (result == sake::detail::http1::ResponseParser::Result::refused) refuse(answer.parser.reason());
-        if (result == sake::detail::http1::ResponseParser::Result::done) {
-            if (answer.head.status == 101) refuse("101, which was not asked for");
-            if (!sake::detail::is_informational(answer.head.status)) co_return true;
-            stream.skip(answer.head.size);
-            answer.parser.reset();
-            continue;
-        }
-        const std::size_t more = co_await stream.read_more();
-        if (more > 0) continue;
-        if (!stream.unread().empty()) refuse("it ends in the middle of its head");
-        co_return false;
-    }
-}
-
-template <class Answer>
-Task<bool> Client::Sending::read_head_in_time(TcpStream& stream, Answer& answer,
-                                              std::chrono::milliseconds limit) {
-    try {
-        co_return co_await timeout(read_head(stream, answer), limit);
-    } catch (const TimedOut&) {
-        sake::detail::throw_timed_out(limit, "waiting for the response from", answer.url.origin());
-    }
-}
-
-// Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
-template <class R>
-Task<std::optional<ResponseStream>> Client::Sending::try_once(Connections connections, R& request) {
-    const ClientOptions& options = connections->options;
-    auto connection = co_await connections->to(request.url_).acquire();
-    const bool may_repeat = connection.is_used() && request.is_repeatable();
-    detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{sake::detail::http1::ResponseParser(detail::head_limits(options)), request.url_};
-    const bool is_written = co_await write(options, request, *connection, answer);
-    bool has_come = false;
-    try {
-        has_come = co_await read_head_in_time(*connection, answer, options.response_timeout);
-    } catch (const std::system_error& error) {
-        if (!may_repeat) detail::throw_while_reading(error, request.url_.origin());
-    }
-    if (!has_come) {
-        giving_up.dismiss();
-        connection.discard();
-        if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_ended(request.url_.origin() + ": the server gave no answer");
-    }
-    const std::string_view bytes = connection->unread();
-    sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
-        answer.head, bytes.data(), sake::detail::method_from(request.method_));
-    if (framing.refuse_status != 0) detail::throw_bad_response(request.url_.origin(), framing.reason);
-    framing.keep_alive = framing.keep_alive && is_written;
-    giving_up.dismiss();
-    Headers headers = detail::fields_of(answer.head, bytes);
-    // The body takes the head off the connection, where `bytes` are.
-    auto* const body = new detail::ResponseBody(std::move(connections), std::move(connection),
-                                                request.url_.origin(), answer.head.size, framing);
-    co_return ResponseStream(answer.head.status, std::move(headers), body);
-}
-
-template <class R>
-Task<ResponseStream> Client::Sending::follow(Connections connections, R request) {
-    const int most = connections->options.max_redirects;
-    for (int redirects = 0;; ++redirects) {
-        std::optional<ResponseStream> stream;
-        while (!stream) {
-            auto attempt = co_await try_once(connections, request);
-            if (attempt) stream.emplace(*std::move(attempt));
-        }
-        if (most == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
-        const std::string origin = request.url_.origin();
-        if (redirects == most) {
-            throw BadResponse("too many redirects: more than " + std::to_string(most) + ", the last from " +
-                              origin);
-        }
+        std::optional<Result> result;
+        std::exception_ptr failure;
         try {
-            request.follow(stream->status, *stream->headers.get("Location"));
-        } catch (const std::invalid_argument& error) {
-            throw BadResponse("bad redirect from " + origin + ": " + std::string(error.what()));
+            Result received = co_await attempt(connections, request);
+            result.emplace(std::move(received));
+        } catch (const std::system_error&) {
+            failure = sake::detail::caught_exception();
+        } catch (const TimedOut&) {
+            failure = sake::detail::caught_exception();
         }
-        co_await finish(*stream);
+        std::optional<std::chrono::milliseconds> pause;
+        const bool may_help = !result || detail::is_worth_a_retry(result->status);
+        if (may_help && may_repeat(*connections, request)) {
+            pause = attempts.next_pause(
+                result ? detail::wanted_pause(result->headers, sake::wall_now()) : std::chrono::seconds(0),
+                sake::now());
+        }
+        if (!pause && failure) std::rethrow_exception(failure);
+        if (!pause) co_return *std::move(result);
+        if constexpr (std::same_as<Result, ResponseStream>) {
+            if (result) co_await finish(*result);
+        }
+        co_await sake::sleep(*pause);
     }
 }
 
-// Reads what is left of a body that nobody wants, to keep the connection, if that is little and there at
-// once; otherwise another connection costs less.
-template <class Stream>
-Task<> Client::Sending::finish(Stream& stream) {
-    const auto read = [&stream]() -> Task<> {
-        while (body_of(stream).is_nearly_read()) static_cast<void>(co_await stream.read());
-    };
+// What is kept and fresh is the answer. What is stale may be confirmed by the server, or stand in for a
+// failure.
+template <class R>
+Task<Response> Client::Sending::ask_cache(Connections connections, R& request) {
+    detail::ResponseCache& cache = connections->cache;
+    const detail::CacheQuestion question(request.url_, request.headers_);
+    const detail::ResponseCache::Kept kept = cache.find(question);
+    if (kept && kept->rules.is_fresh(question.control, sake::now())) co_return kept->answer(sake::now());
+    if (kept) request.ask_for_changes(kept->response.headers);
+    const auto may_stand_in = [&] { return kept && cache.may_stand_in(*kept, sake::now()); };
+    detail::Exchange exchange(sake::now());
+    std::optional<Response> response;
     try {
-        co_await timeout(read(), std::chrono::milliseconds(100));
-    } catch (const std::exception&) {
-        // The connection fails, not the request.
+        Response received = co_await send(connections, request, &gather<R>);
+        response.emplace(std::move(received));
+    } catch (const std::exception& error) {
+        if (!detail::may_be_stood_in_for(error) || !may_stand_in()) throw;
     }
-    stream.close();
+    if (!response || (detail::may_be_stood_in_for(response->status) && may_stand_in())) {
+        co_return kept->answer(sake::now());
+    }
+    exchange.end(sake::now(), sake::wall_now());
+    const bool is_elsewhere = detail::CacheQuestion::key_of(request.url_) != question.key;
+    if (is_elsewhere) co_return *std::move(response);  // after a redirect
+    if (!kept || response->status != 304) {
+        cache.keep(question, *response, exchange);
+        co_return *std::move(response);
+    }
+    if (kept->is_confirmed_by(response->headers))
+        co_return cache.refresh(question, *kept, *response, exchange);
+    cache.forget(request.url_);
+    request.ask_for_all();
+    co_return co_await ask_cache(connections, request);
 }
 
 template <class R>
-Task<Response> Client::Sending::gather(Connections connections, R request) {
-    ResponseStream stream = co_await follow(connections, std::move(request));
-    Response response;
-    response.status = stream.status;
-    response.headers = std::move(stream.headers);
-    const std::size_t most = connections->options.max_body;
-    for (;;) {
-        const std::string piece = co_await stream.read();
-        if (piece.empty()) co_return std::move(response);
-        if (piece.size() > most - response.body.size()) {
-            throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
-                              std::to_string(most) + " bytes");
-        }
-        response.body += piece;
-    }
+Task<Response> Client::Sending::respond(Connections connections, R request) {
+    const bool may_be_kept = connections->cache.is_on() && request.is_plain_get() &&
+                             detail::leaves_it_to_the_cache(request.headers_);
+    if (may_be_kept) co_return co_await ask_cache(connections, request);
+    co_return co_await send(connections, request, &gather<R>);
+}
+
+template <class R>
+Task<ResponseStream> Client::Sending::open(Connections connections, R request) {
+    co_return co_await send(connections, request, &begin<R>);
 }
 
 template <class Unused>
@@ -255,12 +160,12 @@ Client::Shared Client::make_connections(const ClientOptions& options) {
 
 template <class R>
 Task<Response> Client::gather(Shared connections, R request) {
-    return Sending::gather(Sending::of(connections), std::move(request));
+    return Sending::respond(Sending::of(connections), std::move(request));
 }
 
 template <class R>
 Task<ResponseStream> Client::follow(Shared connections, R request) {
-    return Sending::follow(Sending::of(connections), std::move(request));
+    return Sending::open(Sending::of(connections), std::move(request));
 }
 
 #if defined(SAKE_IMPLEMENTATION)

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/version.hpp"
+#include "sake/client/client_habits.hpp"
 #include "sake/client/url.hpp"
 #include "sake/http/headers.hpp"
 
@@ -43,6 +45,11 @@ struct ClientOptions {
     int max_header_count = 100;
     std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
     int max_redirects = 10;
+
+    // Habits, which are off.
+    RetryOptions retry = {};
+    BreakerOptions breaker = {};
+    CacheOptions cache = {};
 };
 
 /// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
@@ -103,6 +110,13 @@ class Request {
         return *this;
     }
 
+    /// Says that sending it twice is as good as once, whatever its method: a POST with a key by which the
+    /// server knows it again. Then it may be repeated, as a GET may. A streamed body is never repeated.
+    Request& idempotent() noexcept {
+        repeating_ = Repeating::is_harmless;
+        return *this;
+    }
+
     [[nodiscard]] const std::string& method() const noexcept { return method_; }
     [[nodiscard]] const Url& url() const noexcept { return url_; }
     [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
@@ -131,12 +145,25 @@ class Request {
 
     void drop_body();
 
+    /// Whether an answer with this status says that what is at its URL may have changed.
+    [[nodiscard]] bool may_change(int status) const noexcept;
+    /// Whether a cache may answer it.
+    [[nodiscard]] bool is_plain_get() const noexcept { return method_ == "GET" && !has_body_; }
+    /// Makes it ask whether what is kept has changed, and makes it forget that again.
+    void ask_for_changes(const Headers& kept);
+    void ask_for_all();
+
+    enum class Repeating : std::uint8_t { as_its_method, is_harmless };
+    enum class Condition : std::uint8_t { of_program, of_cache };
+
     std::string method_;
     Url url_;
     Headers headers_;
     std::string body_;
     Source source_;
     bool has_body_ = false;
+    Repeating repeating_ = Repeating::as_its_method;
+    Condition condition_ = Condition::of_program;
 };
 
 }  // namespace http

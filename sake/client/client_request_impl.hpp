@@ -27,6 +27,12 @@ namespace http {
 
 namespace detail {
 
+inline void demand_at_most(int largest, int value, const char* name) {
+    if (value <= largest) return;
+    throw std::invalid_argument(std::string(name) + " must be at most " + std::to_string(largest) + ", not " +
+                                std::to_string(value));
+}
+
 inline void demand_valid(const ClientOptions& options) {
     using sake::detail::demand_at_least;
     demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
@@ -42,6 +48,20 @@ inline void demand_valid(const ClientOptions& options) {
     demand_at_least(0, options.max_header_count, "http::ClientOptions::max_header_count");
     demand_at_least(0, options.max_body, "http::ClientOptions::max_body");
     demand_at_least(0, options.max_redirects, "http::ClientOptions::max_redirects");
+    demand_at_least(1, options.retry.attempts, "http::ClientOptions::retry.attempts");
+    demand_at_most(10, options.retry.attempts, "http::ClientOptions::retry.attempts");
+    demand_at_least(1, options.retry.first_delay, "http::ClientOptions::retry.first_delay");
+    demand_at_least(1, options.retry.max_delay, "http::ClientOptions::retry.max_delay");
+    demand_at_least(1, options.retry.max_total, "http::ClientOptions::retry.max_total");
+    demand_at_least(0, options.retry.budget_percent, "http::ClientOptions::retry.budget_percent");
+    demand_at_most(100, options.retry.budget_percent, "http::ClientOptions::retry.budget_percent");
+    demand_at_least(0, options.retry.budget_reserve, "http::ClientOptions::retry.budget_reserve");
+    demand_at_least(0, options.breaker.failures, "http::ClientOptions::breaker.failures");
+    demand_at_least(1, options.breaker.open_time, "http::ClientOptions::breaker.open_time");
+    demand_at_least(1, options.breaker.max_origins, "http::ClientOptions::breaker.max_origins");
+    demand_at_least(0, options.cache.max_bytes, "http::ClientOptions::cache.max_bytes");
+    demand_at_least(0, options.cache.max_response, "http::ClientOptions::cache.max_response");
+    demand_at_least(0, options.cache.stale_if_error, "http::ClientOptions::cache.stale_if_error");
 }
 
 inline sake::detail::http1::HeadLimits head_limits(const ClientOptions& options) noexcept {
@@ -122,6 +142,7 @@ SAKE_INLINE std::string Request::encode(std::string_view text) {
 }
 
 SAKE_INLINE bool Request::is_repeatable() const noexcept {
+    if (repeating_ == Repeating::is_harmless) return !is_streamed();
     const sake::detail::Method known = sake::detail::method_from(method_);
     return !is_streamed() && known != sake::detail::Method::post && known != sake::detail::Method::patch &&
            known != sake::detail::Method::other;
@@ -142,8 +163,29 @@ SAKE_INLINE std::string Request::head() const {
     return std::string(head.view());
 }
 
+SAKE_INLINE bool Request::may_change(int status) const noexcept {
+    for (const std::string_view safe : {"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"}) {
+        if (method_ == safe) return false;
+    }
+    return status < 400;
+}
+
+SAKE_INLINE void Request::ask_for_changes(const Headers& kept) {
+    condition_ = Condition::of_cache;
+    if (const auto tag = kept.get("ETag")) headers_.set("If-None-Match", *tag);
+    if (const auto date = kept.get("Last-Modified")) headers_.set("If-Modified-Since", *date);
+}
+
+SAKE_INLINE void Request::ask_for_all() {
+    if (condition_ == Condition::of_program) return;
+    condition_ = Condition::of_program;
+    headers_.remove("If-None-Match");
+    headers_.remove("If-Modified-Since");
+}
+
 SAKE_INLINE void Request::follow(int status, std::string_view location) {
     Url next = resolve_url(url_, location);
+    ask_for_all();
     // Credentials are for whom they were meant.
     if (next.authority != url_.authority) {
         for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {

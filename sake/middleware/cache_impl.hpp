@@ -181,13 +181,18 @@ class AnswerCache final : public CacheWork {
 
     /// Nothing for a request that passes.
     [[nodiscard]] std::optional<std::string> make_key(Context& ctx, const CacheControl& asked) const {
-        if (asked.no_store) return std::nullopt;
+        if (asked.no_store || has_body(ctx)) return std::nullopt;
         if (options_.key) {
             const std::optional<std::string> extra = options_.key(ctx);
             return extra ? std::optional(key_of(ctx, *extra)) : std::nullopt;
         }
         if (ctx.find_header("Authorization") || ctx.find_header("Cookie")) return std::nullopt;
         return key_of(ctx, {});
+    }
+
+    /// A handler may answer a GET by its body, which is not in the key.
+    static bool has_body(const Context& ctx) noexcept {
+        return ctx.find_header("Transfer-Encoding") || ctx.header("Content-Length", "0") != "0";
     }
 
     // --- On the way to the handler ---
