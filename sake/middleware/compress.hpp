@@ -22,9 +22,9 @@ struct CompressOptions {
     std::size_t max_body = 1024 * 1024;
     /// Answers in pieces, of any length, are compressed as well.
     bool streams = true;
-    /// How far back the compressor of a stream looks for what it has seen, 1 KiB to 32 KiB. It takes 10 times
-    /// as much memory by gzip, 24 times by zstd, and a megabyte by Brotli, as long as the stream lasts. That
-    /// counts in Config::max_buffered.
+    /// How far back the compressor of a stream looks for what it has seen, 1 KiB to 32 KiB. As long as the
+    /// stream lasts, it takes 8 times as much memory by gzip, 24 times by zstd, and 640 KiB by Brotli. That
+    /// counts in Config::max_buffered. If half of that is taken, streams leave as they are.
     std::size_t stream_window = 4 * 1024;
     /// Compresses also what a page of another site asks for with the user's cookies. The length of such an
     /// answer may tell that page a secret in it (BREACH).

@@ -207,7 +207,8 @@ class Compress final : public StepWork {
         if (call.answerer->encoder) return false;
         const CompressorKind kind{coding, level_of(coding), window_bits_};
         const Budget* const memory = call.place.memory;
-        if (may_stay && memory != nullptr && !memory->has_room(expected_memory(kind))) return false;
+        const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
+        if (may_stay && !has_room) return false;
         call.answerer->encoder = make_compressor(kind);
         return true;
     }

@@ -43,9 +43,9 @@ inline OwningPtr<Compressor> make_compressor(const CompressorKind& kind) {
 /// How much a compressor for streams may come to hold.
 constexpr std::size_t expected_memory(const CompressorKind& kind) noexcept {
     const std::size_t window = std::size_t{1} << kind.window_bits;
-    if (kind.coding == ContentCoding::gzip) return 10 * window;
-    if (kind.coding == ContentCoding::zstd) return 24 * window;
-    return std::size_t{1024} * 1024;
+    if (kind.coding == ContentCoding::gzip) return 8 * window + std::size_t{8} * 1024;
+    if (kind.coding == ContentCoding::zstd) return 24 * window + std::size_t{24} * 1024;
+    return std::size_t{640} * 1024;
 }
 
 }  // namespace detail

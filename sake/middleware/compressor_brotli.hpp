@@ -23,11 +23,12 @@ namespace detail {
 
 inline constexpr bool has_brotli_compressor = true;
 
-/// The library cannot begin anew with the memory that it has, so its memory is kept here from one body to the
-/// next.
+/// The library cannot begin anew with the memory that it has, so its memory is kept here from one whole body
+/// to the next.
 class BrotliMemory {
   public:
-    BrotliMemory() = default;
+    enum class Keeps : std::uint8_t { nothing, blocks };
+    explicit BrotliMemory(Keeps keeps) noexcept : keeps_(keeps) {}
     BrotliMemory(const BrotliMemory&) = delete;
     BrotliMemory& operator=(const BrotliMemory&) = delete;
     ~BrotliMemory() {
@@ -73,16 +74,16 @@ class BrotliMemory {
         size_ += size;
         return made + 1;
     }
-    // Without a place for it, the one that was spare for longest goes.
     void give_back_block(Head* block) noexcept {
-        if (spare_count_ == most_spare) {
-            size_ -= spare_[0]->size;
-            std::free(spare_[0]);
-            spare_[0] = spare_[--spare_count_];
+        if (keeps_ == Keeps::blocks && spare_count_ < most_spare) {
+            spare_[spare_count_++] = block;
+        } else {
+            size_ -= block->size;
+            std::free(block);
         }
-        spare_[spare_count_++] = block;
     }
 
+    const Keeps keeps_;
     Head* spare_[most_spare] = {};
     std::size_t spare_count_ = 0;
     std::size_t size_ = 0;
@@ -90,7 +91,9 @@ class BrotliMemory {
 
 class BrotliCompressor final : public Compressor {
   public:
-    explicit BrotliCompressor(const CompressorKind& made_as) : Compressor(made_as) {
+    explicit BrotliCompressor(const CompressorKind& made_as)
+        : Compressor(made_as),
+          memory_(kind.is_for_streams() ? BrotliMemory::Keeps::nothing : BrotliMemory::Keeps::blocks) {
         if (kind.is_for_streams()) make_encoder(kind.window_bits, 0);
     }
     ~BrotliCompressor() override { end_encoder(); }
@@ -125,10 +128,13 @@ class BrotliCompressor final : public Compressor {
     void make_encoder(int window_bits, std::size_t size) {
         encoder_ = BrotliEncoderCreateInstance(&BrotliMemory::take, &BrotliMemory::give_back, &memory_);
         if (encoder_ == nullptr) throw std::bad_alloc();
-        set(BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(kind.level));
+        constexpr int most_of_streams = 3;  // above it, an encoder takes 2 MiB
+        const int level = kind.is_for_streams() ? std::min(kind.level, most_of_streams) : kind.level;
+        set(BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(level));
         set(BROTLI_PARAM_LGWIN, static_cast<std::uint32_t>(window_bits));
         constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
         set(BROTLI_PARAM_SIZE_HINT, static_cast<std::uint32_t>(std::min(size, most)));
+        if (kind.is_for_streams()) set(BROTLI_PARAM_LGBLOCK, BROTLI_MIN_INPUT_BLOCK_BITS);
     }
     void end_encoder() noexcept {
         if (encoder_ != nullptr) BrotliEncoderDestroyInstance(encoder_);

@@ -37,6 +37,7 @@ class Decoder {
     /// What can be read when these bytes have come. Throws std::runtime_error if they make no sense, or if
     /// they follow the end.
     std::string read(std::string_view bytes) {
+        if (bytes.empty()) return {};
         if (coding_ == "gzip") return read_gzip(bytes);
         if (coding_ == "zstd") return read_zstd(bytes);
         if (coding_ == "br") return read_br(bytes);
@@ -77,7 +78,7 @@ class Decoder {
             out.pos = 0;
             const std::size_t left = ZSTD_decompressStream(zstd_, &out, &in);
             if (ZSTD_isError(left)) throw std::runtime_error("this is not zstd");
-            has_ended_ = left == 0 && !bytes.empty();
+            has_ended_ = left == 0;
             all.append(text, out.pos);
         } while (in.pos < in.size || (out.pos == room && !has_ended_));
         return all;
