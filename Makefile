@@ -262,13 +262,14 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators ## client, files, forms, event streams, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/compress $(BUILD)/peers/negotiator ## client, files, forms, event streams, compression, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
 	@$(RECORD) peers-forms python3 tests/peers/forms.py $(BUILD)/peers/forms $(BUILD)/peers/node
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
+	@$(RECORD) peers-compress node tests/peers/compress.mjs $(BUILD)/peers/compress $(BUILD)/peers/negotiator
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
@@ -279,12 +280,21 @@ $(BUILD)/peers/files: tests/peers/files.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
+$(BUILD)/peers/compress: tests/peers/compress.cpp
+$(BUILD)/peers/compress: PEER_FLAGS := -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+$(BUILD)/peers/compress: PEER_LIBS := -lz -lbrotlienc -lzstd
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:
 	@$(SETUP) curl node npm
 	@mkdir -p $@.new
 	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new form-data@4 undici@6 busboy@1 eventsource@3
+	@mv $@.new $@
+# What chooses codings as Sake does.
+$(BUILD)/peers/negotiator:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new negotiator@1.0.0
 	@mv $@.new $@
 # What OpenAPI documents are checked by, exactly these: what they complain of differs from one to the next.
 $(BUILD)/peers/validators:
@@ -294,11 +304,12 @@ $(BUILD)/peers/validators:
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql
+	@$(SETUP) python3 nginx curl libpq postgresql \
+	    zlib brotli zstd
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(if $(filter %/postgres,$@),-lpq) -o $@
+	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(PEER_FLAGS) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
+	    $(if $(filter %/postgres,$@),-lpq) $(PEER_LIBS) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)
