@@ -43,7 +43,8 @@ help: ## list these targets
 
 .PHONY: setup
 setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
-	@$(SETUP) make python3 curl c++20 doctest nlohmann-json
+	@$(SETUP) make python3 curl c++20 doctest nlohmann-json \
+	    zlib brotli zstd
 .PHONY: setup-product
 setup-product: # what programs that use the header need
 	@$(SETUP) c++20 nlohmann-json
@@ -97,6 +98,9 @@ TEST_SUPPORT  := $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
 WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
+# Libraries that programs need not have. The suite has all of them, and the tests decode by them, too.
+TEST_FLAGS    += -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+TEST_LIBS     := -lz -lbrotlienc -lbrotlidec -lzstd
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
 TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
@@ -141,7 +145,7 @@ endef
 define link_$(1)
 	@mkdir -p $$(@D)
 	@echo '  LINK  $$(@:$(BUILD)/%=%)'
-	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
+	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) $(TEST_LIBS) -o $$@
 endef
 $(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(4) $(CXXFLAGS)
 -include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/programs.hpp.d $(BUILD)/$(1)/machinery.hpp.d
@@ -213,7 +217,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros json_diagnostics foreign_macros libcxx plugin install locale docs precompiled compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin install locale docs precompiled compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
@@ -259,13 +263,14 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook ## client, files, forms, event streams, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook $(BUILD)/peers/compress $(BUILD)/peers/negotiator ## client, files, forms, event streams, compression, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
 	@$(RECORD) peers-forms python3 tests/peers/forms.py $(BUILD)/peers/forms $(BUILD)/peers/node
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
+	@$(RECORD) peers-compress node tests/peers/compress.mjs $(BUILD)/peers/compress $(BUILD)/peers/negotiator
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
@@ -279,6 +284,9 @@ $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
+$(BUILD)/peers/compress: tests/peers/compress.cpp
+$(BUILD)/peers/compress: PEER_FLAGS := -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+$(BUILD)/peers/compress: PEER_LIBS := -lz -lbrotlienc -lzstd
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
@@ -286,6 +294,12 @@ $(BUILD)/peers/node:
 	@$(SETUP) curl node npm
 	@mkdir -p $@.new
 	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new form-data@4 undici@6 busboy@1 eventsource@3
+	@mv $@.new $@
+# What chooses codings as Sake does.
+$(BUILD)/peers/negotiator:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new negotiator@1.0.0
 	@mv $@.new $@
 # What OpenAPI documents are checked by, exactly these: what they complain of differs from one to the next.
 $(BUILD)/peers/validators:
@@ -295,11 +309,12 @@ $(BUILD)/peers/validators:
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql sqlite3
+	@$(SETUP) python3 nginx curl libpq postgresql sqlite3 \
+	    zlib brotli zstd
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(if $(filter %/postgres,$@),-lpq) $(if $(filter %/guestbook,$@),-lsqlite3) -o $@
+	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(PEER_FLAGS) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
+	    $(if $(filter %/postgres,$@),-lpq) $(if $(filter %/guestbook,$@),-lsqlite3) $(PEER_LIBS) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)

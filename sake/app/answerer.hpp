@@ -7,8 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/body_encoder.hpp"
 #include "sake/app/config.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -53,6 +55,8 @@ class Answerer {
 
     /// What is written behind all else if a stop of the server ends the answer.
     std::string farewell;
+    /// What all that is written passes on its way, if the head has not left yet. The head says its coding.
+    OwningPtr<BodyEncoder> encoder;
 
   protected:
     ~Answerer() = default;

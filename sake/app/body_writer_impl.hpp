@@ -35,7 +35,7 @@ inline void prepare_stream(Call& call) {
     if (call.answerer->has_begun()) return;
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
-        const RunningScope scope(call, Running::after);
+        const RunningScope scope(call, Running::before_stream);
         after->run(call.context);
     }
     require_body_of(call.response.status);
@@ -58,7 +58,7 @@ inline void begin_stream(Call& call, std::string_view content_type) {
             "ctx.stream: a worker route answers as a whole; stream from a route without worker(), "
             "and compute in it by co_await sake::background(...)");
     }
-    if (call.running == Running::after) {
+    if (call.running == Running::after || call.running == Running::before_stream) {
         throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
     }
     if (call.running == Running::on_error) {

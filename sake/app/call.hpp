@@ -61,7 +61,8 @@ enum class BodyState : std::uint8_t {
 };
 
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
-enum class Running : std::uint8_t { coroutine, plain, after, on_error };
+/// `before_stream` is a function given to Context::after, before the head of an answer in pieces leaves.
+enum class Running : std::uint8_t { coroutine, plain, after, before_stream, on_error };
 
 /// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
 struct ForwardedClient {

@@ -177,7 +177,9 @@ class FileAnswer {
 
     void send_one(std::uint64_t first, std::uint64_t size) {
         const bool is_head = call_.request.known_method == Method::head;
-        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
+        // A page of another status, such as that of a 404, is a text as any other to middleware.
+        const bool reads = !is_head || response_.status != 200;
+        if (size <= worth_reading && reads) return send_read(first, cast_to<std::size_t>(size));
         OwningPtr<FileBody> body(new FileBody);
         body->type = type_;
         if (is_head) {

@@ -23,6 +23,11 @@ class Budget {
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {
         return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
     }
+    /// Whether so much more leaves half of it free: for what can be done without.
+    [[nodiscard]] bool has_room_to_spare(std::size_t size) const noexcept {
+        const std::size_t half = limit_ / 2;
+        return size <= half && used_ <= half - size;
+    }
 
   private:
     friend class BudgetShare;

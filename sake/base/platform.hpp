@@ -20,6 +20,34 @@
 #endif
 #endif
 
+// Libraries that a program may have Sake use. Where it only declares, it does without them.
+#if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
+#if defined(SAKE_WITH_ZLIB)
+#if __has_include(<zlib.h>)
+#include <zlib.h>
+#else
+#error "SAKE_WITH_ZLIB needs zlib.h: apt install zlib1g-dev, brew install zlib"
+#define SAKE_CANNOT_COMPILE
+#endif
+#endif
+#if defined(SAKE_WITH_BROTLI)
+#if __has_include(<brotli/encode.h>)
+#include <brotli/encode.h>
+#else
+#error "SAKE_WITH_BROTLI needs brotli/encode.h: apt install libbrotli-dev, brew install brotli"
+#define SAKE_CANNOT_COMPILE
+#endif
+#endif
+#if defined(SAKE_WITH_ZSTD)
+#if __has_include(<zstd.h>)
+#include <zstd.h>
+#else
+#error "SAKE_WITH_ZSTD needs zstd.h: apt install libzstd-dev, brew install zstd"
+#define SAKE_CANNOT_COMPILE
+#endif
+#endif
+#endif
+
 // A file that is missing ends the compilation, instead of thousands of errors that follow from the first.
 #if defined(SAKE_CANNOT_COMPILE)
 #include <stop: see the error above>

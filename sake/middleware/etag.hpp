@@ -21,7 +21,7 @@ struct EtagOptions {
 /// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
 /// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
 /// A tag that the handler has set stays. The body is made all the same: this spares the way, not the work.
-/// Put it in front of middleware that changes bodies.
+/// Put it in front of middleware that changes bodies, but behind compress.
 [[nodiscard]] Step etag(EtagOptions options = {});
 
 }  // namespace middleware

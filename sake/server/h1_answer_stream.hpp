@@ -8,8 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/body_encoder.hpp"
 #include "sake/app/problem_impl.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/base/error.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/chunked.hpp"
@@ -48,6 +50,16 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     return due;
 }
 
+// Nothing would tell a socket that it may send on: it may already.
+inline TimePoint H1Stream::wake_after_others(ClientWait& wait) noexcept {
+    waiting_ = &wait;
+    exchange_.runner.begin_client_time();
+    if (is_lost_) return TimePoint::max();
+    shard_->reactor.take_events_next();
+    wait.signal().wake(shard_->reactor);
+    return TimePoint::max();
+}
+
 inline void H1Stream::stop_waking() noexcept {
     waiting_ = nullptr;
     // A wait that was told of nothing must not take the place of the other stream.
@@ -70,7 +82,10 @@ auto H1Stream::in_turn(Work work) {
     Turn turn(*shard_, *transport_);
     try {
         const auto result = work(turn);
-        if (!turn.account_memory(exchange_.reader.held_bytes() + exchange_.call.form_bytes)) give_up_client();
+        const BodyEncoder* const encoder = exchange_.answer.encoder.get();
+        const std::size_t of_encoder = encoder != nullptr ? encoder->memory() : 0;
+        const std::size_t others = exchange_.reader.held_bytes() + exchange_.call.form_bytes + of_encoder;
+        if (!turn.account_memory(others)) give_up_client();
         turn.end();
         return result;
     } catch (...) {
@@ -104,6 +119,8 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
 }
 
 inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t most_encoded = 64 * 1024;  // then it is the turn of others
+    const std::size_t size = bytes.size();
     for (;;) {
         Output::Result result = Output::Result::sent;
         if (is_lost_) return false;
@@ -118,12 +135,15 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
         if (result == Output::Result::failed) lose();
         if (result != Output::Result::sent) return false;
         if (bytes.empty()) return true;
+        if (encoder && size - bytes.size() >= most_encoded) return false;
     }
 }
 
 // One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
 // bytes of the write. Only a small rest is copied: then all of the bytes are on their way.
 inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
+    if (encoder) [[unlikely]]
+        return send_encoded(turn, bytes);
     constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
     const std::size_t most_kept = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
@@ -145,10 +165,21 @@ inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& b
     return result;
 }
 
+// A little at a time, and what that becomes is copied: so nothing of it is ever owed.
+inline Output::Result H1AnswerStream::send_encoded(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t largest = 16 * 1024;
+    const std::string_view piece = bytes.substr(0, largest);
+    const bool is_last = piece.size() == bytes.size();
+    append_piece(turn, piece, is_last ? BodyEncoder::Behind::pause : BodyEncoder::Behind::more);
+    bytes.remove_prefix(piece.size());
+    return turn.send();
+}
+
 inline void H1AnswerStream::append_head(Turn& turn) {
     transport_->socket().count_taken_anew();
-    const Call& call = exchange_.call;
-    const Response& response = call.response;
+    Call& call = exchange_.call;
+    Response& response = call.response;
+    if (encoder) response.headers.set("Content-Encoding", encoder->coding());
     const H1Reader& reader = exchange_.reader;
     is_chunked_ = !reader.is_http_1_0();
     closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
@@ -177,6 +208,8 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
         const std::uint64_t unsent = transport_->unsent().bytes();
         taken_ = std::max(taken_, sent_ - std::min(sent_, unsent));
         due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
+    } else if (encoder && transport_->socket().watch().is_writable()) {
+        return wake_after_others(wait);
     }
     return wake_when(writable, wait, due);
 }
@@ -202,7 +235,10 @@ inline bool H1AnswerStream::end(Turn& turn) {
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) return false;
     if (state_ == State::complete) return true;
-    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
+    if (runner.has_ended_early() && !farewell.empty()) {
+        append_piece(turn, farewell, BodyEncoder::Behind::more);
+    }
+    if (encoder) append_piece(turn, {}, BodyEncoder::Behind::end);
     if (is_chunked_) turn.append(http1::last_chunk);
     return true;
 }
@@ -213,11 +249,18 @@ inline AnswerCause H1AnswerStream::cause_of_cut() const noexcept {
     return has_left ? AnswerCause::client_closed : AnswerCause::cut;
 }
 
-inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
-    sent_ += piece.size();
-    if (!is_chunked_) return turn.append(piece);
+inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece, BodyEncoder::Behind behind) {
+    if (!encoder) return append_bytes(turn, piece);
+    ByteBuffer encoded;
+    encoder->encode(piece, behind, encoded);
+    if (!encoded.empty()) append_bytes(turn, encoded.view());
+}
+
+inline void H1AnswerStream::append_bytes(Turn& turn, std::string_view bytes) {
+    sent_ += bytes.size();
+    if (!is_chunked_) return turn.append(bytes);
     std::string chunk;
-    http1::append_chunk(chunk, piece);
+    http1::append_chunk(chunk, bytes);
     turn.append(chunk);
 }
 

@@ -10,6 +10,7 @@
 
 #include "sake/app/answered.hpp"
 #include "sake/app/answerer.hpp"
+#include "sake/app/body_encoder.hpp"
 #include "sake/app/body_source.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/timer.hpp"
@@ -56,6 +57,7 @@ class H1Stream {
         lose();
     }
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
+    TimePoint wake_after_others(ClientWait& wait) noexcept;
     void stop_waking() noexcept;
     /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
     /// answer is the connection's last.
@@ -89,6 +91,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         rate_ = {};
         began_at_ = waited_to_ = {};
         farewell.clear();
+        encoder.reset();
     }
 
     bool write(std::string_view& bytes) override;
@@ -116,7 +119,9 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     void append_head(Turn& turn);
     bool send(Turn& turn, std::string_view& bytes);
     Output::Result send_chunk(Turn& turn, std::string_view& bytes);
-    void append_piece(Turn& turn, std::string_view piece);
+    Output::Result send_encoded(Turn& turn, std::string_view& bytes);
+    void append_piece(Turn& turn, std::string_view piece, BodyEncoder::Behind behind);
+    void append_bytes(Turn& turn, std::string_view bytes);
     void note_what_client_takes() noexcept;
 
     std::uint64_t sent_ = 0;

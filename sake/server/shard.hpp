@@ -121,6 +121,7 @@ class Shard {
     void give_back(OwningPtr<H1Exchange> exchange) noexcept {
         if (spare_count_ == most_spares) return;
         exchange->reader.clear();
+        exchange->answer.encoder.reset();
         spare_.push_front(exchange.release());
         ++spare_count_;
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
-#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql sqlite3 locales libc++-19
+#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales libc++-19
+#                                     sqlite3 zlib brotli zstd
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
 # call it side by side: one of them installs at a time, and each looks again before it does.
@@ -14,6 +15,9 @@ has() {
         c++20) compiles_cxx20 ;;
         doctest) header doctest/doctest.h ;;
         nlohmann-json) header nlohmann/json.hpp ;;
+        zlib) header zlib.h ;;
+        brotli) header brotli/encode.h ;;
+        zstd) header zstd.h ;;
         libpq) header libpq-fe.h || header postgresql/libpq-fe.h ;;
         sqlite3) header sqlite3.h ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
@@ -43,6 +47,9 @@ package() {
         doctest) echo doctest-dev ;;
         libpq) echo libpq-dev ;;
         sqlite3) echo libsqlite3-dev ;;
+        zlib) echo zlib1g-dev ;;
+        brotli) echo libbrotli-dev ;;
+        zstd) echo libzstd-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
         libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
@@ -124,10 +131,11 @@ if command -v apt-get > /dev/null; then
     echo "  apt-get update && apt-get install --no-install-recommends ${packages[*]}"
 else
     cat << 'TEXT'
-Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest and nlohmann/json:
-  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel
-  Arch             pacman -S gcc make python curl doctest nlohmann-json
-  macOS            brew install make doctest nlohmann-json
+Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest and nlohmann/json,
+and the libraries that programs need not have: zlib, Brotli and zstd:
+  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel zlib-devel brotli-devel libzstd-devel
+  Arch             pacman -S gcc make python curl doctest nlohmann-json zlib brotli zstd
+  macOS            brew install make doctest nlohmann-json zlib brotli zstd
 TEXT
 fi
 exit 1
