@@ -44,6 +44,7 @@ help: ## list these targets
 .PHONY: setup
 setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
 	@$(SETUP) make python3 curl c++20 doctest nlohmann-json
+	@$(SETUP) openssl
 .PHONY: setup-product
 setup-product: # what programs that use the header need
 	@$(SETUP) c++20 nlohmann-json
@@ -96,6 +97,9 @@ TEST_SUPPORT  := $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
 WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
+# The suite has all that needs a library; programs that do not say so go without.
+TEST_FLAGS    += -DSAKE_WITH_OPENSSL
+TEST_LIBS     += -lcrypto
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
 TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
@@ -140,7 +144,7 @@ endef
 define link_$(1)
 	@mkdir -p $$(@D)
 	@echo '  LINK  $$(@:$(BUILD)/%=%)'
-	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
+	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) $(TEST_LIBS) -o $$@
 endef
 $(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(4) $(CXXFLAGS)
 -include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/programs.hpp.d $(BUILD)/$(1)/machinery.hpp.d

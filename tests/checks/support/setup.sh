@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
-#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales libc++-19
+#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq openssl postgresql
+#                                  locales libc++-19
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
 # call it side by side: one of them installs at a time, and each looks again before it does.
@@ -15,6 +16,7 @@ has() {
         doctest) header doctest/doctest.h ;;
         nlohmann-json) header nlohmann/json.hpp ;;
         libpq) header libpq-fe.h || header postgresql/libpq-fe.h ;;
+        openssl) header openssl/core_names.h ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
         libc++-*) compgen -G "/usr/lib/llvm-${1#libc++-}/include/c++/v1/version" > /dev/null ;;
         locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
@@ -41,6 +43,7 @@ package() {
         c++20) package "${CXX:-g++}" ;;
         doctest) echo doctest-dev ;;
         libpq) echo libpq-dev ;;
+        openssl) echo libssl-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
         libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
