@@ -55,7 +55,7 @@ class Jwk {
         auto found = base64url_decode(text(name));
         if (!found || found->empty()) {
             throw std::invalid_argument("jwt_keys: the member '" + std::string(name) + "' of the key '" +
-                                        std::string(text("kid")) + "' is not base64url");
+                                        std::string(text("kid")) + "' is missing, or is not base64url");
         }
         return std::move(*found);
     }
