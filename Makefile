@@ -262,6 +262,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
+peers: $(BUILD)/peers/jwt $(BUILD)/peers/jose
 peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/openapi $(BUILD)/peers/validators ## client, files, forms, event streams, OpenAPI, the page of an API and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
@@ -270,6 +271,7 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
+	@$(RECORD) peers-jwt node tests/peers/jwt.mjs $(BUILD)/peers/jwt $(BUILD)/peers/jose
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
@@ -280,6 +282,13 @@ $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
+$(BUILD)/peers/jwt: tests/peers/jwt.cpp
+$(BUILD)/peers/jwt: LIBRARIES = -DSAKE_WITH_OPENSSL -lcrypto
+$(BUILD)/peers/jose:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new jose@5.10.0
+	@mv $@.new $@
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:
 	@$(SETUP) curl node npm
@@ -294,11 +303,11 @@ $(BUILD)/peers/validators:
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql
+	@$(SETUP) python3 nginx curl libpq postgresql openssl
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(if $(filter %/postgres,$@),-lpq) -o $@
+	    $(if $(filter %/postgres,$@),-lpq) $(LIBRARIES) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)
