@@ -41,7 +41,7 @@ using Bignum = CryptoPtr<BIGNUM, BN_clear_free>;
 using EcdsaPair = CryptoPtr<ECDSA_SIG, ECDSA_SIG_free>;
 using DigestContext = CryptoPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
 using KeyContext = CryptoPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
-using PublicKey = CryptoPtr<EVP_PKEY, EVP_PKEY_free>;
+using CryptoKey = CryptoPtr<EVP_PKEY, EVP_PKEY_free>;
 
 /// Drops the errors that OpenSSL keeps for this thread, and leaves those of others.
 class CryptoErrors {
@@ -72,7 +72,7 @@ class JwtSecret final : public JwtKeyWork {
         : JwtKeyWork(JwtAlgorithm::HS256, id), bytes_(bytes) {}
     ~JwtSecret() override { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
-    [[nodiscard]] bool verify(std::string_view text, std::string_view signature) const override {
+    [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {
         return equal_in_constant_time(signature, sign(text));
     }
     [[nodiscard]] std::string sign(std::string_view text) const override {
@@ -95,7 +95,7 @@ enum class JwtKeyHalf : std::uint8_t { open, secret };
 class JwtSignatureKey final : public JwtKeyWork {
   public:
     /// Throws std::invalid_argument if the key is not for the algorithm, or too weak.
-    JwtSignatureKey(JwtAlgorithm algorithm, std::string_view id, PublicKey key, JwtKeyHalf half)
+    JwtSignatureKey(JwtAlgorithm algorithm, std::string_view id, CryptoKey key, JwtKeyHalf half)
         : JwtKeyWork(algorithm, id), key_(std::move(key)), half_(half), order_(BN_new()) {
         switch (algorithm) {
             case JwtAlgorithm::ES256:
@@ -118,7 +118,7 @@ class JwtSignatureKey final : public JwtKeyWork {
         demand(EVP_PKEY_public_check(context.get()) == 1, "does not take this key, which is damaged");
     }
 
-    [[nodiscard]] bool verify(std::string_view text, std::string_view signature) const override {
+    [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {
         if (signature.size() != size_) return false;
         const CryptoErrors errors;
         std::string der;
@@ -226,7 +226,7 @@ class JwtSignatureKey final : public JwtKeyWork {
         return signature;
     }
 
-    const PublicKey key_;  // and the private one, where half_ says so
+    const CryptoKey key_;  // and the private one, where half_ says so
     const JwtKeyHalf half_;
     std::size_t size_ = 0;  // of a signature in a token
     const Bignum order_;    // of the curve, for ECDSA
@@ -257,7 +257,8 @@ inline CountedPtr<const JwtKeyWork> key_of_pem(JwtAlgorithm algorithm, std::stri
         EVP_PKEY* const read = read_pem(pem, label);
         if (read == nullptr) break;
         const JwtKeyHalf half = label == "PRIVATE KEY" ? JwtKeyHalf::secret : JwtKeyHalf::open;
-        return CountedPtr<const JwtKeyWork>(new JwtSignatureKey(algorithm, id, PublicKey(read), half));
+        CryptoKey key(read);
+        return CountedPtr<const JwtKeyWork>(new JwtSignatureKey(algorithm, id, std::move(key), half));
     }
     throw std::invalid_argument(
         "jwt_key: the text has no key that OpenSSL reads: it must be PEM, a PUBLIC KEY, a CERTIFICATE, or a "

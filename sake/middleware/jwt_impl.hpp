@@ -78,7 +78,7 @@ class JwtCheck final : public StepWork {
         for (const JwtKey& key : options_.keys) {
             const bool is_named = !header.key_id || key.id().empty() || key.id() == *header.key_id;
             if (!is_named || to_string(key.algorithm()) != header.algorithm) continue;
-            if (JwtKeyMaker::work_of(key).verify(parts.is_signed, signature)) return;
+            if (JwtKeyMaker::work_of(key).accepts(parts.is_signed, signature)) return;
             has_key = true;
         }
         demand(has_key, "no key has this 'alg' and 'kid'");

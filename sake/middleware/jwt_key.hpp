@@ -40,7 +40,7 @@ class JwtKeyWork : public Counted {
     JwtKeyWork(const JwtKeyWork&) = delete;
     JwtKeyWork& operator=(const JwtKeyWork&) = delete;
     virtual ~JwtKeyWork() = default;
-    [[nodiscard]] virtual bool verify(std::string_view text, std::string_view signature) const = 0;
+    [[nodiscard]] virtual bool accepts(std::string_view text, std::string_view signature) const = 0;
     /// Throws std::invalid_argument if it is a public key.
     [[nodiscard]] virtual std::string sign(std::string_view text) const = 0;
 

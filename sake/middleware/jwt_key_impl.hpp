@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sake/base/base64url.hpp"
@@ -74,7 +75,7 @@ inline EVP_PKEY* make_ed25519_key(const Jwk& jwk, JwtKeyHalf half) {
     return make(EVP_PKEY_ED25519, nullptr, crypto_bytes(std::string_view(bytes)), bytes.size());
 }
 
-/// A key without its private half.
+/// One half of it.
 inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk& jwk, JwtKeyHalf half) {
     const std::string_view kind = jwk.text("kty");
     const auto make = kind == "RSA" ? make_rsa_key : kind == "EC" ? make_ec_key : make_ed25519_key;
@@ -83,8 +84,9 @@ inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk
         throw std::invalid_argument("jwt_keys: OpenSSL does not take the key '" +
                                     std::string(jwk.text("kid")) + "', which is damaged");
     }
+    CryptoKey key(made);
     return CountedPtr<const JwtKeyWork>(
-        new JwtSignatureKey(algorithm, checked_id(jwk.text("kid")), PublicKey(made), half));
+        new JwtSignatureKey(algorithm, checked_id(jwk.text("kid")), std::move(key), half));
 }
 
 inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk& jwk) {
@@ -94,7 +96,7 @@ inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk
     const auto secret = key_of_jwk(algorithm, jwk, JwtKeyHalf::secret);
     bool is_pair = false;
     try {
-        is_pair = open->verify("test", secret->sign("test"));
+        is_pair = open->accepts("test", secret->sign("test"));
     } catch (const std::runtime_error&) {  // OpenSSL says the same
     }
     if (!is_pair) {
