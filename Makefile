@@ -43,8 +43,7 @@ help: ## list these targets
 
 .PHONY: setup
 setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
-	@$(SETUP) make python3 curl c++20 doctest nlohmann-json \
-	    zlib brotli zstd
+	@$(SETUP) make python3 curl c++20 doctest nlohmann-json openssl zlib brotli zstd
 .PHONY: setup-product
 setup-product: # what programs that use the header need
 	@$(SETUP) c++20 nlohmann-json
@@ -99,8 +98,8 @@ WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/n
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
 # Libraries that programs need not have. The suite has all of them, and the tests decode by them, too.
-TEST_FLAGS    += -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
-TEST_LIBS     := -lz -lbrotlienc -lbrotlidec -lzstd
+TEST_FLAGS    += -DSAKE_WITH_OPENSSL -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+TEST_LIBS     := -lcrypto -lz -lbrotlienc -lbrotlidec -lzstd
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
 TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
@@ -263,7 +262,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook $(BUILD)/peers/compress $(BUILD)/peers/negotiator ## client, files, forms, event streams, compression, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook $(BUILD)/peers/compress $(BUILD)/peers/negotiator $(BUILD)/peers/jwt $(BUILD)/peers/jose ## client, files, forms, event streams, compression, JSON Web Tokens, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -272,6 +271,7 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
 	@$(RECORD) peers-compress node tests/peers/compress.mjs $(BUILD)/peers/compress $(BUILD)/peers/negotiator
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
+	@$(RECORD) peers-jwt node tests/peers/jwt.mjs $(BUILD)/peers/jwt $(BUILD)/peers/jose
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
@@ -281,6 +281,7 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
+$(BUILD)/peers/postgres: PEER_LIBS := -lpq
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
@@ -289,6 +290,15 @@ $(BUILD)/peers/compress: PEER_FLAGS := -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAK
 $(BUILD)/peers/compress: PEER_LIBS := -lz -lbrotlienc -lzstd
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
+$(BUILD)/peers/guestbook: PEER_LIBS := -lsqlite3
+$(BUILD)/peers/jwt: tests/peers/jwt.cpp
+$(BUILD)/peers/jwt: PEER_FLAGS := -DSAKE_WITH_OPENSSL
+$(BUILD)/peers/jwt: PEER_LIBS := -lcrypto
+$(BUILD)/peers/jose:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new jose@5.10.0
+	@mv $@.new $@
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:
 	@$(SETUP) curl node npm
@@ -309,12 +319,11 @@ $(BUILD)/peers/validators:
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql sqlite3 \
-	    zlib brotli zstd
+	@$(SETUP) python3 nginx curl libpq postgresql sqlite3 openssl zlib brotli zstd
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(PEER_FLAGS) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(if $(filter %/postgres,$@),-lpq) $(if $(filter %/guestbook,$@),-lsqlite3) $(PEER_LIBS) -o $@
+	    $(PEER_LIBS) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)

@@ -169,6 +169,8 @@
 #include "sake/middleware/credentials_check.hpp"
 #include "sake/middleware/csrf.hpp"
 #include "sake/middleware/etag.hpp"
+#include "sake/middleware/jwt.hpp"
+#include "sake/middleware/jwt_key.hpp"
 #include "sake/middleware/logger.hpp"
 #include "sake/middleware/rate_limit.hpp"
 #include "sake/middleware/request_id.hpp"
@@ -183,6 +185,7 @@
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
+#include "sake/base/base64url.hpp"
 #include "sake/base/budget_impl.hpp"
 #include "sake/base/error_impl.hpp"
 #include "sake/base/faults_impl.hpp"
@@ -391,6 +394,7 @@
 #include "sake/middleware/allowed_hosts_impl.hpp"
 #include "sake/middleware/basic_auth_impl.hpp"
 #include "sake/middleware/bearer_auth_impl.hpp"
+#include "sake/middleware/bearer_challenge.hpp"
 #include "sake/middleware/body_limit_impl.hpp"
 #include "sake/middleware/cache_control.hpp"
 #include "sake/middleware/cache_impl.hpp"
@@ -410,6 +414,12 @@
 #include "sake/middleware/fields.hpp"
 #include "sake/middleware/forwarded.hpp"
 #include "sake/middleware/id_source.hpp"
+#include "sake/middleware/jwk.hpp"
+#include "sake/middleware/jwt_crypto.hpp"
+#include "sake/middleware/jwt_impl.hpp"
+#include "sake/middleware/jwt_json.hpp"
+#include "sake/middleware/jwt_key_impl.hpp"
+#include "sake/middleware/jwt_token.hpp"
 #include "sake/middleware/log_line.hpp"
 #include "sake/middleware/log_queue.hpp"
 #include "sake/middleware/log_target.hpp"

@@ -106,3 +106,24 @@
 #else
 #define SAKE_HAS_ACCEPT4 0
 #endif
+
+// Where definitions are compiled, and nowhere else.
+#if defined(SAKE_WITH_OPENSSL) && \
+    (!defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY))
+#if !__has_include(<openssl/core_names.h>)
+#error "SAKE_WITH_OPENSSL needs OpenSSL 3: apt install libssl-dev, brew install openssl@3"
+#include <stop: see the error above>
+#endif
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#endif

@@ -1,4 +1,4 @@
-// How bearer_auth reads a token, and what it answers (RFC 6750 section 3.1).
+// What bearer_auth does for each request.
 #pragma once
 
 #include <optional>
@@ -6,9 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/problem_impl.hpp"
 #include "sake/middleware/bearer_auth.hpp"
-#include "sake/middleware/credentials.hpp"
+#include "sake/middleware/bearer_challenge.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -20,33 +19,17 @@ class BearerAuth final : public StepWork {
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"bearer_auth", rules};
 
-    BearerAuth(std::string_view realm, CredentialsCheck check) : check_(std::move(check)) {
-        if (!realm.empty()) challenge_ += " " + realm_parameter("bearer_auth", realm);
-    }
+    BearerAuth(std::string_view realm, CredentialsCheck check)
+        : challenge_("bearer_auth", realm), check_(std::move(check)) {}
 
     void run(Context& ctx) override {
-        const Credentials given = find_credentials(ctx, "Bearer");
-        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
-        if (given.state == Credentials::State::malformed)
-            refuse(400, "the field Authorization is malformed", "invalid_request");
-        std::optional<std::string> user = check_({}, given.token);
-        if (!user) refuse(401, "the token is not right", "invalid_token");
+        std::optional<std::string> user = check_({}, challenge_.token_of(ctx));
+        if (!user) challenge_.refuse_token();
         ctx.state<User>().name = std::move(*user);
     }
 
   private:
-    [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {
-        std::string challenge = challenge_;
-        if (!error.empty()) {
-            challenge.append(challenge == "Bearer" ? " " : ", ")
-                .append("error=\"")
-                .append(error)
-                .append("\"");
-        }
-        throw HttpError(status, detail).header("WWW-Authenticate", challenge);
-    }
-
-    std::string challenge_ = "Bearer";
+    const BearerChallenge challenge_;
     CredentialsCheck check_;
 };
 

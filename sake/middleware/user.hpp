@@ -8,7 +8,7 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth or bearer_auth.
+/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
 struct User {
     std::string name = {};  // "" if nobody was asked
 };

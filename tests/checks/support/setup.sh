@@ -2,7 +2,7 @@
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
 #   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales libc++-19
-#                                     sqlite3 zlib brotli zstd
+#                                     openssl zlib brotli zstd sqlite3
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
 # call it side by side: one of them installs at a time, and each looks again before it does.
@@ -20,6 +20,7 @@ has() {
         zstd) header zstd.h ;;
         libpq) header libpq-fe.h || header postgresql/libpq-fe.h ;;
         sqlite3) header sqlite3.h ;;
+        openssl) header openssl/core_names.h ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
         libc++-*) compgen -G "/usr/lib/llvm-${1#libc++-}/include/c++/v1/version" > /dev/null ;;
         locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
@@ -50,6 +51,7 @@ package() {
         zlib) echo zlib1g-dev ;;
         brotli) echo libbrotli-dev ;;
         zstd) echo libzstd-dev ;;
+        openssl) echo libssl-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
         libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
