@@ -31,6 +31,7 @@
 //   sake/base/byte_buffer.hpp
 //   sake/base/cast.hpp
 //   sake/base/closing_ptr.hpp
+//   sake/base/duration_counts.hpp
 //   sake/base/enum_names.hpp
 //   sake/base/error.hpp
 //   sake/base/faults.hpp
@@ -142,6 +143,7 @@
 //   sake/app/trace_context.hpp
 //   sake/app/span.hpp
 //   sake/worker/document.hpp
+//   sake/client/client_habits.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
 //   sake/client/client_response.hpp
@@ -159,18 +161,25 @@
 //   sake/middleware/basic_auth.hpp
 //   sake/middleware/bearer_auth.hpp
 //   sake/middleware/body_limit.hpp
+//   sake/middleware/cache.hpp
+//   sake/middleware/compress.hpp
 //   sake/middleware/cors.hpp
 //   sake/middleware/csrf.hpp
 //   sake/middleware/etag.hpp
+//   sake/middleware/jwt_key.hpp
+//   sake/middleware/jwt.hpp
 //   sake/middleware/logger.hpp
 //   sake/middleware/rate_limit.hpp
 //   sake/middleware/request_id.hpp
 //   sake/middleware/security_headers.hpp
+//   sake/middleware/sessions.hpp
+//   sake/middleware/session_store.hpp
 //   sake/middleware/timeout.hpp
 //   sake/middleware/trace_context.hpp
 //   sake/middleware/trusted_proxies.hpp
 //
 // Definitions:
+//   sake/base/base64url.hpp
 //   sake/base/budget_impl.hpp
 //   sake/base/error_impl.hpp
 //   sake/base/faults_impl.hpp
@@ -192,6 +201,7 @@
 //   sake/base/shape_numbers.hpp
 //   sake/base/rules_impl.hpp
 //   sake/base/secret_impl.hpp
+//   sake/base/sha256.hpp
 //   sake/base/shape_defaults.hpp
 //   sake/base/shape_reader_impl.hpp
 //   sake/base/shape_texts_impl.hpp
@@ -240,6 +250,7 @@
 //   sake/compute/pool_job_impl.hpp
 //   sake/compute/signals_impl.hpp
 //   sake/compute/thread_impl.hpp
+//   sake/compute/worker_board.hpp
 //   sake/compute/worker_pool_impl.hpp
 //   sake/io/accept.hpp
 //   sake/io/address.hpp
@@ -254,6 +265,7 @@
 //   sake/io/tcp_listener_impl.hpp
 //   sake/io/tcp_stream_impl.hpp
 //   sake/io/temporary_file.hpp
+//   sake/app/body_encoder.hpp
 //   sake/app/answerer.hpp
 //   sake/app/body_bytes.hpp
 //   sake/app/request.hpp
@@ -282,6 +294,8 @@
 //   sake/app/form_reader.hpp
 //   sake/app/context_form_impl.hpp
 //   sake/app/context_impl.hpp
+//   sake/app/session_slot.hpp
+//   sake/app/context_session_impl.hpp
 //   sake/app/listing.hpp
 //   sake/app/docs_page_html.hpp
 //   sake/app/docs_page_operation.hpp
@@ -320,9 +334,14 @@
 //   sake/worker/bridge.hpp
 //   sake/worker/mailbox.hpp
 //   sake/worker/pool_carrier.hpp
+//   sake/client/breaker.hpp
+//   sake/client/cache_rules.hpp
+//   sake/client/response_cache.hpp
+//   sake/client/retry.hpp
 //   sake/client/client_connections.hpp
 //   sake/client/client_request_impl.hpp
 //   sake/client/client_response_impl.hpp
+//   sake/client/client_sending.hpp
 //   sake/client/client_impl.hpp
 //   sake/client/url_impl.hpp
 //   sake/server/rate_limit.hpp
@@ -360,14 +379,33 @@
 //   sake/middleware/allowed_hosts_impl.hpp
 //   sake/middleware/credentials.hpp
 //   sake/middleware/basic_auth_impl.hpp
+//   sake/middleware/bearer_challenge.hpp
 //   sake/middleware/bearer_auth_impl.hpp
 //   sake/middleware/body_limit_impl.hpp
+//   sake/middleware/cache_control.hpp
+//   sake/middleware/lru_table.hpp
+//   sake/middleware/cache_store.hpp
+//   sake/middleware/cache_impl.hpp
+//   sake/middleware/compressible.hpp
+//   sake/middleware/compressor_kind.hpp
+//   sake/middleware/compressor_brotli.hpp
+//   sake/middleware/compressor_gzip.hpp
+//   sake/middleware/compressor_zstd.hpp
+//   sake/middleware/compressor.hpp
+//   sake/middleware/compressors.hpp
+//   sake/middleware/compress_impl.hpp
 //   sake/middleware/origin.hpp
 //   sake/middleware/cors_impl.hpp
 //   sake/middleware/csrf_impl.hpp
 //   sake/middleware/etag_impl.hpp
 //   sake/middleware/forwarded.hpp
 //   sake/middleware/id_source.hpp
+//   sake/middleware/jwt_json.hpp
+//   sake/middleware/jwk.hpp
+//   sake/middleware/jwt_crypto.hpp
+//   sake/middleware/jwt_key_impl.hpp
+//   sake/middleware/jwt_token.hpp
+//   sake/middleware/jwt_impl.hpp
 //   sake/middleware/log_line.hpp
 //   sake/middleware/log_target.hpp
 //   sake/middleware/log_queue.hpp
@@ -376,9 +414,31 @@
 //   sake/middleware/rate_limit_impl.hpp
 //   sake/middleware/request_id_impl.hpp
 //   sake/middleware/security_headers_impl.hpp
+//   sake/middleware/session_cookie.hpp
+//   sake/middleware/session_change.hpp
+//   sake/middleware/session_store_impl.hpp
+//   sake/middleware/session_table.hpp
+//   sake/middleware/sessions_impl.hpp
 //   sake/middleware/timeout_impl.hpp
 //   sake/middleware/trace_context_impl.hpp
 //   sake/middleware/trusted_proxies_impl.hpp
+//   sake/observe/slow_requests.hpp
+//   sake/observe/observatory.hpp
+//   sake/observe/snapshot.hpp
+//   sake/observe/dashboard_frame.hpp
+//   sake/observe/dashboard_feed.hpp
+//   sake/observe/dashboard_guard.hpp
+//   sake/observe/dashboard_script.hpp
+//   sake/observe/dashboard_style.hpp
+//   sake/observe/dashboard_tables.hpp
+//   sake/observe/dashboard_view.hpp
+//   sake/observe/dashboard_page.hpp
+//   sake/observe/dashboard.hpp
+//   sake/observe/health.hpp
+//   sake/observe/metrics_format.hpp
+//   sake/observe/metrics_text.hpp
+//   sake/observe/process_facts.hpp
+//   sake/observe/metrics_page.hpp
 
 #ifndef SAKE_HPP
 #define SAKE_HPP
@@ -403,6 +463,34 @@
 #if !defined(__cpp_lib_jthread)
 #error "Sake needs std::jthread: use libstdc++ (g++ 11 or newer), or with libc++ add -fexperimental-library"
 #define SAKE_CANNOT_COMPILE
+#endif
+#endif
+
+// Libraries that a program may have Sake use. Where it only declares, it does without them.
+#if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
+#if defined(SAKE_WITH_ZLIB)
+#if __has_include(<zlib.h>)
+#include <zlib.h>
+#else
+#error "SAKE_WITH_ZLIB needs zlib.h: apt install zlib1g-dev, brew install zlib"
+#define SAKE_CANNOT_COMPILE
+#endif
+#endif
+#if defined(SAKE_WITH_BROTLI)
+#if __has_include(<brotli/encode.h>)
+#include <brotli/encode.h>
+#else
+#error "SAKE_WITH_BROTLI needs brotli/encode.h: apt install libbrotli-dev, brew install brotli"
+#define SAKE_CANNOT_COMPILE
+#endif
+#endif
+#if defined(SAKE_WITH_ZSTD)
+#if __has_include(<zstd.h>)
+#include <zstd.h>
+#else
+#error "SAKE_WITH_ZSTD needs zstd.h: apt install libzstd-dev, brew install zstd"
+#define SAKE_CANNOT_COMPILE
+#endif
 #endif
 #endif
 
@@ -463,6 +551,27 @@
 #define SAKE_HAS_ACCEPT4 1
 #else
 #define SAKE_HAS_ACCEPT4 0
+#endif
+
+// Where definitions are compiled, and nowhere else.
+#if defined(SAKE_WITH_OPENSSL) && \
+    (!defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY))
+#if !__has_include(<openssl/core_names.h>)
+#error "SAKE_WITH_OPENSSL needs OpenSSL 3: apt install libssl-dev, brew install openssl@3"
+#include <stop: see the error above>
+#endif
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 #endif
 
 #include <algorithm>
@@ -1006,10 +1115,16 @@ class Budget {
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     /// Whether so much more fits. What one connection holds alone is bounded by other limits.
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {
         return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
+    }
+    /// Whether so much more leaves half of it free: for what can be done without.
+    [[nodiscard]] bool has_room_to_spare(std::size_t size) const noexcept {
+        const std::size_t half = limit_ / 2;
+        return size <= half && used_ <= half - size;
     }
 
   private:
@@ -1336,6 +1451,106 @@ class ClosingPtr {
 
   private:
     CountedPtr<T> owned_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/duration_counts.hpp ----
+
+// DurationCounts: how many durations were how long, in buckets from 10 microseconds to 10 seconds. To add one
+// takes no memory and no lock. Percentiles of a time are had from the counts at its begin and its end.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class DurationCounts {
+  public:
+    /// The upper ends of the buckets but the last, which has no end; in nanoseconds. Those that OpenTelemetry
+    /// names for requests (5 ms to 10 s) are among them.
+    static constexpr std::array<std::int64_t, 33> ends = [] {
+        std::array<std::int64_t, 33> made{
+            10,      20,        35,        50,        75,        100,       150,     200,     350,
+            500,     750,       1'000,     1'500,     2'500,     3'500,     5'000,   7'500,   10'000,
+            15'000,  25'000,    35'000,    50'000,    75'000,    100'000,   150'000, 250'000, 500'000,
+            750'000, 1'000'000, 2'500'000, 5'000'000, 7'500'000, 10'000'000};
+        for (std::int64_t& end : made) end *= 1000;
+        return made;
+    }();
+
+    /// Of a duration that is not negative.
+    void add(std::chrono::nanoseconds duration) noexcept {
+        const std::int64_t length = duration.count();
+        const int zeros = std::countl_zero(static_cast<std::uint64_t>(length) | 1);
+        std::size_t bucket = first_of[static_cast<std::size_t>(63 - zeros)];
+        while (length > limits[bucket]) ++bucket;
+        ++counts_[bucket];
+        sum_ += length;
+    }
+    void add(const DurationCounts& others) noexcept {
+        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
+        sum_ += others.sum_;
+    }
+
+    [[nodiscard]] std::uint64_t total() const noexcept {
+        std::uint64_t all = 0;
+        for (const std::uint64_t count : counts_) all += count;
+        return all;
+    }
+    /// Of all together.
+    [[nodiscard]] std::int64_t nanoseconds() const noexcept { return sum_; }
+    /// Of each bucket alone; the last is what took longer than all ends.
+    [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
+        return counts_;
+    }
+
+    /// Those since `before`, which are earlier counts of the same.
+    [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
+        DurationCounts later = *this;
+        for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
+        later.sum_ -= before.sum_;
+        return later;
+    }
+    /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
+    /// bucket by its place there. 10 s if it is more; 0 if there are none.
+    [[nodiscard]] double quantile(double part) const noexcept {
+        const auto all = static_cast<double>(total());
+        const double wanted = part * all;
+        double below = 0;
+        for (std::size_t i = 0; i < ends.size(); ++i) {
+            const auto count = static_cast<double>(counts_[i]);
+            if (count > 0 && below + count >= wanted) {
+                const double begin = i > 0 ? static_cast<double>(ends[i - 1]) : 0;
+                const double length = static_cast<double>(ends[i]) - begin;
+                return (begin + length * (wanted - below) / count) / 1e9;
+            }
+            below += count;
+        }
+        return all > 0 ? static_cast<double>(ends.back()) / 1e9 : 0;
+    }
+
+  private:
+    static constexpr std::array<std::int64_t, ends.size() + 1> limits = [] {
+        std::array<std::int64_t, ends.size() + 1> made{};
+        for (std::size_t i = 0; i < ends.size(); ++i) made[i] = ends[i];
+        made.back() = std::numeric_limits<std::int64_t>::max();
+        return made;
+    }();
+    // By the highest bit of a duration: the bucket of the shortest that has it.
+    static constexpr std::array<std::uint8_t, 64> first_of = [] {
+        std::array<std::uint8_t, 64> made{};
+        for (std::size_t bit = 1; bit < 63; ++bit) {
+            std::uint8_t bucket = 0;
+            while (std::int64_t{1} << bit > limits[bucket]) ++bucket;
+            made[bit] = bucket;
+        }
+        return made;
+    }();
+
+    std::array<std::uint64_t, ends.size() + 1> counts_{};
+    std::int64_t sum_ = 0;
 };
 
 }  // namespace detail
@@ -3189,6 +3404,13 @@ class PeerAddress {
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
 
+    /// Whether it is on this machine: 127.0.0.0/8, ::1, or at a Unix socket.
+    [[nodiscard]] bool is_local() const noexcept {
+        if (family_ != Family::v6) return family_ == Family::local || bytes_[0] == 127;
+        std::array<std::uint8_t, 16> loopback_v6{};
+        loopback_v6[15] = 1;
+        return bytes_ == loopback_v6;
+    }
     /// How many bits it has: 32, 128, or 0 of "unix".
     [[nodiscard]] unsigned bits() const noexcept {
         return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;
@@ -5189,6 +5411,12 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
+    /// Counts in `turns`, which must outlive the last turn, how long each turn from now on is busy: that
+    /// long, whatever became ready had to wait.
+    void count_turns(detail::DurationCounts& turns) noexcept {
+        turns_ = &turns;
+        last_events_ = present();
+    }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
@@ -5286,6 +5514,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    detail::DurationCounts* turns_ = nullptr;
     std::stop_token stop_token_;
     LogSink log_;
     detail::WorkMeter meter_;
@@ -11362,6 +11591,21 @@ class Context {
     template <class T>
     [[nodiscard]] T& state();
 
+    // --- The session, behind middleware::sessions. Without that, in a worker, and when the answer has begun to
+    // leave, these throw std::logic_error ---
+
+    /// What the program keeps of this visitor from one request to the next: an object, to be read and
+    /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
+    /// at a time, the changes of the one that ends later stay.
+    template <std::same_as<Json> Value = Json>
+    [[nodiscard]] Value& session();
+    /// Gives the session a new id, and keeps what is in it. Call it when a visitor logs in or gets other
+    /// rights: whoever knew the id from before is left outside.
+    void renew_session();
+    /// Ends the session, at once and for all requests, and empties it. What is put into it from then on is a
+    /// new one.
+    void end_session();
+
     // --- The way through the handlers ---
 
     /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
@@ -12664,6 +12908,19 @@ namespace detail {
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
+struct Call;
+
+/// Counts the answers of a server.
+class AnswerCounter {
+  public:
+    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
+    virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
+                       std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
+
+  protected:
+    ~AnswerCounter() = default;
+};
+
 class Observers {
   public:
     template <class F>
@@ -12671,11 +12928,26 @@ class Observers {
         struct Given final : Observer {
             explicit Given(F&& given) : function(std::move(given)) {}
             void tell(const Answered& answered) override { function(answered); }
+            std::uint64_t dropped() const override {
+                if constexpr (requires { function.dropped(); })
+                    return function.dropped();
+                else
+                    return 0;
+            }
             F function;
         };
         list_.push_back(new Given(std::move(observer)));
+        empty_ = false;
     }
-    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    /// It must outlive the serving.
+    void count_by(AnswerCounter& counter) noexcept {
+        counter_ = &counter;
+        empty_ = false;
+    }
+    [[nodiscard]] bool empty() const noexcept { return empty_; }
+    /// Null if nobody counts.
+    [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
+    [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
@@ -12689,6 +12961,13 @@ class Observers {
         }
     }
 
+    /// How many lines the loggers among them have lost.
+    [[nodiscard]] std::uint64_t dropped() const {
+        std::uint64_t all = 0;
+        for (const Observer* each = list_.first(); each != nullptr; each = each->next) all += each->dropped();
+        return all;
+    }
+
   private:
     struct Observer {
         Observer() = default;
@@ -12696,10 +12975,13 @@ class Observers {
         Observer& operator=(const Observer&) = delete;
         virtual ~Observer() = default;
         virtual void tell(const Answered& answered) = 0;
+        virtual std::uint64_t dropped() const = 0;
         Observer* next = nullptr;
     };
 
     OwningList<Observer> list_;
+    AnswerCounter* counter_ = nullptr;
+    bool empty_ = true;
 };
 
 }  // namespace detail
@@ -13103,6 +13385,7 @@ class RouteEntry {
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
     bool is_hidden = false;      // from the description of the API
+    std::uint32_t number = 0;    // among the routes of this run, from 1 on; 0 where no route matched
     Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 
@@ -13997,6 +14280,76 @@ void from_json(const Value& json, Document& document) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/client/client_habits.hpp ----
+
+// The habits that a client may have: it repeats requests that failed, spares a server that fails all the
+// time, and keeps answers. Each is off until its options turn it on.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+
+/// Sends a request again after a failure of the connection, a time limit of the client, or a 429, 502, 503 or
+/// 504: if its method is idempotent or it is marked `idempotent()`, and its body is no stream. What comes of
+/// the last attempt is the result.
+struct RetryOptions {
+    int attempts = 1;  // at most, the first included; 1 is off, 10 the most
+    // The pause before the second attempt is a random time up to this, before the third up to twice as much,
+    // and so on.
+    std::chrono::milliseconds first_delay{100};
+    // No pause is longer. If a Retry-After asks for more, there is no further attempt.
+    std::chrono::milliseconds max_delay{5'000};
+    std::chrono::milliseconds max_total{30'000};  // no attempt begins later than this after the first began
+    // So many retries for each 100 requests of the client, whatever their origin, so that an outage is not
+    // multiplied; 0 to 100.
+    int budget_percent = 20;
+    int budget_reserve = 10;  // retries that a client has at its start, and can save at most
+};
+
+/// Refuses requests to an origin that fails all the time, so that they fail at once and the origin can
+/// recover. A 5xx, a failure of the connection and a time limit of the client count; a 4xx is a success.
+struct BreakerOptions {
+    int failures = 0;  // in a row, which open the circuit; 0 is off
+    // Requests are refused for so long. Then one is let through: its success closes the circuit, and its
+    // failure opens it again.
+    std::chrono::milliseconds open_time{10'000};
+    int max_origins = 256;  // whose failures are remembered; the one that failed least recently is forgotten
+};
+
+/// Keeps answers to GET in memory, as RFC 9111 allows: for as long as they say themselves, then asks whether
+/// they have changed. For `get` and `send`; `open` passes it by.
+struct CacheOptions {
+    std::size_t max_bytes = 0;  // of all that is kept; 0 is off. What was used least recently is dropped
+    std::size_t max_response = 1024 * 1024;  // of one body
+    // For so long after its time, an answer stands in for one that failed or is a 500, 502, 503 or 504,
+    // unless it says otherwise.
+    std::chrono::milliseconds stale_if_error{0};
+    // All requests speak for one user. Without it, answers for one user alone are not kept: those marked
+    // private or with Set-Cookie and, unless they say that they may be shared, those to requests with
+    // Authorization or Cookie.
+    bool is_private = false;
+};
+
+/// Thrown for a request that the breaker refuses: nothing was sent.
+class CircuitOpen : public std::runtime_error {
+  public:
+    CircuitOpen(const std::string& what, const std::string& origin, std::chrono::milliseconds retry_after)
+        : std::runtime_error(what), origin_(origin), retry_after_(retry_after) {}
+
+    /// "http://host:port".
+    [[nodiscard]] std::string_view origin() const noexcept { return origin_.what(); }
+    /// When the next request is let through.
+    [[nodiscard]] std::chrono::milliseconds retry_after() const noexcept { return retry_after_; }
+
+  private:
+    std::runtime_error origin_;  // a text whose copies cannot fail
+    std::chrono::milliseconds retry_after_;
+};
+
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/client/url.hpp ----
 
 // URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
@@ -14070,6 +14423,11 @@ struct ClientOptions {
     int max_header_count = 100;
     std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
     int max_redirects = 10;
+
+    // Habits, which are off.
+    RetryOptions retry = {};
+    BreakerOptions breaker = {};
+    CacheOptions cache = {};
 };
 
 /// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
@@ -14130,6 +14488,13 @@ class Request {
         return *this;
     }
 
+    /// Says that sending it twice is as good as once, whatever its method: a POST with a key by which the
+    /// server knows it again. Then it may be repeated, as a GET may. A streamed body is never repeated.
+    Request& idempotent() noexcept {
+        repeating_ = Repeating::is_harmless;
+        return *this;
+    }
+
     [[nodiscard]] const std::string& method() const noexcept { return method_; }
     [[nodiscard]] const Url& url() const noexcept { return url_; }
     [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
@@ -14158,12 +14523,25 @@ class Request {
 
     void drop_body();
 
+    /// Whether an answer with this status says that what is at its URL may have changed.
+    [[nodiscard]] bool may_change(int status) const noexcept;
+    /// Whether a cache may answer it.
+    [[nodiscard]] bool is_plain_get() const noexcept { return method_ == "GET" && !has_body_; }
+    /// Makes it ask whether what is kept has changed, and makes it forget that again.
+    void ask_for_changes(const Headers& kept);
+    void ask_for_all();
+
+    enum class Repeating : std::uint8_t { as_its_method, is_harmless };
+    enum class Condition : std::uint8_t { of_program, of_cache };
+
     std::string method_;
     Url url_;
     Headers headers_;
     std::string body_;
     Source source_;
     bool has_body_ = false;
+    Repeating repeating_ = Repeating::as_its_method;
+    Condition condition_ = Condition::of_program;
 };
 
 }  // namespace http
@@ -14553,6 +14931,25 @@ OwningPtr<LifeHook> make_life_hook(LifeHook::Kind kind, Clock::duration period, 
 
 namespace sake {
 inline namespace SAKE_ABI {
+
+class Engine;
+
+namespace detail {
+
+struct EngineInside;
+
+// Templates, so that only programs that ask for them compile them; in observe/.
+template <class Unused = void>
+Route& add_health(RouteTable& table, const PatternInfo& pattern);
+template <class Unused = void>
+Route& add_ready(RouteTable& table, const PatternInfo& pattern);
+template <class Unused = void>
+Route& add_metrics(Engine& engine, const PatternInfo& pattern);
+template <class Unused = void>
+void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
+
+}  // namespace detail
+
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
 /// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
@@ -14648,6 +15045,45 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
+    /// A GET that is answered with 200 for as long as the engine serves.
+    template <class Unused = void>
+    Route& health(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_health<Unused>(*table_, path.info()));
+    }
+
+    /// A GET that is answered with 200, and with 503 once a graceful stop has begun: for what decides where
+    /// requests go.
+    template <class Unused = void>
+    Route& ready(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_ready<Unused>(*table_, path.info()));
+    }
+
+    /// A GET of figures on the present run, for Prometheus: docs/observability.md names them. Whoever reaches
+    /// the path reads them; `.use(...)` of the route guards it. Counting begins with the first run after this
+    /// call. Throws std::logic_error while the engine runs.
+    template <class Unused = void>
+    Route& metrics(const PatternOf<void (*)(Context&)>& path) {
+        return noted(detail::add_metrics<Unused>(*this, path.info()));
+    }
+
+    /// A page that shows what the server does at this moment: routes with their rates, latencies and errors,
+    /// workers, connections, the lag of the loop, and the slowest recent requests. It is for this machine
+    /// alone: others, and what comes through a proxy, get a 403, and run() throws std::logic_error if the
+    /// engine listens to others at all. Counting begins with the first run after this call. Throws
+    /// std::logic_error while the engine runs.
+    template <class Unused = void>
+    void dashboard(const detail::GroupPrefix& path) {
+        detail::add_dashboard<Unused>(*this, path.info(), {});
+        note_module();
+    }
+    /// The same for everyone whom a guard lets pass, which is middleware such as
+    /// middleware::basic_auth(...).
+    template <class Guard>
+    void dashboard(const detail::GroupPrefix& path, Guard&& guard) {
+        detail::add_dashboard<>(*this, path.info(), detail::make_middleware(std::forward<Guard>(guard)));
+        note_module();
+    }
+
     /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
     /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
     /// Throws std::system_error that names the address and says why. May be called several times. While the
@@ -14686,7 +15122,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    friend class TestClient;  // which runs the engine itself
+    friend class TestClient;             // which runs the engine itself
+    friend struct detail::EngineInside;  // for what shows its figures
 
     class Running;  // a run, from its start to its end
     struct State;   // what serves
@@ -14695,6 +15132,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { table_->modules.add(&detail::current_reactor); }
     void set_not_found(detail::Handler handler);
+    Route& noted(Route& route) {
+        note_module();
+        return route;
+    }
 
     // Templates, so that only programs that give such functions compile what runs them.
     template <class F>
@@ -15195,7 +15636,7 @@ inline std::optional<std::string> checked_user(std::optional<std::string> user, 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth or bearer_auth.
+/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
 struct User {
     std::string name = {};  // "" if nobody was asked
 };
@@ -15298,6 +15739,153 @@ template <std::integral Number>
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/middleware/cache.hpp ----
+
+// Answers that are kept in memory, so that the same question need not be answered twice.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct CacheMaker;
+
+/// An answer that is being made, for others to wait for. One reactor's.
+class Flight : public Counted {
+  public:
+    /// Of `given_up` they try again: its client has left.
+    enum class End : std::uint8_t { given_up, kept, not_kept };
+
+    Flight() = default;
+    Flight(const Flight&) = delete;
+    Flight& operator=(const Flight&) = delete;
+    virtual ~Flight() = default;
+    Flag landed;
+    End end = End::given_up;
+};
+
+inline constexpr StepRule cache_rules[] = {{"cache", "one is enough"}, {nullptr, nullptr}};
+inline constexpr StepInfo cache_info{"cache", cache_rules};
+
+/// What one request knows of its way through a cache.
+struct CachePassage {
+    std::string key;            // what the answer depends on; "" until it is known
+    CountedPtr<Flight> flight;  // to wait for, or that was waited for
+};
+
+/// What copies of a Cache share.
+class CacheWork : public Counted {
+  public:
+    CacheWork() = default;
+    CacheWork(const CacheWork&) = delete;
+    CacheWork& operator=(const CacheWork&) = delete;
+    virtual ~CacheWork() = default;
+    /// Answers the request, or lets it pass. False if it has to wait for a flight before, and to ask again.
+    virtual bool serve(Context& ctx, CachePassage& passage) = 0;
+    virtual void clear() noexcept = 0;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+/// For cache.
+struct CacheOptions {
+    /// How long an answer with status 200 is good that does not say so itself, by max-age, s-maxage or
+    /// Expires. Of 0, only answers that say so are kept.
+    std::chrono::seconds ttl = std::chrono::seconds(0);
+    /// What all that is kept may take. If it is more, what was asked for the longest time ago is dropped.
+    std::size_t max_bytes = 64 * 1024 * 1024;
+    /// Answers with larger bodies are not kept.
+    std::size_t max_body = 1024 * 1024;
+    /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
+    /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
+    /// pass; with it they do not, so it must tell apart whoever may not see the same.
+    std::function<std::optional<std::string>(Context&)> key = {};
+    /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
+    bool client_may_reload = true;
+    /// The name of the cache in the field Cache-Status (RFC 9211), a token; "" for no such field.
+    std::string name = "sake";
+};
+
+/// What cache() returns: middleware that is a coroutine. Copies share what is kept.
+class Cache {
+  public:
+    template <class Unused = void>
+    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    /// Forgets all answers, also those that are being made. From any thread.
+    void clear() const noexcept { work_->clear(); }
+
+  private:
+    friend struct detail::StepAccess;
+    friend struct detail::CacheMaker;
+    static constexpr const detail::StepInfo* info_ = &detail::cache_info;
+    explicit Cache(detail::CountedPtr<detail::CacheWork> work) noexcept : work_(std::move(work)) {}
+    detail::CountedPtr<detail::CacheWork> work_;
+};
+
+/// Keeps answers to GET and HEAD, for as long as they say (max-age) or `ttl`, and gives them to the same
+/// requests again. While one is being made, others wait for it. Kept are answers with status 200 and a body
+/// in memory, and those with 301, 308, 404 and 410 that say for how long; never files, streams, answers with
+/// Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, and answers whose handler used the
+/// session. Put it in front of a route or a group that takes long, behind all that checks who may pass.
+/// Throws std::invalid_argument for options that make no sense.
+///
+///     app.get("/report", make_report).use(sake::middleware::cache({.ttl = 10s}));
+[[nodiscard]] Cache cache(CacheOptions options);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compress.hpp ----
+
+// Compression of answers, by zlib, Brotli or zstd, which a program links if it wants them.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace middleware {
+
+/// For compress. A level says how hard a compressor tries; 0 leaves the coding out. A coding whose library is
+/// not there is left out as well.
+struct CompressOptions {
+    int gzip_level = 6;  // up to 9
+    int zstd_level = 3;  // up to 12
+    int br_level = 4;    // up to 9
+    /// Smaller bodies leave as they are: they fit into a packet anyway.
+    std::size_t min_body = 1024;
+    /// Larger bodies leave as they are, since the loop waits while a body is compressed: 6 ms for a megabyte
+    /// of JSON by gzip, 2 ms by zstd. Bodies above 128 KiB are compressed at level 1. A gigabyte at most.
+    std::size_t max_body = 1024 * 1024;
+    /// Answers in pieces, of any length, are compressed as well.
+    bool streams = true;
+    /// How far back the compressor of a stream looks for what it has seen, 1 KiB to 32 KiB. As long as the
+    /// stream lasts, it takes 8 times as much memory by gzip, 24 times by zstd, and 640 KiB by Brotli. That
+    /// counts in Config::max_buffered. If half of that is taken, streams leave as they are.
+    std::size_t stream_window = 4 * 1024;
+    /// Compresses also what a page of another site asks for with the user's cookies. The length of such an
+    /// answer may tell that page a secret in it (BREACH).
+    bool cross_site = false;
+};
+
+/// Compresses answers by what the request's Accept-Encoding wants most; if that is several as much, by zstd,
+/// Brotli or gzip in this order, and streams by gzip, zstd or Brotli. For bodies in memory and answers in
+/// pieces of media types that become smaller: texts, JSON, XML, JavaScript, WebAssembly. Each write of an
+/// answer in pieces, such as an event, can be read at once. An ETag becomes weak, and Vary names
+/// Accept-Encoding.
+///
+/// What leaves as it is: answers with a Content-Encoding or a digest of theirs, with `Cache-Control:
+/// no-transform`, parts of bodies, and files. If the client refuses even that (`identity;q=0`), small bodies
+/// and other types are compressed, too, and what cannot be is answered with 406 if the request is GET or
+/// HEAD.
+///
+/// Put it in front of etag. Throws std::logic_error if neither SAKE_WITH_ZLIB, SAKE_WITH_BROTLI nor
+/// SAKE_WITH_ZSTD is defined, std::invalid_argument for options that make no sense.
+[[nodiscard]] Step compress(CompressOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/middleware/cors.hpp ----
 
 // Which pages of other origins may read answers: Cross-Origin Resource Sharing.
@@ -15376,8 +15964,184 @@ struct EtagOptions {
 /// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
 /// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
 /// A tag that the handler has set stays. The body is made all the same: this spares the way, not the work.
-/// Put it in front of middleware that changes bodies.
+/// Put it in front of middleware that changes bodies, but behind compress.
 [[nodiscard]] Step etag(EtagOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt_key.hpp ----
+
+// Keys of JSON Web Tokens. A key fixes its algorithm, and a token has no say in it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// How tokens are signed (RFC 7518, RFC 8037).
+enum class JwtAlgorithm : std::uint8_t {
+    HS256,  // a secret that signer and reader share
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    ES256,  // the curve P-256
+    ES384,  // the curve P-384
+    EdDSA,  // Ed25519
+};
+
+/// The name in a token's header: "ES256".
+[[nodiscard]] constexpr std::string_view to_string(JwtAlgorithm algorithm) noexcept {
+    constexpr std::string_view names[] = {"HS256", "RS256", "RS384", "RS512",
+                                          "PS256", "ES256", "ES384", "EdDSA"};
+    return names[static_cast<std::size_t>(algorithm)];
+}
+
+namespace detail {
+
+/// What a key does. It does not change, and serves several threads at a time.
+class JwtKeyWork : public Counted {
+  public:
+    JwtKeyWork(JwtAlgorithm algorithm, std::string_view id) : algorithm_(algorithm), id_(id) {}
+    JwtKeyWork(const JwtKeyWork&) = delete;
+    JwtKeyWork& operator=(const JwtKeyWork&) = delete;
+    virtual ~JwtKeyWork() = default;
+    [[nodiscard]] virtual bool accepts(std::string_view text, std::string_view signature) const = 0;
+    /// Throws std::invalid_argument if it is a public key.
+    [[nodiscard]] virtual std::string sign(std::string_view text) const = 0;
+
+    [[nodiscard]] JwtAlgorithm algorithm() const noexcept { return algorithm_; }
+    [[nodiscard]] std::string_view id() const noexcept { return id_; }
+
+  private:
+    const JwtAlgorithm algorithm_;
+    const std::string id_;
+};
+
+struct JwtKeyMaker;
+
+}  // namespace detail
+
+/// A key: what jwt() verifies tokens by, and what sign_jwt signs with if it is a secret or a private key.
+/// Copies share it.
+class JwtKey {
+  public:
+    JwtKey(const JwtKey&) = default;
+    JwtKey& operator=(const JwtKey&) = default;
+    ~JwtKey() = default;
+
+    [[nodiscard]] JwtAlgorithm algorithm() const noexcept { return work_->algorithm(); }
+    /// The `kid` of its tokens; "" if it has none.
+    [[nodiscard]] std::string_view id() const noexcept { return work_->id(); }
+
+  private:
+    friend struct detail::JwtKeyMaker;
+    explicit JwtKey(detail::CountedPtr<const detail::JwtKeyWork> work) noexcept : work_(work) {}
+    detail::CountedPtr<const detail::JwtKeyWork> work_;
+};
+
+// Files with and without SAKE_WITH_OPENSSL may be in one program. In one-file form each has these functions,
+// and they differ: so have their names.
+#if defined(SAKE_WITH_OPENSSL) && !defined(SAKE_SEPARATE)
+#define SAKE_CRYPTO openssl
+#else
+#define SAKE_CRYPTO crypto
+#endif
+inline namespace SAKE_CRYPTO {
+
+// All of these need OpenSSL 3: compile with -DSAKE_WITH_OPENSSL, link with -lcrypto. Otherwise they throw
+// std::logic_error that says so. They throw std::invalid_argument for a text that is not such a key, or a key
+// that is too weak: an RSA key has 2048 bits at least, a secret 32 bytes.
+
+/// A key of PEM text: a public key, a certificate, whose dates and issuer are not looked at, or a private key
+/// without a password. Not for HS256.
+[[nodiscard]] JwtKey jwt_key(JwtAlgorithm algorithm, std::string_view pem, std::string_view id = {});
+/// A secret, for HS256: 32 bytes or more that a generator of random bytes made, and nobody can guess.
+[[nodiscard]] JwtKey jwt_secret(std::string_view bytes, std::string_view id = {});
+/// The same from base64url without padding.
+[[nodiscard]] JwtKey jwt_secret_base64url(std::string_view text, std::string_view id = {});
+/// The keys of a JWK or a JWK Set (RFC 7517), which is JSON text. Of a set, keys of other kinds and those for
+/// encryption are left out. Keys without `alg` have the algorithm of their curve, RS256 or HS256.
+[[nodiscard]] std::vector<JwtKey> jwt_keys(std::string_view json);
+
+}  // namespace SAKE_CRYPTO
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt.hpp ----
+
+// Who may pass: a JSON Web Token in each request (RFC 7519), which a login service has signed.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// What the token of a request says: `ctx.state<sake::JwtClaims>()`, behind jwt().
+struct JwtClaims {
+    std::string subject = {};                // "sub": who sent the request
+    std::string issuer = {};                 // "iss"
+    std::vector<std::string> audience = {};  // "aud"
+    std::optional<std::chrono::sys_seconds> expires = {};
+    std::string text = {};  // all of them: a JSON object
+
+    /// All of them as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
+    /// from_json. Throws JsonError, or what from_json throws, if they do not fit.
+    template <class T = Json>
+    [[nodiscard]] T claims() const {
+        if constexpr (std::is_same_v<T, Json> || detail::HasShape<T>) {
+            return parse_json<T>(text);
+        } else {
+            detail::JsonOwner<> document;
+            document.value = parse_json<Json>(text);
+            return detail::json_as<T>(document.value);
+        }
+    }
+};
+
+namespace detail {
+
+std::string sign_jwt_text(std::string_view claims, const JwtKey& key);
+
+}  // namespace detail
+
+/// A token that says these claims, a Json or a struct: `sign_jwt({{"sub", "ada"}, {"exp", 1767225600}},
+/// key)`. Nothing is added to them: `exp`, and what else the readers demand, is among them. Throws
+/// std::invalid_argument for a public key, for claims that are not an object, and for a token larger than
+/// 8 KiB.
+template <class Claims = Json>
+[[nodiscard]] std::string sign_jwt(const Claims& claims, const JwtKey& key) {
+    return detail::sign_jwt_text(dump_json(claims), key);
+}
+
+namespace middleware {
+
+/// For jwt.
+struct JwtOptions {
+    /// The keys of the signer: jwt_key, jwt_secret and jwt_keys make them; 64 at most. A token is verified by
+    /// those keys alone that have its algorithm. If it names a key by `kid`, keys with other ids are left
+    /// out.
+    std::vector<JwtKey> keys = {};
+    /// The `iss` that a token must have. "" lets any, or none, pass.
+    std::string issuer = {};
+    /// Whom the token must be for: it is `aud`, or is in it. With "", tokens that say whom they are for do
+    /// not pass, since they are for somebody else.
+    std::string audience = {};
+    /// The `typ` that the header must have, such as "at+jwt" for access tokens. "" lets any pass.
+    std::string type = {};
+    /// By how much the clocks of signer and reader may differ: a minute at most.
+    std::chrono::seconds leeway{5};
+    /// Whether a token without `exp` is refused. One that does not expire is right until the key is gone.
+    bool require_expiry = true;
+    std::string realm = {};
+    /// Is told why a token was refused, for the program's log. The client is not told.
+    std::function<void(Context& ctx, std::string_view why)> on_refused = {};
+};
+
+/// Answers 401 unless the request has a token in the field Authorization, as "Bearer", that one of the keys
+/// has signed, which is for this audience and valid now; and 400 to a field that is malformed, or a token
+/// larger than 8 KiB. `ctx.state<sake::JwtClaims>()` is what it says, `ctx.state<sake::User>().name` its
+/// `sub`. Keys need OpenSSL: see jwt_key. Throws std::invalid_argument for no keys or more than 64, for a
+/// leeway out of range, and for a realm that may not stand in a field.
+[[nodiscard]] Step jwt(JwtOptions options);
 
 }  // namespace middleware
 }  // namespace SAKE_ABI
@@ -15551,6 +16315,109 @@ struct SecurityHeadersOptions {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/middleware/sessions.hpp ----
+
+// What a server keeps of a visitor from one request to the next, under an id that the visitor has in a
+// cookie.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr StepRule session_rules[] = {
+    {"sessions", "ctx.session() is one of them"},
+    {"cache", "the cache answers before it knows whose session it is"},
+    {nullptr, nullptr}};
+inline constexpr StepInfo session_info{"sessions", session_rules};
+
+}  // namespace detail
+
+namespace middleware {
+
+/// For sessions.
+struct SessionOptions {
+    /// The name of the cookie. Over https it is sent as "__Host-session", which no other host can set.
+    std::string cookie = "session";
+    /// A session ends when its visitor has sent no request for so long; at most 400 days.
+    std::chrono::seconds idle_time = std::chrono::hours(2);
+    /// And it ends so long after it began, or was renewed; at most 400 days.
+    std::chrono::seconds lifetime = std::chrono::hours(7 * 24);
+    /// How many there are at most. If there are so many, a new one takes the place of the one that was idle
+    /// the longest among those that were never renewed; if all were, the answer is 503.
+    std::size_t max_sessions = 65536;
+    /// The size of a session as JSON text. One that is larger is not kept, and the answer is 500.
+    std::size_t max_bytes = 4096;
+    /// `none` counts over https only; over http it is `lax`.
+    http::SameSite same_site = http::SameSite::lax;
+};
+
+/// Gives what follows ctx.session(), ctx.renew_session() and ctx.end_session(). Sessions are in the memory of
+/// this process, and of this step: copies share them. The cookie has a random id of 128 bits and nothing
+/// else, is HttpOnly, is Secure where ctx.scheme() is "https", and is only sent when a session begins, is
+/// renewed or ends. An empty session is not kept. Throws std::invalid_argument for options that make no
+/// sense.
+[[nodiscard]] Step sessions(SessionOptions options = {});
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/session_store.hpp ----
+
+// Sessions that are kept elsewhere than in the memory of the server, such as in a database.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// Where a program keeps sessions: texts, each under an id. What a function throws is answered by 500. It may
+/// be in the midst of one of them for several requests at a time.
+class SessionStore {
+  public:
+    SessionStore() = default;
+    SessionStore(const SessionStore&) = delete;
+    SessionStore& operator=(const SessionStore&) = delete;
+    virtual ~SessionStore() = default;
+
+    /// The text of a session; nothing if there is none, or its time is over, which the store decides. The id
+    /// is the secret of a visitor: where others may read what is stored, keep a hash of it.
+    [[nodiscard]] virtual Task<std::optional<std::string>> load(std::string id) = 0;
+    /// Keeps a session under an id that is new.
+    [[nodiscard]] virtual Task<> add(std::string id, std::string text) = 0;
+    /// Keeps another text under an id, if there is a session; false if not. This must be one step: a session
+    /// that ends meanwhile is not to come back.
+    [[nodiscard]] virtual Task<bool> replace(std::string id, std::string text) = 0;
+    /// Ends a session; false if there was none.
+    [[nodiscard]] virtual Task<bool> erase(std::string id) = 0;
+};
+
+namespace middleware {
+
+/// What sessions() with a store returns: middleware that is a coroutine.
+class StoredSessions {
+  public:
+    template <class Unused = void>
+    [[nodiscard]] Task<> operator()(Context& ctx) const;
+
+  private:
+    friend struct detail::StepAccess;
+    friend StoredSessions sessions(SessionOptions options, SessionStore& store);
+    static constexpr const detail::StepInfo* info_ = &detail::session_info;
+    StoredSessions(SessionOptions options, SessionStore& store)
+        : options_(std::move(options)), store_(&store) {}
+    SessionOptions options_;
+    SessionStore* store_;
+};
+
+/// The same as sessions(options), with sessions in a store of the program's, which must outlive the engine.
+/// The answer leaves when its session is saved; an answer in pieces is not held up. The store decides when
+/// sessions end and how many there are: idle_time and max_sessions do not count, and lifetime is the
+/// cookie's.
+[[nodiscard]] StoredSessions sessions(SessionOptions options, SessionStore& store);
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/middleware/timeout.hpp ----
 
 // A time limit for the handlers of a route, shorter than that of all requests.
@@ -15687,6 +16554,37 @@ struct TrustedProxiesOptions {
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+// ---- sake/base/base64url.hpp ----
+
+// Base64url without padding (RFC 4648 section 5), as JSON Web Tokens and Keys are written.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline std::string base64url_encode(std::string_view bytes) {
+    std::string text = base64_encode(bytes);
+    while (text.ends_with('=')) text.pop_back();
+    std::replace(text.begin(), text.end(), '+', '-');
+    std::replace(text.begin(), text.end(), '/', '_');
+    return text;
+}
+
+/// The bytes behind it, or nothing. Bytes have one spelling: padding, white space and stray bits at the end
+/// are faults.
+inline std::optional<std::string> base64url_decode(std::string_view text) {
+    if (text.find_first_of("+/=") != std::string_view::npos) return std::nullopt;
+    std::string padded(text);
+    std::replace(padded.begin(), padded.end(), '-', '+');
+    std::replace(padded.begin(), padded.end(), '_', '/');
+    padded.append((4 - padded.size() % 4) % 4, '=');  // of three, of which no base64 has so many
+    return base64_decode(padded);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
 
 // ---- sake/base/budget_impl.hpp ----
 
@@ -18071,6 +18969,87 @@ SAKE_INLINE bool equal_in_constant_time(std::string_view sent, std::string_view 
     return differences == 0;
 }
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/sha256.hpp ----
+
+// SHA-256 (FIPS 180-4), for what others have to compare, such as the hashes of a content security policy.
+// Not for passwords.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Sha256 {
+  public:
+    /// The 32 bytes of a text's digest.
+    [[nodiscard]] static std::string digest(std::string_view text) {
+        Sha256 hash;
+        const std::uint64_t bits = std::uint64_t{text.size()} * 8;
+        for (; text.size() >= block_size; text.remove_prefix(block_size)) hash.take(text.data());
+        // What is left, a bit of 1, zeros, and the length, in one block or two.
+        std::array<char, 2 * block_size> last{};
+        text.copy(last.data(), text.size());
+        last[text.size()] = '\x80';
+        const std::size_t end = text.size() + 9 <= block_size ? block_size : 2 * block_size;
+        for (std::size_t i = 0; i < 8; ++i) last[end - 1 - i] = static_cast<char>(bits >> (8 * i));
+        for (std::size_t at = 0; at < end; at += block_size) hash.take(last.data() + at);
+        std::string bytes;
+        for (const std::uint32_t word : hash.state_) {
+            for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift);
+        }
+        return bytes;
+    }
+
+  private:
+    static constexpr std::size_t block_size = 64;
+
+    void take(const char* block) noexcept {
+        std::array<std::uint32_t, 64> words{};
+        for (std::size_t i = 0; i < block_size; ++i) {
+            words[i / 4] = words[i / 4] << 8 | static_cast<unsigned char>(block[i]);
+        }
+        for (std::size_t i = 16; i < words.size(); ++i) {
+            const std::uint32_t a = words[i - 15];
+            const std::uint32_t b = words[i - 2];
+            words[i] = words[i - 16] + words[i - 7] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) +
+                       (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
+        }
+        auto [a, b, c, d, e, f, g, h] = state_;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const std::uint32_t one = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
+                                      ((e & f) ^ (~e & g)) + constants[i] + words[i];
+            const std::uint32_t two =
+                (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+            h = g;
+            g = f;
+            f = e;
+            e = d + one;
+            d = c;
+            c = b;
+            b = a;
+            a = one + two;
+        }
+        const std::array<std::uint32_t, 8> mixed{a, b, c, d, e, f, g, h};
+        for (std::size_t i = 0; i < mixed.size(); ++i) state_[i] += mixed[i];
+    }
+
+    static constexpr std::array<std::uint32_t, 64> constants{
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+        0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+        0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+        0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+        0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+        0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+        0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+    std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+};
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -23200,6 +24179,7 @@ SAKE_INLINE bool Reactor::may_put_off_events() noexcept {
     events_.clear();
     const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
+    if (turns_ != nullptr) turns_->add(asked_at_ - last_events_);
     Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
@@ -23845,6 +24825,92 @@ SAKE_INLINE void name_this_thread(const thread::Name& name) noexcept {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/compute/worker_board.hpp ----
+
+// WorkerBoard: what runs on the threads of a pool at this moment, and how long what has run waited and ran.
+// The threads write on it, and a loop reads.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Shared, since a job that does not return may outlive its pool. Its time is that of the threads, which is
+/// never virtual.
+class WorkerBoard : public Counted {
+  public:
+    /// When a job was queued. Takes no time where there is no board.
+    [[nodiscard]] static TimePoint moment(const CountedPtr<WorkerBoard>& board) noexcept {
+        return board ? Clock::now() : TimePoint();
+    }
+
+    /// A job, on the board from its first moment on a thread to its last there; on none if that is null.
+    class Entry : private ListNode {
+      public:
+        Entry(const CountedPtr<WorkerBoard>& board, const void* work, TimePoint queued)
+            : board_(board.get()), work_(work), begun_(moment(board)) {
+            if (board_ != nullptr) board_->begin(*this, queued);
+        }
+        Entry(const Entry&) = delete;
+        Entry& operator=(const Entry&) = delete;
+        ~Entry() {
+            if (board_ != nullptr) board_->end(*this);
+        }
+
+      private:
+        friend class WorkerBoard;
+        WorkerBoard* const board_;
+        const void* const work_;
+        const TimePoint begun_;
+    };
+
+    WorkerBoard() = default;
+    WorkerBoard(const WorkerBoard&) = delete;
+    WorkerBoard& operator=(const WorkerBoard&) = delete;
+
+    /// How long jobs were in the queue, of those that have begun.
+    [[nodiscard]] DurationCounts waits() const {
+        const std::lock_guard lock(mutex_);
+        return waits_;
+    }
+    /// How long they ran, of those that have ended.
+    [[nodiscard]] DurationCounts runs() const {
+        const std::lock_guard lock(mutex_);
+        return runs_;
+    }
+    /// Calls f(work, for how long) for each that runs, the longest first. The threads wait meanwhile.
+    template <class F>
+    void for_each(F f) const {
+        const std::lock_guard lock(mutex_);
+        const TimePoint present = Clock::now();
+        for (const ListNode* node = running_.next(); node != &running_; node = node->next()) {
+            const auto& entry = static_cast<const Entry&>(*node);
+            f(entry.work_, present - entry.begun_);
+        }
+    }
+
+  private:
+    void begin(Entry& entry, TimePoint queued) {
+        const std::lock_guard lock(mutex_);
+        waits_.add(entry.begun_ - queued);
+        entry.insert_before(running_);
+    }
+    void end(Entry& entry) noexcept {
+        const TimePoint ended = Clock::now();
+        const std::lock_guard lock(mutex_);
+        runs_.add(ended - entry.begun_);
+        entry.unlink();
+    }
+
+    mutable std::mutex mutex_;
+    ListNode running_;
+    DurationCounts waits_;
+    DurationCounts runs_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/compute/worker_pool_impl.hpp ----
 
 // Definitions of worker_pool.hpp: the threads of a pool and what they share.
@@ -24266,6 +25332,11 @@ struct SocketAddress {
     [[nodiscard]] bool is_any() const noexcept {
         if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&as<sockaddr_in6>().sin6_addr);
         return as<sockaddr_in>().sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    /// Whether only this machine reaches it.
+    [[nodiscard]] bool is_loopback() const noexcept {
+        if (family() == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&as<sockaddr_in6>().sin6_addr);
+        return ntohl(as<sockaddr_in>().sin_addr.s_addr) >> 24 == 127;
     }
     /// The same, but the IPv4 address that an IPv6 address such as ::ffff:127.0.0.1 stands for.
     [[nodiscard]] SocketAddress without_mapping() const noexcept {
@@ -24961,6 +26032,9 @@ struct Listener {
         return *this;
     }
     ~Listener() = default;
+
+    /// Whether only this machine reaches it.
+    [[nodiscard]] bool is_local() const noexcept { return !file.path().empty() || address.is_loopback(); }
 };
 using Listeners = OwningList<Listener>;
 
@@ -26160,6 +27234,41 @@ class TemporaryFile : public Counted {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/body_encoder.hpp ----
+
+// BodyEncoder: what an answer in pieces passes on its way out, such as a compressor. An Answerer has none
+// unless middleware gives it one.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class BodyEncoder {
+  public:
+    /// What comes behind a piece.
+    enum class Behind : std::uint8_t {
+        more,   // at once, so that some of the piece may be held back
+        pause,  // nothing for a while: the client must be able to read all of it
+        end     // nothing
+    };
+
+    BodyEncoder() = default;
+    BodyEncoder(const BodyEncoder&) = delete;
+    BodyEncoder& operator=(const BodyEncoder&) = delete;
+    virtual ~BodyEncoder() = default;
+
+    /// Appends what a piece becomes. Throws if that fails, and then makes no sense any more.
+    virtual void encode(std::string_view piece, Behind behind, ByteBuffer& out) = 0;
+    /// What the head says in Content-Encoding.
+    [[nodiscard]] virtual std::string_view coding() const noexcept = 0;
+    /// How many bytes it holds.
+    [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/answerer.hpp ----
 
 // Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
@@ -26208,6 +27317,8 @@ class Answerer {
 
     /// What is written behind all else if a stop of the server ends the answer.
     std::string farewell;
+    /// What all that is written passes on its way, if the head has not left yet. The head says its coding.
+    OwningPtr<BodyEncoder> encoder;
 
   protected:
     ~Answerer() = default;
@@ -26503,7 +27614,8 @@ enum class BodyState : std::uint8_t {
 };
 
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
-enum class Running : std::uint8_t { coroutine, plain, after, on_error };
+/// `before_stream` is a function given to Context::after, before the head of an answer in pieces leaves.
+enum class Running : std::uint8_t { coroutine, plain, after, before_stream, on_error };
 
 /// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
 struct ForwardedClient {
@@ -27039,7 +28151,7 @@ inline void prepare_stream(Call& call) {
     if (call.answerer->has_begun()) return;
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
-        const RunningScope scope(call, Running::after);
+        const RunningScope scope(call, Running::before_stream);
         after->run(call.context);
     }
     require_body_of(call.response.status);
@@ -27062,7 +28174,7 @@ inline void begin_stream(Call& call, std::string_view content_type) {
             "ctx.stream: a worker route answers as a whole; stream from a route without worker(), "
             "and compute in it by co_await sake::background(...)");
     }
-    if (call.running == Running::after) {
+    if (call.running == Running::after || call.running == Running::before_stream) {
         throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
     }
     if (call.running == Running::on_error) {
@@ -27546,6 +28658,7 @@ class Reactor;
 namespace detail {
 
 struct Call;
+class WorkerBoard;
 
 /// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
 /// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
@@ -27580,6 +28693,8 @@ class Carrier {
     /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
     [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
+    /// From now on, what runs is on this board.
+    virtual void show_on(WorkerBoard& board) = 0;
     /// The server is stopping: tells what handlers have spawned.
     virtual void request_stop() noexcept = 0;
     /// Ends it. Returns how many handlers do not return, and are left behind.
@@ -28947,6 +30062,136 @@ template Json& detail::kept_value<Json>(detail::Call& call, std::string_view key
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/session_slot.hpp ----
+
+// The session of a request, in a slot of its call: what middleware::sessions has found for it, what the
+// program makes of it by Context::session, and what is to become of it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct SessionSlot;
+
+/// Where the sessions are that a slot is one of.
+class SessionKeeper {
+  public:
+    SessionKeeper() = default;
+    SessionKeeper(const SessionKeeper&) = delete;
+    SessionKeeper& operator=(const SessionKeeper&) = delete;
+    /// The program has ended this session, which is kept.
+    virtual void end(const SessionSlot& slot) = 0;
+
+  protected:
+    ~SessionKeeper() = default;
+};
+
+struct SessionSlot {
+    enum class State : std::uint8_t { absent, open, saved };
+    enum class Origin : std::uint8_t {
+        fresh,   // there is none yet
+        stored,  // it is kept, as it was when the request came
+        ended    // there was one, or may have been, and the program has ended it
+    };
+    /// What the program sees of it, a Json: functions that only a program with sessions compiles.
+    struct Value {
+        void* object = nullptr;  // until it is asked for
+        std::string (*write)(const void*) = nullptr;
+        void (*clear)(void*) = nullptr;
+    };
+
+    SessionKeeper* keeper = nullptr;
+    State state = State::absent;
+    Origin origin = Origin::fresh;
+    bool is_renewed = false;  // the program has asked for another id
+    std::string id;           // that of a session that is kept
+    std::string text;         // the same as it was kept; "" if there is none
+    Value value;
+};
+
+/// The object behind a slot's value.
+template <class Value>
+struct SessionValue {
+    SessionValue() = default;
+    SessionValue(const SessionValue&) = delete;
+    SessionValue& operator=(const SessionValue&) = delete;
+    ~SessionValue() { dismantle(object); }
+    Value object = Value::object();
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/context_session_impl.hpp ----
+
+// What Context::session and its kin do to the session of a request.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The slot, for a function of Context that may still change it. Throws std::logic_error.
+inline SessionSlot& open_session(Call& call, const char* function) {
+    SessionSlot* const slot = call.state.find<SessionSlot>();
+    const char* why = nullptr;
+    if (call.place.in_worker_pool) {
+        why = ": a worker has no session; let middleware hand over what it needs by ctx.set";
+    } else if (slot == nullptr || slot->state == SessionSlot::State::absent) {
+        why = ": this route has no sessions; add app.use(sake::middleware::sessions())";
+    } else if (slot->state == SessionSlot::State::saved) {
+        why = ": the session has been saved, with the head of the answer; ask for it before that";
+    }
+    if (why != nullptr) throw std::logic_error(std::string(function) + why);
+    return *slot;
+}
+
+}  // namespace detail
+
+template <std::same_as<Json> Value>
+Value& Context::session() {
+    using Kept = detail::SessionValue<Value>;
+    detail::SessionSlot& slot = detail::open_session(*call_, "ctx.session");
+    if (slot.value.object == nullptr) {
+        Kept& kept = call_->state.get<Kept>();
+        if (!slot.text.empty()) kept.object = parse_json<Value>(slot.text);
+        slot.value = {&kept,
+                      [](const void* object) {
+                          std::string text = dump_json<Value>(static_cast<const Kept*>(object)->object);
+                          static_cast<void>(detail::count_json_values(text, {}));  // it can be read again
+                          return text;
+                      },
+                      [](void* object) {
+                          Value& value = static_cast<Kept*>(object)->object;
+                          detail::dismantle(value);
+                          value = Value::object();
+                      }};
+    }
+    return static_cast<Kept*>(slot.value.object)->object;
+}
+
+SAKE_INLINE void Context::renew_session() {
+    detail::open_session(*call_, "ctx.renew_session").is_renewed = true;
+}
+
+SAKE_INLINE void Context::end_session() {
+    using Origin = detail::SessionSlot::Origin;
+    detail::SessionSlot& slot = detail::open_session(*call_, "ctx.end_session");
+    if (slot.origin == Origin::stored) slot.keeper->end(slot);
+    slot.origin = Origin::ended;
+    slot.is_renewed = false;
+    slot.id.clear();
+    slot.text.clear();
+    if (slot.value.object != nullptr) slot.value.clear(slot.value.object);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Json& Context::session<Json>();
+#endif
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/listing.hpp ----
 
 // The page that shows what is in a directory: see StaticOptions::listing.
@@ -30220,7 +31465,9 @@ class FileAnswer {
 
     void send_one(std::uint64_t first, std::uint64_t size) {
         const bool is_head = call_.request.known_method == Method::head;
-        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
+        // A page of another status, such as that of a 404, is a text as any other to middleware.
+        const bool reads = !is_head || response_.status != 200;
+        if (size <= worth_reading && reads) return send_read(first, cast_to<std::size_t>(size));
         OwningPtr<FileBody> body(new FileBody);
         body->type = type_;
         if (is_head) {
@@ -33496,8 +34743,10 @@ SAKE_INLINE Array<std::string> RouteTable::allowed(std::string_view path) const 
 }
 
 SAKE_INLINE void RouteTable::freeze(bool has_carrier) {
+    std::uint32_t count = 0;
     for (RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
         each->build_chain(has_carrier);
+        each->number = ++count;
     }
     fallback_.first()->build_chain(has_carrier);
     frozen_ = true;
@@ -34466,6 +35715,7 @@ struct PoolCarrier final : Carrier {
 
     OwningPtr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
+    void show_on(WorkerBoard& shown) override { board = CountedPtr<WorkerBoard>(&shown); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
         const auto stuck = static_cast<std::size_t>(pool.stop(patience));
@@ -34477,6 +35727,7 @@ struct PoolCarrier final : Carrier {
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
     CountedPtr<Mailbox> mailbox;
+    CountedPtr<WorkerBoard> board;        // none if nobody looks
     CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
@@ -34512,6 +35763,8 @@ class RequestJob final : public PoolJob {
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
+          board_(carrier.board),
+          queued_(WorkerBoard::moment(board_)),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -34523,6 +35776,7 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
+        const WorkerBoard::Entry shown(board_, route_, queued_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
@@ -34699,6 +35953,8 @@ class RequestJob final : public PoolJob {
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
+    CountedPtr<WorkerBoard> board_;
+    TimePoint queued_;
     RequestLimits limits_;
     CallLimits call_limits_;
     std::string request_;
@@ -34807,9 +36063,785 @@ template Route& Route::worker<WorkerPool>(bool on);
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/client/breaker.hpp ----
+
+// A circuit breaker for each origin: after so many failures in a row, requests are refused for a time, and
+// then one of them finds out whether the origin is well again.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+/// Whether an exception is about the origin, not about the request or this program.
+inline bool is_failure_of_origin(const std::exception& error) noexcept {
+    return dynamic_cast<const std::system_error*>(&error) != nullptr ||
+           dynamic_cast<const TimedOut*>(&error) != nullptr ||
+           dynamic_cast<const BadResponse*>(&error) != nullptr;
+}
+
+/// The circuits of a client. An origin has one from its first failure to its next success.
+///
+///     state      | a request             | success     | failure         | nobody knows
+///     -----------+-----------------------+-------------+-----------------+-------------------
+///     closed     | passes                | 0 in a row  | one more; after | -
+///                |                       |             | the last: open  |
+///     open       | is refused; after     | -           | -               | -
+///                | open_time: half_open, |             |                 |
+///                | and is the trial      |             |                 |
+///     half_open  | the same              | trial:      | trial: open     | trial: open, its
+///                |                       | closed      |                 | time has passed
+///
+/// The ends of requests that passed before the circuit opened do not count. A trial that takes longer than
+/// open_time does not keep others out.
+class Breaker {
+  public:
+    enum class State : std::uint8_t { closed, open, half_open };
+    enum class Role : std::uint8_t { ordinary, trial };
+    enum class End : std::uint8_t { success, failure, unknown };
+    using TimePoint = sake::detail::TimePoint;
+
+    explicit Breaker(const BreakerOptions& options) : options_(options) {}
+
+    [[nodiscard]] bool is_on() const noexcept { return options_.failures > 0; }
+
+    /// Lets a request to this origin pass, or throws CircuitOpen.
+    Role admit(const std::string& origin, TimePoint now) {
+        Circuit* const circuit = find(origin);
+        if (circuit == nullptr || circuit->state == State::closed) return Role::ordinary;
+        if (now < circuit->until) refuse(*circuit, now);
+        circuit->state = State::half_open;
+        circuit->until = later(now);
+        return Role::trial;
+    }
+
+    /// For each request that was admitted.
+    void note(const std::string& origin, Role role, End end, TimePoint now) {
+        Circuit* circuit = find(origin);
+        if (circuit == nullptr) {
+            if (end != End::failure) return;
+            circuit = &add(origin);
+        } else if (circuit->state != (role == Role::trial ? State::half_open : State::closed)) {
+            return;
+        }
+        switch (end) {
+            case End::success:
+                circuits_.erase(circuit);
+                return;
+            case End::unknown:
+                if (role == Role::trial) open(*circuit, now);
+                return;
+            case End::failure:
+                if (++circuit->failures >= options_.failures) open(*circuit, later(now));
+                move_to_end(*circuit);
+                return;
+        }
+    }
+
+    [[nodiscard]] State state(std::string_view origin) const noexcept {
+        for (const Circuit& each : circuits_) {
+            if (each.origin == origin) return each.state;
+        }
+        return State::closed;
+    }
+    /// Whether a request would be refused now.
+    [[nodiscard]] bool refuses(std::string_view origin, TimePoint now) const noexcept {
+        for (const Circuit& each : circuits_) {
+            if (each.origin == origin) return each.state != State::closed && now < each.until;
+        }
+        return false;
+    }
+    /// How many origins are remembered.
+    [[nodiscard]] std::size_t size() const noexcept { return circuits_.size(); }
+
+  private:
+    struct Circuit {
+        std::string origin;
+        State state = State::closed;
+        int failures = 0;  // in a row
+        TimePoint until;   // the moment of the next trial
+    };
+
+    [[nodiscard]] Circuit* find(std::string_view origin) noexcept {
+        for (Circuit& each : circuits_) {
+            if (each.origin == origin) return &each;
+        }
+        return nullptr;
+    }
+    Circuit& add(const std::string& origin) {
+        if (circuits_.size() == static_cast<std::size_t>(options_.max_origins)) {
+            circuits_.erase(circuits_.begin());
+        }
+        return circuits_.push_back(Circuit{origin, State::closed, 0, {}});
+    }
+    // Behind those that failed before it.
+    void move_to_end(Circuit& circuit) {
+        Circuit moved = std::move(circuit);
+        circuits_.erase(&circuit);
+        circuits_.push_back(std::move(moved));
+    }
+    static void open(Circuit& circuit, TimePoint until) noexcept {
+        circuit.state = State::open;
+        circuit.until = until;
+    }
+    [[nodiscard]] TimePoint later(TimePoint now) const noexcept {
+        return sake::detail::moment_after(now, sake::detail::to_clock(options_.open_time));
+    }
+    [[noreturn]] void refuse(const Circuit& circuit, TimePoint now) const {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(circuit.until - now);
+        throw CircuitOpen(circuit.origin + ": refused, as " + std::to_string(circuit.failures) +
+                              " requests in a row have failed; the next is let through in " +
+                              std::to_string(left.count()) + " ms",
+                          circuit.origin, left);
+    }
+
+    const BreakerOptions options_;
+    sake::detail::Array<Circuit> circuits_;  // in the order of their last failures
+};
+
+/// A request that passes the breaker. If it is destroyed before its end is noted, nobody knows.
+class Passage {
+  public:
+    explicit Passage(Breaker& breaker) noexcept : breaker_(breaker) {}
+    Passage(const Passage&) = delete;
+    Passage& operator=(const Passage&) = delete;
+    ~Passage() { end(Breaker::End::unknown); }
+
+    /// Throws CircuitOpen.
+    void begin(std::string origin) {
+        role_ = breaker_.admit(origin, sake::now());
+        origin_ = std::move(origin);
+    }
+    /// By the status of a whole answer.
+    void end_with(int status) noexcept { end(status >= 500 ? Breaker::End::failure : Breaker::End::success); }
+    void end_with(const std::exception& error) noexcept {
+        end(is_failure_of_origin(error) ? Breaker::End::failure : Breaker::End::unknown);
+    }
+
+  private:
+    void end(Breaker::End end) noexcept {
+        if (origin_.empty()) return;
+        try {
+            breaker_.note(origin_, role_, end, sake::now());
+        } catch (const std::exception&) {
+            // There is no memory to remember a failure.
+        }
+        origin_.clear();
+    }
+
+    Breaker& breaker_;
+    std::string origin_;  // while the request is under way
+    Breaker::Role role_ = Breaker::Role::ordinary;
+};
+
+}  // namespace detail
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/cache_rules.hpp ----
+
+// What RFC 9111 says of an answer: whether it may be kept, for whom, and for how long it is fresh. Pure: the
+// answers themselves are in response_cache.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+using Seconds = std::chrono::seconds;
+
+/// Delta-seconds (section 1.2.2), of which the largest are as good as 68 years; nothing for what is not a
+/// number.
+inline std::optional<Seconds> delta_seconds(std::string_view text) noexcept {
+    constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+    if (text.empty() || !ascii::all_of(text, ascii::digit)) return std::nullopt;
+    return Seconds(std::min(most, parse_decimal<std::uint32_t>(text).value_or(most)));
+}
+
+/// Calls f(element) for each element of all fields of this name (RFC 9110 section 5.6.1). A comma in quotes
+/// ends none. False if a quote does not end.
+template <class F>
+bool for_each_element(const Headers& headers, std::string_view name, F f) {
+    for (const auto& [field, value] : headers) {
+        if (!iequals(field, name)) continue;
+        std::string_view rest = value;
+        while (!rest.empty()) {
+            std::size_t end = 0;
+            bool is_quoted = false;
+            for (; end < rest.size() && (is_quoted || rest[end] != ','); ++end) {
+                if (is_quoted && rest[end] == '\\')
+                    ++end;
+                else if (rest[end] == '"')
+                    is_quoted = !is_quoted;
+            }
+            if (is_quoted) return false;
+            const std::string_view element = trim_ows(rest.substr(0, end));
+            if (!element.empty()) f(element);
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+    }
+    return true;
+}
+
+/// The directives of Cache-Control that a client's cache heeds (section 5.2). If one comes twice, the
+/// stricter counts; a number that nobody can read is zero; a field that nobody can read forbids to keep
+/// anything.
+struct CacheControl {
+    bool no_store = false;
+    bool no_cache = false;
+    bool is_private = false;
+    bool is_public = false;
+    bool must_revalidate = false;
+    bool proxy_revalidate = false;
+    std::optional<Seconds> max_age;
+    std::optional<Seconds> s_maxage;
+    std::optional<Seconds> stale_if_error;
+
+    static CacheControl of(const Headers& headers) {
+        CacheControl found;
+        const bool is_whole =
+            for_each_element(headers, "Cache-Control", [&](std::string_view each) { found.take(each); });
+        if (!is_whole) found.no_store = true;
+        return found;
+    }
+
+  private:
+    void take(std::string_view element) noexcept {
+        const std::size_t equals = std::min(element.find('='), element.size());
+        const std::string_view name = trim_ows(element.substr(0, equals));
+        std::string_view value = trim_ows(element.substr(std::min(equals + 1, element.size())));
+        if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+        const auto is = [&](std::string_view known) { return iequals(name, known); };
+        // `private="field"` and `no-cache="field"` count as if they had no fields: that is always allowed.
+        if (is("no-store")) no_store = true;
+        if (is("no-cache")) no_cache = true;
+        if (is("private")) is_private = true;
+        if (is("public")) is_public = true;
+        if (is("must-revalidate")) must_revalidate = true;
+        if (is("proxy-revalidate")) proxy_revalidate = true;
+        if (is("max-age")) lower(max_age, value);
+        if (is("s-maxage")) lower(s_maxage, value);
+        if (is("stale-if-error")) lower(stale_if_error, value);
+    }
+    static void lower(std::optional<Seconds>& number, std::string_view value) noexcept {
+        const Seconds given = delta_seconds(value).value_or(Seconds(0));
+        number = number ? std::min(*number, given) : given;
+    }
+};
+
+/// Whose the requests of a client are.
+enum class Audience : std::uint8_t { shared, one_user };
+
+/// Whether a request, a GET without a body, leaves it to the cache what to ask for.
+inline bool leaves_it_to_the_cache(const Headers& headers) {
+    for (const std::string_view own :
+         {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
+        if (headers.contains(own)) return false;
+    }
+    return !CacheControl::of(headers).no_store;
+}
+
+/// When an answer was asked for, and when it came.
+struct Exchange {
+    using Moment = std::chrono::steady_clock::time_point;
+
+    explicit Exchange(Moment now) noexcept : asked(now), received(now) {}
+    void end(Moment now, std::chrono::system_clock::time_point wall_now) noexcept {
+        received = now;
+        received_at = std::chrono::floor<Seconds>(wall_now).time_since_epoch();
+    }
+
+    Moment asked;
+    Moment received;
+    Seconds received_at{0};  // since 1970
+};
+
+/// What an answer says about being kept.
+class CacheRules {
+  public:
+    CacheRules(const Headers& headers, const Exchange& exchange, Audience audience)
+        : control_(CacheControl::of(headers)), audience_(audience), received_(exchange.received) {
+        const auto date = date_of(headers, "Date", exchange);
+        const Seconds sent = date.value_or(exchange.received_at);
+        lifetime_ = lifetime(headers, exchange, sent);
+        has_validator_ = headers.contains("ETag") || headers.contains("Last-Modified");
+        sets_cookie_ = headers.contains("Set-Cookie");
+        const bool is_whole = for_each_element(headers, "Vary", [&](std::string_view each) {
+            if (each == "*") varies_by_anything_ = true;
+        });
+        if (!is_whole) varies_by_anything_ = true;
+        // Section 4.2.3. The network may have taken all the time that we waited.
+        const Seconds delay = std::chrono::ceil<Seconds>(exchange.received - exchange.asked);
+        const Seconds told = delta_seconds(first_element(headers, "Age")).value_or(Seconds(0));
+        initial_age_ = std::max({Seconds(0), exchange.received_at - sent, told + delay});
+    }
+
+    /// Whether the answer to a GET may be kept (section 3). It must say for how long it is fresh, or be such
+    /// that a server can be asked whether it has changed: nobody's guess is used.
+    [[nodiscard]] bool allow_keeping(int status, bool has_credentials) const noexcept {
+        if (control_.no_store || varies_by_anything_ || !is_understood(status)) return false;
+        if (!lifetime_ && !has_validator_) return false;
+        if (audience_ == Audience::one_user) return true;
+        return !control_.is_private && !sets_cookie_ && (!has_credentials || is_for_all());
+    }
+    /// Whether it is for everybody, also as the answer to a request with credentials. Section 3.5 counts
+    /// must-revalidate as well, which servers send that mean something else.
+    [[nodiscard]] bool is_for_all() const noexcept {
+        return audience_ == Audience::one_user || control_.is_public || control_.s_maxage.has_value();
+    }
+
+    [[nodiscard]] Seconds age(Exchange::Moment now) const noexcept {
+        return initial_age_ + std::chrono::floor<Seconds>(now - received_);
+    }
+    /// Whether it may be used without asking (section 4.2), for a request with these directives.
+    [[nodiscard]] bool is_fresh(const CacheControl& asked, Exchange::Moment now) const noexcept {
+        const Seconds age_now = age(now);
+        if (control_.no_cache || asked.no_cache || (asked.max_age && age_now > *asked.max_age)) return false;
+        return age_now < lifetime_.value_or(Seconds(0));
+    }
+    /// Whether it may be used though the server fails (RFC 5861 section 4); `allowed` is the program's
+    /// option.
+    [[nodiscard]] bool may_stand_in(std::chrono::milliseconds allowed, Exchange::Moment now) const noexcept {
+        const bool is_strict =
+            control_.must_revalidate || control_.no_cache ||
+            (audience_ == Audience::shared && (control_.proxy_revalidate || control_.s_maxage.has_value()));
+        const std::chrono::milliseconds limit =
+            control_.stale_if_error ? std::chrono::milliseconds(*control_.stale_if_error) : allowed;
+        return !is_strict && age(now) - lifetime_.value_or(Seconds(0)) < limit;
+    }
+
+  private:
+    static bool is_understood(int status) noexcept {
+        for (const int known : {200, 203, 204, 300, 301, 308, 404, 405, 410}) {
+            if (status == known) return true;
+        }
+        return false;
+    }
+    static std::string_view first_element(const Headers& headers, std::string_view name) {
+        std::string_view first;
+        for_each_element(headers, name, [&](std::string_view each) {
+            if (first.empty()) first = each;
+        });
+        return first;
+    }
+    static std::optional<Seconds> date_of(const Headers& headers, std::string_view name,
+                                          const Exchange& exchange) {
+        const auto text = headers.get(name);
+        const auto date = text ? parse_http_date(*text, exchange.received_at.count()) : std::nullopt;
+        return date ? std::optional<Seconds>(Seconds(*date)) : std::nullopt;
+    }
+    // Section 4.2.1. An Expires that is no date has passed.
+    [[nodiscard]] std::optional<Seconds> lifetime(const Headers& headers, const Exchange& exchange,
+                                                  Seconds sent) const {
+        if (audience_ == Audience::shared && control_.s_maxage) return control_.s_maxage;
+        if (control_.max_age) return control_.max_age;
+        if (!headers.contains("Expires")) return std::nullopt;
+        const auto expires = date_of(headers, "Expires", exchange);
+        return expires ? std::max(Seconds(0), *expires - sent) : Seconds(0);
+    }
+
+    CacheControl control_;
+    Audience audience_;
+    Exchange::Moment received_;
+    std::optional<Seconds> lifetime_;
+    Seconds initial_age_{0};
+    bool has_validator_ = false;
+    bool sets_cookie_ = false;
+    bool varies_by_anything_ = false;
+};
+
+}  // namespace detail
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/response_cache.hpp ----
+
+// The answers that a client keeps: found by URL and by the fields that Vary names, bounded in bytes, dropped
+// in the order of their last use. What RFC 9111 allows is in cache_rules.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+/// Whether something that was kept may be used in its place (RFC 5861 section 4).
+inline bool may_be_stood_in_for(const std::exception& error) noexcept {
+    return is_failure_of_origin(error) || dynamic_cast<const CircuitOpen*>(&error) != nullptr;
+}
+constexpr bool may_be_stood_in_for(int status) noexcept {
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// What a request asks the cache.
+struct CacheQuestion {
+    CacheQuestion(const Url& url, Headers its_headers)
+        : key(key_of(url)), headers(std::move(its_headers)), control(CacheControl::of(headers)) {}
+
+    /// The host has its length in front, so that no two URLs have the same key.
+    static std::string key_of(const Url& url) {
+        return std::to_string(url.authority.size()) + ":" + url.authority + url.target;
+    }
+    /// All fields of this name as one; nothing if there is none.
+    [[nodiscard]] std::optional<std::string> field(std::string_view name) const {
+        std::optional<std::string> value;
+        for (const auto& [each, text] : headers) {
+            if (!iequals(each, name)) continue;
+            if (value)
+                value->append(",").append(trim_ows(text));
+            else
+                value.emplace(trim_ows(text));
+        }
+        return value;
+    }
+    [[nodiscard]] bool has_credentials() const noexcept {
+        return headers.contains("Authorization") || headers.contains("Cookie");
+    }
+
+    std::string key;
+    Headers headers;
+    CacheControl control;
+};
+
+/// An answer that is kept. It does not change, except its place in the cache.
+struct KeptResponse final : sake::detail::Counted {
+    struct Varying {
+        std::string name;
+        std::optional<std::string> value;
+    };
+
+    KeptResponse(const CacheQuestion& question, Response its_response, const CacheRules& its_rules)
+        : key(question.key), response(std::move(its_response)), rules(its_rules) {
+        for_each_element(response.headers, "Vary", [&](std::string_view name) {
+            varying.push_back(Varying{std::string(name), question.field(name)});
+        });
+        drop_what_is_not_kept(response.headers);
+    }
+
+    /// Whether it answers a request for the same URL with these fields.
+    [[nodiscard]] bool answers(const CacheQuestion& question) const {
+        if (question.has_credentials() && !rules.is_for_all()) return false;
+        return std::all_of(varying.begin(), varying.end(),
+                           [&](const Varying& each) { return question.field(each.name) == each.value; });
+    }
+    /// Whether a 304 is about it: not if that names another tag.
+    [[nodiscard]] bool is_confirmed_by(const Headers& not_modified) const noexcept {
+        using sake::detail::EntityTag;
+        const auto theirs = EntityTag::parse(not_modified.get("ETag").value_or(""));
+        const auto ours = EntityTag::parse(response.headers.get("ETag").value_or(""));
+        return !theirs || !ours || theirs->matches_weakly(*ours);
+    }
+    [[nodiscard]] Response answer(Exchange::Moment now) const {
+        Response copy = response;
+        copy.headers.set("Age", std::to_string(rules.age(now).count()));
+        return copy;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        constexpr std::size_t overhead = 512;  // of the objects, rather too much
+        std::size_t fields = response.headers.wire().size();
+        for (const Varying& each : varying) {
+            fields += sizeof(Varying) + each.name.size() + (each.value ? each.value->size() : 0);
+        }
+        return overhead + key.size() + fields + response.body.size();
+    }
+
+    std::string key;
+    sake::detail::Array<Varying> varying;
+    Response response;  // without the fields of its connection, and without Age
+    CacheRules rules;
+
+    // While it is in the cache.
+    sake::detail::CountedPtr<KeptResponse> itself;
+    KeptResponse* next_in_bucket = nullptr;
+    KeptResponse* newer = nullptr;
+    KeptResponse* older = nullptr;
+
+  private:
+    // RFC 9111 section 3.1.
+    static void drop_what_is_not_kept(Headers& headers) {
+        sake::detail::Array<std::string> gone;
+        for_each_element(headers, "Connection",
+                         [&](std::string_view name) { gone.push_back(std::string(name)); });
+        for (const std::string& name : gone) headers.remove(name);
+        for (const std::string_view name :
+             {"Age", "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info",
+              "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
+            headers.remove(name);
+        }
+    }
+};
+
+/// For one reactor at a time, as its client.
+class ResponseCache {
+  public:
+    using Kept = sake::detail::CountedPtr<KeptResponse>;
+    using TimePoint = Exchange::Moment;
+
+    explicit ResponseCache(const CacheOptions& options)
+        : options_(options),
+          hash_key_(is_on() ? sake::detail::make_random_key() : sake::detail::HashKey{}),
+          buckets_(is_on() ? 64 : 0) {}
+    ResponseCache(const ResponseCache&) = delete;
+    ResponseCache& operator=(const ResponseCache&) = delete;
+    ~ResponseCache() {
+        while (oldest_ != nullptr) drop(*oldest_);
+    }
+
+    [[nodiscard]] bool is_on() const noexcept { return options_.max_bytes > 0; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+
+    /// What is kept for such a request, fresh or stale, or none.
+    [[nodiscard]] Kept find(const CacheQuestion& question) {
+        for (KeptResponse* each = bucket_of(question.key); each != nullptr; each = each->next_in_bucket) {
+            if (each->key != question.key || !each->answers(question)) continue;
+            leave_order(*each);
+            become_newest(*each);
+            return each->itself;
+        }
+        return nullptr;
+    }
+
+    /// Keeps an answer to a GET, if it may be kept, in place of what was kept for such a request.
+    void keep(const CacheQuestion& question, const Response& response, const Exchange& exchange) {
+        if (response.status >= 500 || response.status == 429)
+            return;  // which say nothing of what is asked for
+        if (const Kept before = find(question)) drop(*before);
+        const CacheRules rules(response.headers, exchange, audience());
+        if (!rules.allow_keeping(response.status, question.has_credentials())) return;
+        if (response.body.size() > options_.max_response) return;
+        const Kept kept(new KeptResponse(question, response, rules));
+        if (kept->size() > options_.max_bytes) return;
+        while (bytes_ > options_.max_bytes - kept->size()) drop(*oldest_);
+        limit_variants(question.key);
+        add(kept);
+    }
+
+    /// The answer that a 304 says has not changed, with the fields of the 304 (section 4.3.4).
+    [[nodiscard]] Response refresh(const CacheQuestion& question, const KeptResponse& kept,
+                                   const Response& not_modified, const Exchange& exchange) {
+        Response response = kept.response;
+        for (const auto& [name, value] : not_modified.headers) {
+            if (!is_of_the_body(name)) response.headers.remove(name);
+        }
+        for (const auto& [name, value] : not_modified.headers) {
+            if (!is_of_the_body(name)) response.headers.add(name, value);
+        }
+        keep(question, response, exchange);
+        return response;
+    }
+
+    /// What was asked for by this URL may have changed.
+    void forget(const Url& url) {
+        const std::string key = CacheQuestion::key_of(url);
+        KeptResponse* each = bucket_of(key);
+        while (each != nullptr) {
+            KeptResponse* const next = each->next_in_bucket;
+            if (each->key == key) drop(*each);
+            each = next;
+        }
+    }
+
+    /// Whether it may be used in place of an answer that failed.
+    [[nodiscard]] bool may_stand_in(const KeptResponse& kept, TimePoint now) const noexcept {
+        return kept.rules.may_stand_in(options_.stale_if_error, now);
+    }
+
+  private:
+    static constexpr std::size_t max_variants = 16;  // of a URL: Vary may name what clients choose freely
+
+    [[nodiscard]] Audience audience() const noexcept {
+        return options_.is_private ? Audience::one_user : Audience::shared;
+    }
+    // What a 304 has no say in.
+    static bool is_of_the_body(std::string_view name) noexcept {
+        for (const std::string_view own : {"Content-Length", "Content-Encoding", "Content-Type",
+                                           "Content-Range", "Transfer-Encoding", "Trailer"}) {
+            if (iequals(name, own)) return true;
+        }
+        return false;
+    }
+
+    // --- The table ---
+
+    [[nodiscard]] KeptResponse*& bucket_of(std::string_view key) noexcept {
+        return buckets_[sake::detail::hash_of(hash_key_, key).low & (buckets_.size() - 1)];
+    }
+    void add(const Kept& kept) {
+        if (count_ == buckets_.size()) grow();
+        put_in_bucket(*kept);
+        kept->itself = kept;
+        become_newest(*kept);
+        bytes_ += kept->size();
+        ++count_;
+    }
+    void put_in_bucket(KeptResponse& kept) noexcept {
+        KeptResponse*& bucket = bucket_of(kept.key);
+        kept.next_in_bucket = bucket;
+        bucket = &kept;
+    }
+    void grow() {
+        sake::detail::Array<KeptResponse*> larger(2 * buckets_.size());
+        buckets_.swap(larger);
+        for (KeptResponse* each = oldest_; each != nullptr; each = each->newer) put_in_bucket(*each);
+    }
+    void drop(KeptResponse& kept) noexcept {
+        KeptResponse** place = &bucket_of(kept.key);
+        while (*place != &kept) place = &(*place)->next_in_bucket;
+        *place = kept.next_in_bucket;
+        leave_order(kept);
+        bytes_ -= kept.size();
+        --count_;
+        const Kept last = std::move(kept.itself);
+    }
+    // Makes room for one more.
+    void limit_variants(std::string_view key) noexcept {
+        std::size_t variants = 0;
+        KeptResponse* first_kept = nullptr;
+        for (KeptResponse* each = bucket_of(key); each != nullptr; each = each->next_in_bucket) {
+            if (each->key != key) continue;
+            ++variants;
+            first_kept = each;  // the last of the bucket
+        }
+        if (variants >= max_variants) drop(*first_kept);
+    }
+
+    // --- The order of their last use ---
+
+    void become_newest(KeptResponse& kept) noexcept {
+        kept.newer = nullptr;
+        kept.older = newest_;
+        (newest_ == nullptr ? oldest_ : newest_->newer) = &kept;
+        newest_ = &kept;
+    }
+    void leave_order(KeptResponse& kept) noexcept {
+        (kept.newer == nullptr ? newest_ : kept.newer->older) = kept.older;
+        (kept.older == nullptr ? oldest_ : kept.older->newer) = kept.newer;
+    }
+
+    const CacheOptions options_;
+    const sake::detail::HashKey hash_key_;
+    sake::detail::Array<KeptResponse*> buckets_;  // their number is a power of two
+    KeptResponse* newest_ = nullptr;
+    KeptResponse* oldest_ = nullptr;
+    std::size_t bytes_ = 0;
+    std::size_t count_ = 0;
+};
+
+}  // namespace detail
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/retry.hpp ----
+
+// When a request is sent again: after which answers, after what pause, and within which budget.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+/// Whether another attempt may have a better answer.
+constexpr bool is_worth_a_retry(int status) noexcept {
+    return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+/// For how long Retry-After asks to wait (RFC 9110 section 10.2.3): seconds, or the time until a date. Zero
+/// if there is none, or one that nobody can read; a number beyond all bounds is the largest.
+inline std::chrono::seconds wanted_pause(const Headers& headers, std::chrono::system_clock::time_point now) {
+    const std::string_view text = headers.get("Retry-After").value_or("");
+    if (!text.empty() && ascii::all_of(text, ascii::digit)) {
+        return std::chrono::seconds(
+            parse_decimal<std::uint32_t>(text).value_or(std::numeric_limits<std::uint32_t>::max()));
+    }
+    const auto today = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+    const auto date = parse_http_date(text, today);
+    return std::chrono::seconds(date ? std::max<std::int64_t>(0, *date - today) : 0);
+}
+
+/// What the requests of a client share: a budget, which each request fills by a part of a retry, and chance.
+class Retries {
+  public:
+    explicit Retries(const RetryOptions& chosen)
+        : options(chosen),
+          saved_(price * chosen.budget_reserve),
+          key_(is_on() ? sake::detail::make_random_key() : HashKey{}) {}
+
+    const RetryOptions options;
+
+    [[nodiscard]] bool is_on() const noexcept { return options.attempts > 1; }
+
+    /// For each request.
+    void earn() noexcept { saved_ = std::min(most(), saved_ + options.budget_percent); }
+    /// For each retry; false if there is nothing left.
+    [[nodiscard]] bool spend() noexcept {
+        if (saved_ < price) return false;
+        saved_ -= price;
+        return true;
+    }
+
+    /// A random time, so that clients that failed together do not come back together.
+    [[nodiscard]] std::chrono::milliseconds random_up_to(std::chrono::milliseconds longest) noexcept {
+        sake::detail::SipState state(key_);
+        state.take(++drawn_);
+        const auto choices = static_cast<std::uint64_t>(longest.count()) + 1;
+        return std::chrono::milliseconds(state.finish().low % choices);
+    }
+
+  private:
+    using HashKey = sake::detail::HashKey;
+    static constexpr std::int64_t price = 100;  // of a retry: a request earns some hundredths of it
+
+    // Room for one at least, so that a small part of a retry adds up.
+    [[nodiscard]] std::int64_t most() const noexcept { return price * std::max(options.budget_reserve, 1); }
+
+    std::int64_t saved_;
+    HashKey key_;
+    std::uint64_t drawn_ = 0;
+};
+
+/// The attempts of one request.
+class Attempts {
+  public:
+    Attempts(Retries& retries, sake::detail::TimePoint now) noexcept
+        : retries_(retries), began_(now), delay_(std::min(options().first_delay, options().max_delay)) {
+        retries_.earn();
+    }
+
+    /// The pause before the next attempt, or nothing if this was the last. `wanted` is what the server asks
+    /// for.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> next_pause(std::chrono::seconds wanted,
+                                                                      sake::detail::TimePoint now) noexcept {
+        using std::chrono::milliseconds;
+        if (made_ >= options().attempts || wanted > options().max_delay) return std::nullopt;
+        const milliseconds pause = std::max<milliseconds>(wanted, retries_.random_up_to(delay_));
+        const auto passed = std::chrono::floor<milliseconds>(now - began_);
+        if (pause > options().max_total - passed || !retries_.spend()) return std::nullopt;
+        ++made_;
+        delay_ = delay_ > options().max_delay / 2 ? options().max_delay : 2 * delay_;
+        return pause;
+    }
+
+  private:
+    [[nodiscard]] const RetryOptions& options() const noexcept { return retries_.options; }
+
+    Retries& retries_;
+    sake::detail::TimePoint began_;
+    std::chrono::milliseconds delay_;  // the longest pause that comes next
+    int made_ = 1;
+};
+
+}  // namespace detail
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/client/client_connections.hpp ----
 
-// The connections that a client keeps, by origin, and which of them go when there are too many.
+// What a client keeps: its connections, by origin, and which of them go when there are too many; and what its
+// habits remember.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -34822,9 +36854,13 @@ class ClientConnections final : public SharedConnections, sake::detail::ReactorE
   public:
     using Connections = Pool<TcpStream>;
 
-    explicit ClientConnections(const ClientOptions& chosen) noexcept : options(chosen) {}
+    explicit ClientConnections(const ClientOptions& chosen)
+        : options(chosen), retries(chosen.retry), breaker(chosen.breaker), cache(chosen.cache) {}
 
     const ClientOptions options;
+    Retries retries;
+    Breaker breaker;
+    ResponseCache cache;
 
     /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
     template <std::same_as<Url> U>
@@ -34930,6 +36966,12 @@ namespace http {
 
 namespace detail {
 
+inline void demand_at_most(int largest, int value, const char* name) {
+    if (value <= largest) return;
+    throw std::invalid_argument(std::string(name) + " must be at most " + std::to_string(largest) + ", not " +
+                                std::to_string(value));
+}
+
 inline void demand_valid(const ClientOptions& options) {
     using sake::detail::demand_at_least;
     demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
@@ -34945,6 +36987,20 @@ inline void demand_valid(const ClientOptions& options) {
     demand_at_least(0, options.max_header_count, "http::ClientOptions::max_header_count");
     demand_at_least(0, options.max_body, "http::ClientOptions::max_body");
     demand_at_least(0, options.max_redirects, "http::ClientOptions::max_redirects");
+    demand_at_least(1, options.retry.attempts, "http::ClientOptions::retry.attempts");
+    demand_at_most(10, options.retry.attempts, "http::ClientOptions::retry.attempts");
+    demand_at_least(1, options.retry.first_delay, "http::ClientOptions::retry.first_delay");
+    demand_at_least(1, options.retry.max_delay, "http::ClientOptions::retry.max_delay");
+    demand_at_least(1, options.retry.max_total, "http::ClientOptions::retry.max_total");
+    demand_at_least(0, options.retry.budget_percent, "http::ClientOptions::retry.budget_percent");
+    demand_at_most(100, options.retry.budget_percent, "http::ClientOptions::retry.budget_percent");
+    demand_at_least(0, options.retry.budget_reserve, "http::ClientOptions::retry.budget_reserve");
+    demand_at_least(0, options.breaker.failures, "http::ClientOptions::breaker.failures");
+    demand_at_least(1, options.breaker.open_time, "http::ClientOptions::breaker.open_time");
+    demand_at_least(1, options.breaker.max_origins, "http::ClientOptions::breaker.max_origins");
+    demand_at_least(0, options.cache.max_bytes, "http::ClientOptions::cache.max_bytes");
+    demand_at_least(0, options.cache.max_response, "http::ClientOptions::cache.max_response");
+    demand_at_least(0, options.cache.stale_if_error, "http::ClientOptions::cache.stale_if_error");
 }
 
 inline sake::detail::http1::HeadLimits head_limits(const ClientOptions& options) noexcept {
@@ -35025,6 +37081,7 @@ SAKE_INLINE std::string Request::encode(std::string_view text) {
 }
 
 SAKE_INLINE bool Request::is_repeatable() const noexcept {
+    if (repeating_ == Repeating::is_harmless) return !is_streamed();
     const sake::detail::Method known = sake::detail::method_from(method_);
     return !is_streamed() && known != sake::detail::Method::post && known != sake::detail::Method::patch &&
            known != sake::detail::Method::other;
@@ -35045,8 +37102,29 @@ SAKE_INLINE std::string Request::head() const {
     return std::string(head.view());
 }
 
+SAKE_INLINE bool Request::may_change(int status) const noexcept {
+    for (const std::string_view safe : {"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"}) {
+        if (method_ == safe) return false;
+    }
+    return status < 400;
+}
+
+SAKE_INLINE void Request::ask_for_changes(const Headers& kept) {
+    condition_ = Condition::of_cache;
+    if (const auto tag = kept.get("ETag")) headers_.set("If-None-Match", *tag);
+    if (const auto date = kept.get("Last-Modified")) headers_.set("If-Modified-Since", *date);
+}
+
+SAKE_INLINE void Request::ask_for_all() {
+    if (condition_ == Condition::of_program) return;
+    condition_ = Condition::of_program;
+    headers_.remove("If-None-Match");
+    headers_.remove("If-Modified-Since");
+}
+
 SAKE_INLINE void Request::follow(int status, std::string_view location) {
     Url next = resolve_url(url_, location);
+    ask_for_all();
     // Credentials are for whom they were meant.
     if (next.authority != url_.authority) {
         for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
@@ -35247,30 +37325,55 @@ template Task<std::string> ResponseStream::read<void>();
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/client/client_impl.hpp ----
+// ---- sake/client/client_sending.hpp ----
 
-// Definitions of client.hpp: a request on its way, and its answer.
+// A request on its way, by one attempt: over a connection that is used again or new, through redirects, to
+// the head of its answer.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// What a request does. What is not given the connections holds a part of them, for as long as gather or
-/// follow run.
+/// What a request does. What is not given the connections holds a part of them, for as long as respond or
+/// open run. What is around an attempt is defined in client_impl.hpp.
 struct Client::Sending {
     using Connections = sake::detail::CountedPtr<detail::ClientConnections>;
 
     [[nodiscard]] static Connections of(const Shared& connections) noexcept {
         return Connections(static_cast<detail::ClientConnections*>(connections.get()));
     }
+    // Whether it may be sent again, and would be.
+    template <class R>
+    [[nodiscard]] static bool may_repeat(const detail::ClientConnections& connections, const R& request) {
+        if (!request.is_repeatable()) return false;
+        return !connections.breaker.is_on() ||
+               !connections.breaker.refuses(request.url_.origin(), sake::now());
+    }
     [[nodiscard]] static detail::ResponseBody& body_of(ResponseStream& stream) noexcept {
         return static_cast<detail::ResponseBody&>(*stream.body_);
     }
 
+    // Around an attempt, from the outside to the inside: the cache, retries, the breaker.
     template <class R>
-    static Task<Response> gather(Connections connections, R request);
+    static Task<Response> respond(Connections connections, R request);
     template <class R>
-    static Task<ResponseStream> follow(Connections connections, R request);
+    static Task<ResponseStream> open(Connections connections, R request);
+    template <class R>
+    static Task<Response> ask_cache(Connections connections, R& request);
+    template <class R, class Result>
+    using Attempt = Task<Result> (*)(Connections connections, R& request);  // gather or begin
+    template <class R, class Result>
+    static Task<Result> send(Connections connections, R& request, Attempt<R, Result> attempt);
+    template <class R, class Result>
+    static Task<Result> repeat(Connections connections, R& request, Attempt<R, Result> attempt);
+    template <class R>
+    static Task<Response> gather(Connections connections, R& request);
+    template <class R>
+    static Task<ResponseStream> begin(Connections connections, R& request);
+
+    // An attempt.
+    template <class R>
+    static Task<ResponseStream> follow(Connections connections, R& request, detail::Passage& passage);
     template <class R>
     static Task<std::optional<ResponseStream>> try_once(Connections connections, R& request);
     template <class R>
@@ -35413,15 +37516,19 @@ Task<std::optional<ResponseStream>> Client::Sending::try_once(Connections connec
 }
 
 template <class R>
-Task<ResponseStream> Client::Sending::follow(Connections connections, R request) {
+Task<ResponseStream> Client::Sending::follow(Connections connections, R& request, detail::Passage& passage) {
     const int most = connections->options.max_redirects;
     for (int redirects = 0;; ++redirects) {
+        if (connections->breaker.is_on()) passage.begin(request.url_.origin());
         std::optional<ResponseStream> stream;
         while (!stream) {
             auto attempt = co_await try_once(connections, request);
             if (attempt) stream.emplace(*std::move(attempt));
         }
+        if (connections->cache.is_on() && request.may_change(stream->status))
+            connections->cache.forget(request.url_);
         if (most == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
+        passage.end_with(stream->status);
         const std::string origin = request.url_.origin();
         if (redirects == most) {
             throw BadResponse("too many redirects: more than " + std::to_string(most) + ", the last from " +
@@ -35451,22 +37558,142 @@ Task<> Client::Sending::finish(Stream& stream) {
     stream.close();
 }
 
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/client_impl.hpp ----
+
+// Definitions of client.hpp: what is around an attempt to have an answer, one layer for each habit.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+
+// The whole answer, whose end is that of its passage.
 template <class R>
-Task<Response> Client::Sending::gather(Connections connections, R request) {
-    ResponseStream stream = co_await follow(connections, std::move(request));
-    Response response;
-    response.status = stream.status;
-    response.headers = std::move(stream.headers);
-    const std::size_t most = connections->options.max_body;
-    for (;;) {
-        const std::string piece = co_await stream.read();
-        if (piece.empty()) co_return std::move(response);
-        if (piece.size() > most - response.body.size()) {
-            throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
-                              std::to_string(most) + " bytes");
+Task<Response> Client::Sending::gather(Connections connections, R& request) {
+    detail::Passage passage(connections->breaker);
+    try {
+        ResponseStream stream = co_await follow(connections, request, passage);
+        Response response;
+        response.status = stream.status;
+        response.headers = std::move(stream.headers);
+        const std::size_t most = connections->options.max_body;
+        for (;;) {
+            const std::string piece = co_await stream.read();
+            if (piece.empty()) break;
+            if (piece.size() > most - response.body.size()) {
+                throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
+                                  std::to_string(most) + " bytes");
+            }
+            response.body += piece;
         }
-        response.body += piece;
+        passage.end_with(response.status);
+        co_return std::move(response);
+    } catch (const std::exception& error) {
+        if (!request.is_streamed()) passage.end_with(error);
+        throw;
     }
+}
+
+// An answer whose body is still to come: nobody knows here how that ends.
+template <class R>
+Task<ResponseStream> Client::Sending::begin(Connections connections, R& request) {
+    detail::Passage passage(connections->breaker);
+    try {
+        ResponseStream stream = co_await follow(connections, request, passage);
+        passage.end_with(stream.status);
+        co_return std::move(stream);
+    } catch (const std::exception& error) {
+        if (!request.is_streamed()) passage.end_with(error);
+        throw;
+    }
+}
+
+template <class R, class Result>
+Task<Result> Client::Sending::send(Connections connections, R& request, Attempt<R, Result> attempt) {
+    if (!connections->retries.is_on()) return attempt(std::move(connections), request);
+    return repeat(std::move(connections), request, attempt);
+}
+
+// Attempts it until it is well, or no further attempt is allowed. An attempt has a result or a failure.
+template <class R, class Result>
+Task<Result> Client::Sending::repeat(Connections connections, R& request, Attempt<R, Result> attempt) {
+    detail::Attempts attempts(connections->retries, sake::now());
+    for (;;) {
+        std::optional<Result> result;
+        std::exception_ptr failure;
+        try {
+            Result received = co_await attempt(connections, request);
+            result.emplace(std::move(received));
+        } catch (const std::system_error&) {
+            failure = sake::detail::caught_exception();
+        } catch (const TimedOut&) {
+            failure = sake::detail::caught_exception();
+        }
+        std::optional<std::chrono::milliseconds> pause;
+        const bool may_help = !result || detail::is_worth_a_retry(result->status);
+        if (may_help && may_repeat(*connections, request)) {
+            pause = attempts.next_pause(
+                result ? detail::wanted_pause(result->headers, sake::wall_now()) : std::chrono::seconds(0),
+                sake::now());
+        }
+        if (!pause && failure) std::rethrow_exception(failure);
+        if (!pause) co_return *std::move(result);
+        if constexpr (std::same_as<Result, ResponseStream>) {
+            if (result) co_await finish(*result);
+        }
+        co_await sake::sleep(*pause);
+    }
+}
+
+// What is kept and fresh is the answer. What is stale may be confirmed by the server, or stand in for a
+// failure.
+template <class R>
+Task<Response> Client::Sending::ask_cache(Connections connections, R& request) {
+    detail::ResponseCache& cache = connections->cache;
+    const detail::CacheQuestion question(request.url_, request.headers_);
+    const detail::ResponseCache::Kept kept = cache.find(question);
+    if (kept && kept->rules.is_fresh(question.control, sake::now())) co_return kept->answer(sake::now());
+    if (kept) request.ask_for_changes(kept->response.headers);
+    const auto may_stand_in = [&] { return kept && cache.may_stand_in(*kept, sake::now()); };
+    detail::Exchange exchange(sake::now());
+    std::optional<Response> response;
+    try {
+        Response received = co_await send(connections, request, &gather<R>);
+        response.emplace(std::move(received));
+    } catch (const std::exception& error) {
+        if (!detail::may_be_stood_in_for(error) || !may_stand_in()) throw;
+    }
+    if (!response || (detail::may_be_stood_in_for(response->status) && may_stand_in())) {
+        co_return kept->answer(sake::now());
+    }
+    exchange.end(sake::now(), sake::wall_now());
+    const bool is_elsewhere = detail::CacheQuestion::key_of(request.url_) != question.key;
+    if (is_elsewhere) co_return *std::move(response);  // after a redirect
+    if (!kept || response->status != 304) {
+        cache.keep(question, *response, exchange);
+        co_return *std::move(response);
+    }
+    if (kept->is_confirmed_by(response->headers))
+        co_return cache.refresh(question, *kept, *response, exchange);
+    cache.forget(request.url_);
+    request.ask_for_all();
+    co_return co_await ask_cache(connections, request);
+}
+
+template <class R>
+Task<Response> Client::Sending::respond(Connections connections, R request) {
+    const bool may_be_kept = connections->cache.is_on() && request.is_plain_get() &&
+                             detail::leaves_it_to_the_cache(request.headers_);
+    if (may_be_kept) co_return co_await ask_cache(connections, request);
+    co_return co_await send(connections, request, &gather<R>);
+}
+
+template <class R>
+Task<ResponseStream> Client::Sending::open(Connections connections, R request) {
+    co_return co_await send(connections, request, &begin<R>);
 }
 
 template <class Unused>
@@ -35477,12 +37704,12 @@ Client::Shared Client::make_connections(const ClientOptions& options) {
 
 template <class R>
 Task<Response> Client::gather(Shared connections, R request) {
-    return Sending::gather(Sending::of(connections), std::move(request));
+    return Sending::respond(Sending::of(connections), std::move(request));
 }
 
 template <class R>
 Task<ResponseStream> Client::follow(Shared connections, R request) {
-    return Sending::follow(Sending::of(connections), std::move(request));
+    return Sending::open(Sending::of(connections), std::move(request));
 }
 
 #if defined(SAKE_IMPLEMENTATION)
@@ -36400,6 +38627,7 @@ class H1Stream {
         lose();
     }
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
+    TimePoint wake_after_others(ClientWait& wait) noexcept;
     void stop_waking() noexcept;
     /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
     /// answer is the connection's last.
@@ -36433,6 +38661,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         rate_ = {};
         began_at_ = waited_to_ = {};
         farewell.clear();
+        encoder.reset();
     }
 
     bool write(std::string_view& bytes) override;
@@ -36460,7 +38689,9 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     void append_head(Turn& turn);
     bool send(Turn& turn, std::string_view& bytes);
     Output::Result send_chunk(Turn& turn, std::string_view& bytes);
-    void append_piece(Turn& turn, std::string_view piece);
+    Output::Result send_encoded(Turn& turn, std::string_view& bytes);
+    void append_piece(Turn& turn, std::string_view piece, BodyEncoder::Behind behind);
+    void append_bytes(Turn& turn, std::string_view bytes);
     void note_what_client_takes() noexcept;
 
     std::uint64_t sent_ = 0;
@@ -36610,6 +38841,12 @@ struct H1Exchange {
         call.body_state = BodyState::here;
     }
 
+    /// So much of the body was given to the handlers.
+    [[nodiscard]] std::uint64_t body_received() const noexcept {
+        const bool is_streamed = call.route != nullptr && call.route->streams_body;
+        return is_streamed ? reader.streamed() : call.request.body.size();
+    }
+
     Call call;
     H1Reader reader;
     CallRunner runner;
@@ -36631,6 +38868,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+/// What a session is at, for those who count.
+enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, closing };
+
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
   public:
@@ -36639,6 +38879,7 @@ class Session : public ListNode, public HangupListener {
 
     /// Whether a request or its answer is under way, for which a stop waits.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
+    [[nodiscard]] virtual SessionPhase phase() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
@@ -36661,11 +38902,15 @@ class Session : public ListNode, public HangupListener {
 /// The sessions of a shard.
 class SessionList {
   public:
+    class Walk;
+
     void add(Session& session) noexcept {
         session.insert_before(head_);
         ++count_;
     }
     void remove(Session& session) noexcept {
+        if (walks_.is_linked()) [[unlikely]]
+            tell_walks(session);
         session.unlink();
         --count_;
     }
@@ -36682,9 +38927,45 @@ class SessionList {
     }
 
   private:
+    inline void tell_walks(const Session& gone) noexcept;
+
     ListNode head_;
+    ListNode walks_;
     std::size_t count_ = 0;
 };
+
+/// Goes from session to session with pauses, in which sessions may come and go.
+class SessionList::Walk : private ListNode {
+  public:
+    explicit Walk(SessionList& sessions) noexcept
+        : sessions_(sessions), at_(sessions.head_.next()), left_(sessions.count_) {
+        insert_before(sessions.walks_);
+    }
+
+    /// Calls f(session) for at most so many. False if there are no more.
+    template <class F>
+    bool go_on(std::size_t most, F f) {
+        for (; most > 0; --most, --left_) {
+            if (left_ == 0 || at_ == &sessions_.head_) return false;
+            ListNode* const node = std::exchange(at_, at_->next());
+            f(static_cast<const Session&>(*node));
+        }
+        return true;
+    }
+
+  private:
+    friend class SessionList;
+    SessionList& sessions_;
+    ListNode* at_;      // the next
+    std::size_t left_;  // those that come meanwhile do not prolong it
+};
+
+inline void SessionList::tell_walks(const Session& gone) noexcept {
+    for (ListNode* node = walks_.next(); node != &walks_; node = node->next()) {
+        auto& walk = static_cast<Walk&>(*node);
+        if (walk.at_ == &gone) walk.at_ = walk.at_->next();
+    }
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -36791,6 +39072,7 @@ class Shard {
     void give_back(OwningPtr<H1Exchange> exchange) noexcept {
         if (spare_count_ == most_spares) return;
         exchange->reader.clear();
+        exchange->answer.encoder.reset();
         spare_.push_front(exchange.release());
         ++spare_count_;
     }
@@ -37035,6 +39317,16 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     return due;
 }
 
+// Nothing would tell a socket that it may send on: it may already.
+inline TimePoint H1Stream::wake_after_others(ClientWait& wait) noexcept {
+    waiting_ = &wait;
+    exchange_.runner.begin_client_time();
+    if (is_lost_) return TimePoint::max();
+    shard_->reactor.take_events_next();
+    wait.signal().wake(shard_->reactor);
+    return TimePoint::max();
+}
+
 inline void H1Stream::stop_waking() noexcept {
     waiting_ = nullptr;
     // A wait that was told of nothing must not take the place of the other stream.
@@ -37057,7 +39349,10 @@ auto H1Stream::in_turn(Work work) {
     Turn turn(*shard_, *transport_);
     try {
         const auto result = work(turn);
-        if (!turn.account_memory(exchange_.reader.held_bytes() + exchange_.call.form_bytes)) give_up_client();
+        const BodyEncoder* const encoder = exchange_.answer.encoder.get();
+        const std::size_t of_encoder = encoder != nullptr ? encoder->memory() : 0;
+        const std::size_t others = exchange_.reader.held_bytes() + exchange_.call.form_bytes + of_encoder;
+        if (!turn.account_memory(others)) give_up_client();
         turn.end();
         return result;
     } catch (...) {
@@ -37091,6 +39386,8 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
 }
 
 inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t most_encoded = 64 * 1024;  // then it is the turn of others
+    const std::size_t size = bytes.size();
     for (;;) {
         Output::Result result = Output::Result::sent;
         if (is_lost_) return false;
@@ -37105,12 +39402,15 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
         if (result == Output::Result::failed) lose();
         if (result != Output::Result::sent) return false;
         if (bytes.empty()) return true;
+        if (encoder && size - bytes.size() >= most_encoded) return false;
     }
 }
 
 // One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
 // bytes of the write. Only a small rest is copied: then all of the bytes are on their way.
 inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
+    if (encoder) [[unlikely]]
+        return send_encoded(turn, bytes);
     constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
     const std::size_t most_kept = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
@@ -37132,10 +39432,21 @@ inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& b
     return result;
 }
 
+// A little at a time, and what that becomes is copied: so nothing of it is ever owed.
+inline Output::Result H1AnswerStream::send_encoded(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t largest = 16 * 1024;
+    const std::string_view piece = bytes.substr(0, largest);
+    const bool is_last = piece.size() == bytes.size();
+    append_piece(turn, piece, is_last ? BodyEncoder::Behind::pause : BodyEncoder::Behind::more);
+    bytes.remove_prefix(piece.size());
+    return turn.send();
+}
+
 inline void H1AnswerStream::append_head(Turn& turn) {
     transport_->socket().count_taken_anew();
-    const Call& call = exchange_.call;
-    const Response& response = call.response;
+    Call& call = exchange_.call;
+    Response& response = call.response;
+    if (encoder) response.headers.set("Content-Encoding", encoder->coding());
     const H1Reader& reader = exchange_.reader;
     is_chunked_ = !reader.is_http_1_0();
     closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
@@ -37164,6 +39475,8 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
         const std::uint64_t unsent = transport_->unsent().bytes();
         taken_ = std::max(taken_, sent_ - std::min(sent_, unsent));
         due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
+    } else if (encoder && transport_->socket().watch().is_writable()) {
+        return wake_after_others(wait);
     }
     return wake_when(writable, wait, due);
 }
@@ -37189,7 +39502,10 @@ inline bool H1AnswerStream::end(Turn& turn) {
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) return false;
     if (state_ == State::complete) return true;
-    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
+    if (runner.has_ended_early() && !farewell.empty()) {
+        append_piece(turn, farewell, BodyEncoder::Behind::more);
+    }
+    if (encoder) append_piece(turn, {}, BodyEncoder::Behind::end);
     if (is_chunked_) turn.append(http1::last_chunk);
     return true;
 }
@@ -37200,11 +39516,18 @@ inline AnswerCause H1AnswerStream::cause_of_cut() const noexcept {
     return has_left ? AnswerCause::client_closed : AnswerCause::cut;
 }
 
-inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
-    sent_ += piece.size();
-    if (!is_chunked_) return turn.append(piece);
+inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece, BodyEncoder::Behind behind) {
+    if (!encoder) return append_bytes(turn, piece);
+    ByteBuffer encoded;
+    encoder->encode(piece, behind, encoded);
+    if (!encoded.empty()) append_bytes(turn, encoded.view());
+}
+
+inline void H1AnswerStream::append_bytes(Turn& turn, std::string_view bytes) {
+    sent_ += bytes.size();
+    if (!is_chunked_) return turn.append(bytes);
     std::string chunk;
-    http1::append_chunk(chunk, piece);
+    http1::append_chunk(chunk, bytes);
     turn.append(chunk);
 }
 
@@ -37261,19 +39584,30 @@ struct AnswerTerms {
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
+[[gnu::noinline]] inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t sent,
+                                             Clock::duration duration) {
     Call& call = exchange.call;
-    const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
-                          .status = status,
-                          .bytes = sends_body ? body_size : 0,
-                          .duration = shard.reactor.present() - exchange.begun,
+                          .status = call.response.status,
+                          .bytes = sent,
+                          .duration = duration,
                           .cause = call.cause,
                           .ctx = call.context});
+}
+
+/// Counts an answer that is about to leave, and tells of it.
+[[gnu::noinline]] inline void note_answer(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
+    const Call& call = exchange.call;
+    const bool sends_body = call.request.known_method != Method::head && has_body(call.response.status);
+    const std::uint64_t sent = sends_body ? body_size : 0;
+    const Clock::duration duration = shard.reactor.present() - exchange.begun;
+    if (AnswerCounter* const counter = shard.observers.counter()) {
+        counter->count(call, sent, exchange.body_received(), duration, exchange.answer.has_begun());
+    }
+    if (shard.observers.has_any_to_tell()) tell_observers(shard, exchange, sent, duration);
 }
 
 /// The answer whose body is a file.
@@ -37283,7 +39617,7 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t bod
     const bool sends_body = append_head(turn.gathered(), response, terms, file.length);
     OwningList<OutputPiece> pieces;
     for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
-    if (!shard.observers.empty()) tell_observers(shard, exchange, file.length);
+    if (!shard.observers.empty()) note_answer(shard, exchange, file.length);
     if (!sends_body) return true;
     return turn.send_with(pieces.first()) != Output::Result::failed;
 }
@@ -37303,12 +39637,12 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     if (is_whole) [[likely]] {
-        if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+        if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
         return true;
     }
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = std::move(response.body);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+    if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
     return turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
@@ -37454,6 +39788,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool is_busy() const noexcept override {
         return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
     }
+    [[nodiscard]] SessionPhase phase() const noexcept override;
     void begin_drain() noexcept override;
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
@@ -37842,7 +40177,7 @@ inline void H1Connection::end_stream(Turn& turn) {
 inline void H1Connection::tell_of_stream() noexcept {
     if (shard_.observers.empty()) return;
     exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
-    tell_observers(shard_, *exchange_, exchange_->answer.sent());
+    note_answer(shard_, *exchange_, exchange_->answer.sent());
 }
 
 /// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
@@ -38036,6 +40371,23 @@ inline void H1Connection::deadline_passed(Timer& timer) noexcept {
 
 // --- What the server asks for ---
 
+inline SessionPhase H1Connection::phase() const noexcept {
+    switch (state_) {
+        case State::idle:
+            return transport_.has_unsent() ? SessionPhase::writing : SessionPhase::idle;
+        case State::head:
+        case State::body:
+            return SessionPhase::reading;
+        case State::ready:
+        case State::cut_off:
+            return SessionPhase::handling;
+        case State::handling:
+            return exchange_->answer.has_begun() ? SessionPhase::streaming : SessionPhase::handling;
+        default:
+            return SessionPhase::closing;
+    }
+}
+
 inline void H1Connection::begin_drain() noexcept {
     try {
         if (state_ == State::head) become(State::head);  // it has a moment from now on
@@ -38125,6 +40477,9 @@ class Acceptor {
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
     Acceptor* next = nullptr;  // of the same run
+
+    /// How many connections it has taken so far.
+    [[nodiscard]] std::uint64_t accepted() const noexcept { return static_cast<std::uint64_t>(accepted_); }
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
@@ -39136,12 +41491,24 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+/// Counts what happens in a run: see observe/observatory.hpp.
+class RunObserver {
+  public:
+    RunObserver() = default;
+    RunObserver(const RunObserver&) = delete;
+    RunObserver& operator=(const RunObserver&) = delete;
+    virtual ~RunObserver() = default;
+    /// A run begins, with all figures at zero. The carrier is null if nothing is carried.
+    virtual void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) = 0;
+};
+
 class Run {
   public:
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const CountedPtr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling)
+        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling,
+        RunObserver* observer)
         : config_(config),
           reactor_(std::move(poller)),
           files_(config.raise_file_limit && config.max_connections == 0),
@@ -39152,6 +41519,7 @@ class Run {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
         reactor_.serve_modules(routes->modules);
+        if (observer != nullptr) observer->begin(reactor_, *routes, carrier_.get());
         if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
@@ -39176,6 +41544,16 @@ class Run {
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
+    [[nodiscard]] Shard& shard() noexcept { return shard_; }
+    [[nodiscard]] bool has_carrier() const noexcept { return carrier_ != nullptr; }
+    /// On the reactor's thread.
+    [[nodiscard]] std::uint64_t accepted() const noexcept {
+        std::uint64_t all = 0;
+        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
+            all += each->accepted();
+        }
+        return all;
+    }
 
     /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(OwningPtr<Wire> wire) {
@@ -39446,6 +41824,9 @@ struct Engine::State {
 
     detail::ErrorAnswers errors;
     detail::LifeHooks life_hooks;
+    // Throws if these must not be served; null if all may be.
+    void (*check_listeners)(const detail::Listeners&) = nullptr;
+    detail::OwningPtr<detail::RunObserver> observer;  // none if the program asks for no figures
     detail::Fallback fallback;
     detail::StopRequest stop;
     std::mutex mutex;  // guards what follows
@@ -39531,7 +41912,7 @@ inline Engine::Running::Running(Engine& engine, detail::OwningPtr<detail::Poller
                                 detail::Run::Signals handling)
     : claim_(engine),
       run_(engine.config_, engine.table_, claim_.state.errors, engine.observers_, claim_.state.life_hooks,
-           std::move(poller), handling) {
+           std::move(poller), handling, claim_.state.observer.get()) {
     State& state = claim_.state;
     const std::lock_guard lock(state.mutex);
     state.current = this;
@@ -39627,6 +42008,7 @@ SAKE_INLINE Engine& Engine::listen(std::string_view address) {
     detail::listen_at(made, address, config_.listen_backlog, config_.unix_socket_mode);
     const std::lock_guard lock(state_->mutex);
     const bool is_served = state_->current != nullptr && state_->current->serves_listeners();
+    if (is_served && state_->check_listeners != nullptr) state_->check_listeners(made);
     if (state_->listeners.empty() && !is_served) state_->port = made.first()->port;
     state_->listeners.append(made);
     if (is_served) state_->current->serve_new_listeners();
@@ -39643,6 +42025,7 @@ SAKE_INLINE int Engine::run() {
         if (stop_now) dropped.append(state_->listeners);
         if (stop_now) return 0;
         if (state_->listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
+        if (state_->check_listeners != nullptr) state_->check_listeners(state_->listeners);
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
@@ -40435,9 +42818,54 @@ SAKE_INLINE middleware::Step make_basic_auth(std::string realm, CredentialsCheck
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/middleware/bearer_challenge.hpp ----
+
+// The token of a request under the scheme Bearer, and what a request without the right one is answered (RFC
+// 6750 section 3.1).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class BearerChallenge {
+  public:
+    /// Throws std::invalid_argument, which names the function, for a realm that may not stand in a field.
+    BearerChallenge(std::string_view function, std::string_view realm) {
+        if (!realm.empty()) text_ += " " + realm_parameter(function, realm);
+    }
+
+    /// Throws HttpError 401 if there is none, and 400 if the field is malformed.
+    [[nodiscard]] std::string_view token_of(const Context& ctx) const {
+        const Credentials given = find_credentials(ctx, "Bearer");
+        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
+        if (given.state == Credentials::State::malformed)
+            refuse(400, "the field Authorization is malformed", "invalid_request");
+        return given.token;
+    }
+    [[noreturn]] void refuse_token() const { refuse(401, "the token is not right", "invalid_token"); }
+
+  private:
+    [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {
+        std::string challenge = text_;
+        if (!error.empty()) {
+            challenge.append(challenge == "Bearer" ? " " : ", ")
+                .append("error=\"")
+                .append(error)
+                .append("\"");
+        }
+        throw HttpError(status, detail).header("WWW-Authenticate", challenge);
+    }
+
+    std::string text_ = "Bearer";
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/middleware/bearer_auth_impl.hpp ----
 
-// How bearer_auth reads a token, and what it answers (RFC 6750 section 3.1).
+// What bearer_auth does for each request.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40449,33 +42877,17 @@ class BearerAuth final : public StepWork {
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"bearer_auth", rules};
 
-    BearerAuth(std::string_view realm, CredentialsCheck check) : check_(std::move(check)) {
-        if (!realm.empty()) challenge_ += " " + realm_parameter("bearer_auth", realm);
-    }
+    BearerAuth(std::string_view realm, CredentialsCheck check)
+        : challenge_("bearer_auth", realm), check_(std::move(check)) {}
 
     void run(Context& ctx) override {
-        const Credentials given = find_credentials(ctx, "Bearer");
-        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
-        if (given.state == Credentials::State::malformed)
-            refuse(400, "the field Authorization is malformed", "invalid_request");
-        std::optional<std::string> user = check_({}, given.token);
-        if (!user) refuse(401, "the token is not right", "invalid_token");
+        std::optional<std::string> user = check_({}, challenge_.token_of(ctx));
+        if (!user) challenge_.refuse_token();
         ctx.state<User>().name = std::move(*user);
     }
 
   private:
-    [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {
-        std::string challenge = challenge_;
-        if (!error.empty()) {
-            challenge.append(challenge == "Bearer" ? " " : ", ")
-                .append("error=\"")
-                .append(error)
-                .append("\"");
-        }
-        throw HttpError(status, detail).header("WWW-Authenticate", challenge);
-    }
-
-    std::string challenge_ = "Bearer";
+    const BearerChallenge challenge_;
     CredentialsCheck check_;
 };
 
@@ -40519,6 +42931,1362 @@ class BodyLimit final : public StepWork {
 SAKE_INLINE middleware::Step make_body_limit(std::int64_t bytes) { return StepMaker::make<BodyLimit>(bytes); }
 
 }  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cache_control.hpp ----
+
+// The field Cache-Control, of a request or an answer, as far as a cache of whole answers asks for it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct CacheControl {
+    bool no_store = false;
+    bool no_cache = false;
+    bool is_private = false;
+    bool only_if_cached = false;
+    std::optional<std::chrono::seconds> max_age;
+    std::optional<std::chrono::seconds> shared_max_age;
+
+    /// Of all fields of that name. What is malformed counts as what keeps the least.
+    template <class Fields>
+    static CacheControl of(const Fields& fields) {
+        CacheControl control;
+        for (const auto& [name, value] : fields) {
+            if (!iequals(name, "Cache-Control")) continue;
+            std::string_view rest = value;
+            while (!rest.empty()) control.take(take_element(rest, ','));
+        }
+        return control;
+    }
+
+    /// How long an answer says that a shared cache may keep it.
+    [[nodiscard]] std::optional<std::chrono::seconds> lifetime() const noexcept {
+        return shared_max_age ? shared_max_age : max_age;
+    }
+
+  private:
+    void take(std::string_view directive) noexcept {
+        const std::size_t equals = directive.find('=');
+        const std::string_view name = trim_ows(directive.substr(0, equals));
+        const std::string_view value =
+            equals == std::string_view::npos ? std::string_view() : trim_ows(directive.substr(equals + 1));
+        if (iequals(name, "no-store")) no_store = true;
+        if (iequals(name, "no-cache")) no_cache = true;
+        if (iequals(name, "private")) is_private = true;
+        if (iequals(name, "only-if-cached")) only_if_cached = true;
+        if (iequals(name, "max-age")) lower(max_age, value);
+        if (iequals(name, "s-maxage")) lower(shared_max_age, value);
+    }
+    static void lower(std::optional<std::chrono::seconds>& to, std::string_view text) noexcept {
+        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();  // RFC 9111 section 1.2.2
+        const bool is_number =
+            !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+        const auto number = parse_decimal<std::uint32_t>(text);
+        const std::chrono::seconds seconds(!is_number ? 0U : number && *number < most ? *number : most);
+        if (!to || seconds < *to) to = seconds;
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/lru_table.hpp ----
+
+// A table of entries by a hash, which also knows which of them was used the longest time ago. For stores with
+// a bound: sessions, and answers that are kept.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Owns its entries, which are made by new, and have these members: `Hash128 key; Entry* next_in_bucket;
+/// Entry* newer; Entry* older;`. The keys are of a hash whose key no client knows, so that none can fill one
+/// bucket.
+template <class Entry>
+class LruTable {
+  public:
+    LruTable() = default;
+    LruTable(const LruTable&) = delete;
+    LruTable& operator=(const LruTable&) = delete;
+    ~LruTable() { clear(); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// What was used the longest time ago; nullptr if the table is empty.
+    [[nodiscard]] Entry* oldest() const noexcept { return oldest_; }
+    /// nullptr if there is none.
+    [[nodiscard]] Entry* find(const Hash128& key) const noexcept {
+        if (bucket_count_ == 0) return nullptr;
+        Entry* each = bucket_of(key);
+        while (each != nullptr && each->key != key) each = each->next_in_bucket;
+        return each;
+    }
+
+    /// Makes room for one more entry, so that `add` cannot fail.
+    void reserve_one() {
+        if (size_ == bucket_count_) grow();
+    }
+    /// The key must not be in the table. The entry is the one that was used last.
+    Entry& add(OwningPtr<Entry> entry) {
+        reserve_one();
+        Entry* const added = entry.release();
+        put_in_bucket(added);
+        put_in_front(added);
+        ++size_;
+        return *added;
+    }
+    /// The entry is the one that was used last.
+    void touch(Entry& entry) noexcept {
+        take_out_of_order(entry);
+        put_in_front(&entry);
+    }
+    [[nodiscard]] OwningPtr<Entry> take(Entry& entry) noexcept {
+        Entry** link = &bucket_of(entry.key);
+        while (*link != &entry) link = &(*link)->next_in_bucket;
+        *link = entry.next_in_bucket;
+        take_out_of_order(entry);
+        --size_;
+        return OwningPtr<Entry>(&entry);
+    }
+    void clear() noexcept {
+        while (oldest_ != nullptr) static_cast<void>(take(*oldest_));
+    }
+
+  private:
+    [[nodiscard]] Entry*& bucket_of(const Hash128& key) const noexcept {
+        return buckets_[key.low & (bucket_count_ - 1)];
+    }
+    void put_in_bucket(Entry* entry) noexcept {
+        Entry*& bucket = bucket_of(entry->key);
+        entry->next_in_bucket = bucket;
+        bucket = entry;
+    }
+    void put_in_front(Entry* entry) noexcept {
+        entry->newer = nullptr;
+        entry->older = newest_;
+        (newest_ == nullptr ? oldest_ : newest_->newer) = entry;
+        newest_ = entry;
+    }
+    void take_out_of_order(Entry& entry) noexcept {
+        (entry.newer == nullptr ? newest_ : entry.newer->older) = entry.older;
+        (entry.older == nullptr ? oldest_ : entry.older->newer) = entry.newer;
+    }
+    void grow() {
+        const std::size_t count = bucket_count_ == 0 ? 16 : 2 * bucket_count_;  // a power of two
+        OwningPtr<Entry*[]> buckets(new Entry* [count] {});
+        buckets_ = static_cast<OwningPtr<Entry*[]>&&>(buckets);
+        bucket_count_ = count;
+        for (Entry* each = oldest_; each != nullptr; each = each->newer) put_in_bucket(each);
+    }
+
+    OwningPtr<Entry*[]> buckets_;
+    std::size_t bucket_count_ = 0;
+    std::size_t size_ = 0;
+    Entry* newest_ = nullptr;
+    Entry* oldest_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cache_store.hpp ----
+
+// The answers that a cache keeps: under hashes of what they depend on, within a number of bytes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// An answer as it was when it passed the cache, apart from what stood in it before.
+struct KeptAnswer {
+    int status = 200;
+    std::string type;
+    std::string body;
+    http::Headers fields;
+    Array<std::string> replaced;  // fields that were there before, and which it has set anew or removed
+
+    /// What handlers have made of a response that had these fields.
+    static KeptAnswer of(const Response& response, const http::Headers& before) {
+        KeptAnswer kept;
+        kept.status = response.status;
+        kept.type = response.content_type();
+        kept.body = response.body;
+        for (const auto& [name, value] : before) {
+            if (!has(response.headers, name, value)) kept.replaced.push_back(std::string(name));
+        }
+        for (const auto& [name, value] : response.headers) {
+            if (kept.replaces(name) || !has(before, name, value)) kept.fields.add(name, value);
+        }
+        return kept;
+    }
+
+    void put_into(Response& response) const {
+        for (const std::string& name : replaced) response.headers.remove(name);
+        for (const auto& [name, value] : fields) response.headers.add(name, value);
+        response.status = status;
+        response.set_static_type({});
+        if (!type.empty()) response.set_type(type);
+        response.copy_body(body);
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::size_t size = type.size() + body.size() + fields.wire().size() + fields.size() * 12;
+        for (const std::string& name : replaced) size += sizeof name + name.size();
+        return size;
+    }
+
+  private:
+    static bool has(const http::Headers& fields, std::string_view name, std::string_view value) noexcept {
+        for (const auto& [each, its_value] : fields) {
+            if (its_value == value && iequals(each, name)) return true;
+        }
+        return false;
+    }
+    [[nodiscard]] bool replaces(std::string_view name) const noexcept {
+        for (const std::string& each : replaced) {
+            if (iequals(each, name)) return true;
+        }
+        return false;
+    }
+};
+
+/// For one thread at a time.
+class CacheStore {
+  public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    enum class Kind : std::uint8_t {
+        answer,
+        variants,  // there is one for each of what the fields in `vary` say
+        passing    // its answers are not to be kept, so nobody waits for them
+    };
+    struct Entry {
+        Hash128 key;
+        Entry* next_in_bucket = nullptr;
+        Entry* newer = nullptr;
+        Entry* older = nullptr;
+        Kind kind = Kind::answer;
+        Time made_at{};
+        Time good_until{};
+        KeptAnswer answer;
+        Array<std::string> vary;  // names in lower case
+
+        [[nodiscard]] std::size_t size() const noexcept {
+            std::size_t size =
+                sizeof *this + 2 * sizeof(void*) + answer.size();  // and its place in the table
+            for (const std::string& name : vary) size += sizeof name + name.size();
+            return size;
+        }
+    };
+
+    explicit CacheStore(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
+
+    [[nodiscard]] Hash128 hash(std::string_view key) const noexcept { return hash_of(hash_key_, key); }
+    /// nullptr if there is none. It counts as asked for.
+    [[nodiscard]] Entry* find(const Hash128& key) noexcept {
+        Entry* const entry = table_.find(key);
+        if (entry != nullptr) table_.touch(*entry);
+        return entry;
+    }
+    /// Takes the place of what is there under its key. False if it is too large for all that may be kept.
+    bool put(OwningPtr<Entry> entry) {
+        const std::size_t size = entry->size();
+        if (size > max_bytes_) return false;
+        if (Entry* const before = table_.find(entry->key)) drop(*before);
+        while (bytes_ > max_bytes_ - size) drop(*table_.oldest());
+        table_.add(std::move(entry));
+        bytes_ += size;
+        return true;
+    }
+    void clear() noexcept {
+        table_.clear();
+        bytes_ = 0;
+    }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  private:
+    void drop(Entry& entry) noexcept {
+        bytes_ -= entry.size();
+        static_cast<void>(table_.take(entry));
+    }
+
+    const std::size_t max_bytes_;
+    const HashKey hash_key_ = make_random_key();  // so that nobody can make a request that meets another's
+    std::size_t bytes_ = 0;
+    LruTable<Entry> table_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cache_impl.hpp ----
+
+// Which requests a cache answers, which answers it keeps, and who waits for whom.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Puts a key together of parts that cannot run into each other: each has its length in front.
+inline void add_key_part(std::string& key, std::string_view part) {
+    key.append(std::to_string(part.size())).append(":").append(part);
+}
+/// The same of all fields of a name, in order.
+inline void add_key_fields(std::string& key, const Context& ctx, std::string_view wanted) {
+    add_key_part(key, wanted);
+    for (const auto& [name, value] : ctx.headers()) {
+        if (iequals(name, wanted)) add_key_part(key, value);
+    }
+    key += ';';
+}
+
+/// What an answer depends on before anything is known of it. Texts as they were sent: two that mean the same
+/// have an entry each.
+inline std::string key_of(Context& ctx, std::string_view extra) {
+    const auto* const user = Call::of(ctx).state.find<User>();
+    std::string key;
+    for (const std::string_view part :
+         {ctx.method(), ctx.scheme(), ctx.host(), ctx.target(),
+          user != nullptr ? std::string_view(user->name) : std::string_view(), extra}) {
+        add_key_part(key, part);
+    }
+    return key;
+}
+
+/// Adds the names in the fields Vary to a list. False if the answer is never the same ("*"), or depends on
+/// too much.
+inline bool add_varying(Array<std::string>& names, const http::Headers& fields) {
+    constexpr std::size_t most = 16;
+    for (const auto& [field, value] : fields) {
+        if (!iequals(field, "Vary")) continue;
+        std::string_view rest = value;
+        while (!rest.empty()) {
+            std::string name(take_element(rest, ','));
+            for (char& c : name) c = to_lower(c);
+            if (name == "*") return false;
+            if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+                names.push_back(std::move(name));
+        }
+    }
+    return names.size() <= most;
+}
+
+class AnswerCache final : public CacheWork {
+  public:
+    explicit AnswerCache(middleware::CacheOptions options)
+        : options_(checked(std::move(options))), store_(options_.max_bytes) {}
+
+    bool serve(Context& ctx, CachePassage& passage) override {
+        const Method method = Call::of(ctx).request.known_method;
+        if (method != Method::get && method != Method::head) return true;
+        const CacheControl asked = CacheControl::of(ctx.headers());
+        if (passage.key.empty()) {
+            std::optional<std::string> key = make_key(ctx, asked);
+            if (!key) return say(ctx, "fwd=bypass"), true;
+            passage.key = *std::move(key);
+        }
+        const Way way = find_way(ctx, asked, passage);
+        if (way.kind == Way::Kind::waits) return false;
+        if (way.kind == Way::Kind::to_handler) follow(ctx, passage.key, way);
+        return true;
+    }
+
+    void clear() noexcept override {
+        const std::lock_guard lock(mutex_);
+        store_.clear();
+        ++generation_;
+    }
+
+  private:
+    using Entry = CacheStore::Entry;
+    using Kind = CacheStore::Kind;
+    using Time = CacheStore::Time;
+
+    struct KnownFlight final : Flight {
+        explicit KnownFlight(const Hash128& of) noexcept : key(of) {}
+        const Hash128 key;
+        const Reactor* const reactor = Reactor::current();
+    };
+    struct FlightEntry {
+        Hash128 key;
+        FlightEntry* next_in_bucket = nullptr;
+        FlightEntry* newer = nullptr;
+        FlightEntry* older = nullptr;
+        CountedPtr<KnownFlight> flight;
+    };
+
+    /// Where a request goes.
+    struct Way {
+        enum class Kind : std::uint8_t { answered, waits, to_handler };
+        Kind kind;
+        const char* why = "";  // it goes to the handler, for Cache-Status
+        Hash128 key{};
+        std::uint64_t generation = 0;
+        bool may_lead = false;  // others may wait for it
+    };
+
+    /// Follows a request to its answer, as a function for Context::after. If it is destroyed without a call,
+    /// since the client has left, those who wait try again.
+    class Follower {
+      public:
+        Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const std::string& key, const Way& way,
+                 const http::Headers& before)
+            : cache_(&cache),
+              flight_(std::move(flight)),
+              key_(key),
+              why_(way.why),
+              generation_(way.generation),
+              before_(before) {}
+        Follower(Follower&&) noexcept = default;
+        Follower& operator=(Follower&&) = delete;
+        ~Follower() {
+            if (flight_) cache_->land(*flight_);
+        }
+        void operator()(Context& ctx) {
+            const Flight::End end = cache_->keep(ctx, key_, before_, generation_);
+            if (flight_) flight_->end = end;
+            cache_->say(ctx, why_, end == Flight::End::kept ? "; stored" : "");
+        }
+
+      private:
+        AnswerCache* cache_;
+        CountedPtr<KnownFlight> flight_;
+        std::string key_;
+        const char* why_;
+        std::uint64_t generation_;
+        http::Headers before_;
+    };
+
+    static middleware::CacheOptions checked(middleware::CacheOptions options) {
+        constexpr std::chrono::seconds longest = std::chrono::hours(400 * 24);
+        if (options.ttl < std::chrono::seconds(0) || options.ttl > longest) {
+            throw std::invalid_argument("cache: ttl must be from 0 s to 400 days, but is " +
+                                        std::to_string(options.ttl.count()) + " s");
+        }
+        for (const char c : options.name) {
+            if (!ascii::is(c, ascii::token))
+                throw std::invalid_argument(
+                    "cache: the name must be a token: letters, digits and a few signs");
+        }
+        demand_at_least(1, options.max_bytes, "cache: max_bytes");
+        return options;
+    }
+
+    // --- What is asked for ---
+
+    /// Nothing for a request that passes.
+    [[nodiscard]] std::optional<std::string> make_key(Context& ctx, const CacheControl& asked) const {
+        if (asked.no_store || has_body(ctx)) return std::nullopt;
+        if (options_.key) {
+            const std::optional<std::string> extra = options_.key(ctx);
+            return extra ? std::optional(key_of(ctx, *extra)) : std::nullopt;
+        }
+        if (ctx.find_header("Authorization") || ctx.find_header("Cookie")) return std::nullopt;
+        return key_of(ctx, {});
+    }
+
+    /// A handler may answer a GET by its body, which is not in the key.
+    static bool has_body(const Context& ctx) noexcept {
+        return ctx.find_header("Transfer-Encoding") || ctx.header("Content-Length", "0") != "0";
+    }
+
+    // --- On the way to the handler ---
+
+    Way find_way(Context& ctx, const CacheControl& asked, CachePassage& passage) {
+        const std::lock_guard lock(mutex_);
+        const Time now = sake::now();
+        const CountedPtr<Flight> landed = std::exchange(passage.flight, nullptr);
+        Hash128 key = store_.hash(passage.key);
+        Entry* entry = store_.find(key);
+        if (entry != nullptr && entry->kind == Kind::variants) {
+            key = key_of_variant(ctx, passage.key, entry->vary);
+            entry = store_.find(key);
+        }
+        const bool is_good = entry != nullptr && now < entry->good_until;
+        const bool is_there = entry != nullptr && entry->kind == Kind::answer;
+        if (is_good && is_there && (landed || is_young_enough(*entry, asked, now))) {
+            answer(ctx, *entry, now);
+            return {Way::Kind::answered};
+        }
+        if (asked.only_if_cached) throw HttpError(504, "no such answer is kept");
+
+        // Nobody waits for what nobody may share.
+        const bool passes = is_good && entry->kind == Kind::passing;
+        const FlightEntry* const other = flights_.find(key);
+        if (!passes && other != nullptr && other->flight->reactor == Reactor::current() &&
+            !(landed && landed->end == Flight::End::not_kept)) {
+            passage.flight = other->flight;
+            return {Way::Kind::waits};
+        }
+        const char* const why = !is_there ? "fwd=miss" : is_good ? "fwd=request" : "fwd=stale";
+        return {Way::Kind::to_handler, why, key, generation_, other == nullptr};
+    }
+
+    /// The handler makes the answer. From when others wait for it on, nothing can fail.
+    void follow(Context& ctx, const std::string& key, const Way& way) {
+        const CountedPtr<KnownFlight> flight(way.may_lead ? new KnownFlight(way.key) : nullptr);
+        ctx.after(Follower(*this, flight, key, way, Call::of(ctx).response.headers));
+        if (!flight) return;
+        OwningPtr<FlightEntry> entry(new FlightEntry);
+        entry->key = way.key;
+        entry->flight = flight;
+        const std::lock_guard lock(mutex_);
+        if (flights_.find(way.key) == nullptr) flights_.add(std::move(entry));
+    }
+
+    [[nodiscard]] bool is_young_enough(const Entry& entry, const CacheControl& asked,
+                                       Time now) const noexcept {
+        if (!options_.client_may_reload) return true;
+        return !asked.no_cache && (!asked.max_age || now - entry.made_at <= *asked.max_age) &&
+               asked.max_age != std::chrono::seconds(0);
+    }
+
+    void answer(Context& ctx, const Entry& entry, Time now) const {
+        Response& response = Call::of(ctx).response;
+        entry.answer.put_into(response);
+        const auto age = std::chrono::floor<std::chrono::seconds>(now - entry.made_at).count();
+        const auto left = std::chrono::floor<std::chrono::seconds>(entry.good_until - now).count();
+        response.headers.set("Age", std::to_string(age));
+        say(ctx, "hit; ttl=", std::to_string(left));
+        ctx.abort();
+    }
+
+    [[nodiscard]] Hash128 key_of_variant(const Context& ctx, std::string key,
+                                         const Array<std::string>& vary) const {
+        for (const std::string& name : vary) add_key_fields(key, ctx, name);
+        return store_.hash(key);
+    }
+
+    // --- On the way back ---
+
+    void land(KnownFlight& flight) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            FlightEntry* const entry = flights_.find(flight.key);
+            if (entry != nullptr && entry->flight.get() == &flight) static_cast<void>(flights_.take(*entry));
+        }
+        flight.landed.set();
+    }
+
+    /// The answer is made, and is kept if it may be.
+    Flight::End keep(Context& ctx, const std::string& key, const http::Headers& before,
+                     std::uint64_t generation) {
+        using End = Flight::End;
+        try {
+            Response& response = Call::of(ctx).response;
+            const std::chrono::seconds lifetime = lifetime_of(ctx, response);
+            const bool is_answer = lifetime > lifetime.zero();
+            if (!is_answer && response.status >= 500) return End::not_kept;
+            OwningPtr<Entry> entry(new Entry);
+            entry->made_at = sake::now();
+            if (is_answer) {
+                entry->made_at -= age_of(response);
+                entry->answer = KeptAnswer::of(response, before);
+            } else {
+                entry->kind = Kind::passing;
+            }
+            entry->good_until = entry->made_at + (is_answer ? lifetime : passing_time);
+            const std::lock_guard lock(mutex_);
+            if (generation != generation_) return End::given_up;  // it may be of before clear()
+            return put(ctx, key, std::move(entry), response.headers) && is_answer ? End::kept : End::not_kept;
+        } catch (const std::bad_alloc&) {
+            return End::not_kept;
+        }
+    }
+
+    /// How long the answer may be kept; 0 if it may not.
+    [[nodiscard]] std::chrono::seconds lifetime_of(Context& ctx, const Response& response) const {
+        const std::chrono::seconds none(0);
+        const CacheControl control = CacheControl::of(response.headers);
+        if (control.no_store || control.no_cache || control.is_private) return none;
+        if (response.headers.contains("Set-Cookie") || uses_session(Call::of(ctx))) return none;
+        if (!is_whole(response) || response.body.size() > options_.max_body) return none;
+        const auto lifetime = control.lifetime();
+        if (response.status != 200)
+            return may_be_kept_if_it_says(response.status) ? lifetime.value_or(none) : none;
+        return lifetime ? *lifetime : response.headers.contains("Expires") ? none : options_.ttl;
+    }
+    static bool may_be_kept_if_it_says(int status) noexcept {
+        return status == 301 || status == 308 || status == 404 || status == 410;
+    }
+    /// Whether the body is in memory. That of a stream is not here, but its type is; and files, of which a
+    /// small one is in memory, answer ranges and conditions themselves.
+    static bool is_whole(const Response& response) noexcept {
+        if (response.file() != nullptr || response.headers.contains("Accept-Ranges")) return false;
+        return !response.body.empty() || (response.status != 200 && response.content_type().empty());
+    }
+    /// A session that the program has asked for makes an answer that is for one visitor. With a key of the
+    /// program's own, which may be of the session, it has to have changed.
+    [[nodiscard]] bool uses_session(Call& call) const {
+        const auto* const slot = call.state.find<SessionSlot>();
+        if (slot == nullptr) return false;
+        if (slot->is_renewed || slot->origin == SessionSlot::Origin::ended) return true;
+        if (slot->value.object == nullptr) return false;
+        return !options_.key ||
+               slot->value.write(slot->value.object) != (slot->text.empty() ? "{}" : slot->text);
+    }
+    /// What an answer says of the time for which another cache has kept it.
+    static std::chrono::seconds age_of(const Response& response) noexcept {
+        const auto age = parse_decimal<std::uint32_t>(response.headers.get("Age").value_or(""));
+        return std::chrono::seconds(age.value_or(0));
+    }
+
+    bool put(const Context& ctx, const std::string& key, OwningPtr<Entry> entry,
+             const http::Headers& fields) {
+        entry->key = store_.hash(key);
+        const Entry* const there = store_.find(entry->key);
+        Array<std::string> vary;
+        if (there != nullptr && there->kind == Kind::variants) vary = there->vary;
+        const std::size_t known = vary.size();
+        if (!add_varying(vary, fields)) {
+            entry->kind = Kind::passing;
+            entry->answer = KeptAnswer();
+            entry->good_until = sake::now() + passing_time;
+            store_.put(std::move(entry));
+            return false;
+        }
+        if (vary.size() > known) {
+            OwningPtr<Entry> variants(new Entry);
+            variants->key = entry->key;
+            variants->kind = Kind::variants;
+            variants->vary = vary;
+            if (!store_.put(std::move(variants))) return false;
+        }
+        if (!vary.empty()) entry->key = key_of_variant(ctx, key, vary);
+        return store_.put(std::move(entry));
+    }
+
+    void say(Context& ctx, std::string_view what, std::string_view more = {}) const {
+        if (options_.name.empty()) return;
+        std::string status = options_.name;
+        ctx.add_header("Cache-Status", status.append("; ").append(what).append(more));
+    }
+
+    static constexpr std::chrono::seconds passing_time{10};
+
+    const middleware::CacheOptions options_;
+    std::mutex mutex_;  // of what follows
+    CacheStore store_;
+    LruTable<FlightEntry> flights_;
+    std::uint64_t generation_ = 0;  // how often it was cleared
+};
+
+struct CacheMaker {
+    static middleware::Cache make(middleware::CacheOptions options) {
+        return middleware::Cache(CountedPtr<CacheWork>(new AnswerCache(std::move(options))));
+    }
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+template <class Unused>
+Task<> Cache::operator()(Context& ctx) const {
+    detail::CachePassage passage;
+    while (true) {
+        const bool is_served = work_->serve(ctx, passage);
+        if (is_served) co_return;
+        detail::Flag& landed = passage.flight->landed;
+        co_await landed.wait();
+    }
+}
+
+SAKE_INLINE Cache cache(CacheOptions options) { return detail::CacheMaker::make(std::move(options)); }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<> Cache::operator()<void>(Context& ctx) const;
+#endif
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressible.hpp ----
+
+// Which media types become smaller: texts. Everything else is compressed already, or not known.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// For a Content-Type, in any case and with or without parameters.
+constexpr bool is_worth_compressing(std::string_view content_type) noexcept {
+    constexpr std::string_view types[] = {
+        "application/javascript", "application/json", "application/jsonl", "application/rtf",
+        "application/wasm",       "application/xml",  "application/yaml",  "application/x-ndjson",
+    };
+    constexpr std::string_view suffixes[] = {"+json", "+xml", "+yaml"};
+    constexpr std::string_view text = "text/";
+
+    const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    if (type.size() > text.size() && iequals(type.substr(0, text.size()), text)) return true;
+    for (const std::string_view each : types) {
+        if (iequals(type, each)) return true;
+    }
+    for (const std::string_view suffix : suffixes) {
+        const bool is_longer = type.size() > suffix.size();
+        if (is_longer && iequals(type.substr(type.size() - suffix.size()), suffix)) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressor_kind.hpp ----
+
+// What compressors have in common: which kinds there are, and how a body passes one.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct CompressorKind {
+    ContentCoding coding = ContentCoding::gzip;
+    int level = 1;
+    /// For streams: a compressor looks 2 to the power of this many bytes back. 0 is a compressor for whole
+    /// bodies, which are compressed one after the other, so that its memory does not matter.
+    int window_bits = 0;
+
+    [[nodiscard]] constexpr bool is_for_streams() const noexcept { return window_bits != 0; }
+    bool operator==(const CompressorKind&) const = default;
+};
+
+/// For one body at a time.
+class Compressor : public BodyEncoder {
+  public:
+    explicit Compressor(const CompressorKind& made_as) noexcept : kind(made_as) {}
+
+    /// Begins a whole body of this size. A stream needs no beginning.
+    virtual void begin(std::size_t size) = 0;
+    [[nodiscard]] std::string_view coding() const noexcept final { return to_string(kind.coding); }
+
+    const CompressorKind kind;
+    Compressor* next = nullptr;  // in a list of them
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressor_brotli.hpp ----
+
+// Brotli (RFC 7932) by libbrotlienc, if SAKE_WITH_BROTLI is defined.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+#if defined(SAKE_WITH_BROTLI)
+
+inline constexpr bool has_brotli_compressor = true;
+
+/// The library cannot begin anew with the memory that it has, so its memory is kept here from one whole body
+/// to the next.
+class BrotliMemory {
+  public:
+    enum class Keeps : std::uint8_t { nothing, blocks };
+    explicit BrotliMemory(Keeps keeps) noexcept : keeps_(keeps) {}
+    BrotliMemory(const BrotliMemory&) = delete;
+    BrotliMemory& operator=(const BrotliMemory&) = delete;
+    ~BrotliMemory() {
+        for (std::size_t i = 0; i < spare_count_; ++i) std::free(spare_[i]);
+    }
+
+    /// What is in use and what is kept.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    // What the library calls.
+    static void* take(void* memory, std::size_t size) {
+        return static_cast<BrotliMemory*>(memory)->take_block(size);
+    }
+    static void give_back(void* memory, void* block) {
+        if (block != nullptr) static_cast<BrotliMemory*>(memory)->give_back_block(head_of(block));
+    }
+
+  private:
+    struct alignas(std::max_align_t) Head {
+        std::size_t size;  // of the block behind it
+    };
+    static constexpr std::size_t most_spare = 16;
+
+    static Head* head_of(void* block) noexcept { return static_cast<Head*>(block) - 1; }
+
+    // A spare block that fits without much waste, or a new one.
+    void* take_block(std::size_t size) noexcept {
+        std::size_t best = most_spare;
+        for (std::size_t i = 0; i < spare_count_; ++i) {
+            const std::size_t spare = spare_[i]->size;
+            const bool fits = spare >= size && spare / 2 <= size;
+            if (fits && (best == most_spare || spare < spare_[best]->size)) best = i;
+        }
+        if (best != most_spare) {
+            Head* const taken = spare_[best];
+            spare_[best] = spare_[--spare_count_];
+            return taken + 1;
+        }
+        if (size > std::numeric_limits<std::size_t>::max() - sizeof(Head)) return nullptr;
+        auto* const made = static_cast<Head*>(std::malloc(sizeof(Head) + size));
+        if (made == nullptr) return nullptr;
+        made->size = size;
+        size_ += size;
+        return made + 1;
+    }
+    void give_back_block(Head* block) noexcept {
+        if (keeps_ == Keeps::blocks && spare_count_ < most_spare) {
+            spare_[spare_count_++] = block;
+        } else {
+            size_ -= block->size;
+            std::free(block);
+        }
+    }
+
+    const Keeps keeps_;
+    Head* spare_[most_spare] = {};
+    std::size_t spare_count_ = 0;
+    std::size_t size_ = 0;
+};
+
+class BrotliCompressor final : public Compressor {
+  public:
+    explicit BrotliCompressor(const CompressorKind& made_as)
+        : Compressor(made_as),
+          memory_(kind.is_for_streams() ? BrotliMemory::Keeps::nothing : BrotliMemory::Keeps::blocks) {
+        if (kind.is_for_streams()) make_encoder(kind.window_bits, 0);
+    }
+    ~BrotliCompressor() override { end_encoder(); }
+
+    void begin(std::size_t size) override {
+        constexpr int window_of_whole = 18;
+        end_encoder();
+        make_encoder(window_of_whole, size);
+    }
+
+    void encode(std::string_view piece, Behind behind, ByteBuffer& out) override {
+        const BrotliEncoderOperation operation = behind == Behind::more    ? BROTLI_OPERATION_PROCESS
+                                                 : behind == Behind::pause ? BROTLI_OPERATION_FLUSH
+                                                                           : BROTLI_OPERATION_FINISH;
+        const auto* from = reinterpret_cast<const std::uint8_t*>(piece.data());
+        std::size_t left = piece.size();
+        do {
+            const std::size_t room = std::min<std::size_t>(piece.size() / 4 + 64, 1024 * 1024);
+            char* const place = out.make_room(room);
+            auto* to = reinterpret_cast<std::uint8_t*>(place);
+            std::size_t room_left = room;
+            if (!BrotliEncoderCompressStream(encoder_, operation, &left, &from, &room_left, &to, nullptr)) {
+                throw std::runtime_error("brotli: a body cannot be compressed");
+            }
+            out.end_at(place + (room - room_left));
+        } while (left > 0 || BrotliEncoderHasMoreOutput(encoder_));
+    }
+
+    [[nodiscard]] std::size_t memory() const noexcept override { return memory_.size(); }
+
+  private:
+    void make_encoder(int window_bits, std::size_t size) {
+        encoder_ = BrotliEncoderCreateInstance(&BrotliMemory::take, &BrotliMemory::give_back, &memory_);
+        if (encoder_ == nullptr) throw std::bad_alloc();
+        constexpr int most_of_streams = 3;  // above it, an encoder takes 2 MiB
+        const int level = kind.is_for_streams() ? std::min(kind.level, most_of_streams) : kind.level;
+        set(BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(level));
+        set(BROTLI_PARAM_LGWIN, static_cast<std::uint32_t>(window_bits));
+        constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+        set(BROTLI_PARAM_SIZE_HINT, static_cast<std::uint32_t>(std::min(size, most)));
+        if (kind.is_for_streams()) set(BROTLI_PARAM_LGBLOCK, BROTLI_MIN_INPUT_BLOCK_BITS);
+    }
+    void end_encoder() noexcept {
+        if (encoder_ != nullptr) BrotliEncoderDestroyInstance(encoder_);
+        encoder_ = nullptr;
+    }
+    void set(BrotliEncoderParameter parameter, std::uint32_t value) {
+        BrotliEncoderSetParameter(encoder_, parameter, value);
+    }
+
+    BrotliMemory memory_;
+    BrotliEncoderState* encoder_ = nullptr;
+};
+
+inline OwningPtr<Compressor> make_brotli_compressor(const CompressorKind& kind) {
+    return OwningPtr<Compressor>(new BrotliCompressor(kind));
+}
+
+#else
+
+inline constexpr bool has_brotli_compressor = false;
+inline OwningPtr<Compressor> make_brotli_compressor(const CompressorKind&) { return nullptr; }
+
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressor_gzip.hpp ----
+
+// gzip (RFC 1952) by zlib, if SAKE_WITH_ZLIB is defined.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+#if defined(SAKE_WITH_ZLIB)
+
+inline constexpr bool has_gzip_compressor = true;
+
+class GzipCompressor final : public Compressor {
+  public:
+    explicit GzipCompressor(const CompressorKind& made_as) : Compressor(made_as) {
+        constexpr int with_gzip_head = 16;
+        const int made = deflateInit2(&stream_, kind.level, Z_DEFLATED, window_bits() + with_gzip_head,
+                                      memory_level(), Z_DEFAULT_STRATEGY);
+        if (made != Z_OK) throw std::bad_alloc();
+    }
+    ~GzipCompressor() override { deflateEnd(&stream_); }
+
+    void begin(std::size_t) override { deflateReset(&stream_); }
+
+    void encode(std::string_view piece, Behind behind, ByteBuffer& out) override {
+        constexpr std::size_t most = std::numeric_limits<uInt>::max();
+        while (piece.size() > most) {
+            deflate_all(piece.substr(0, most), Z_NO_FLUSH, out);
+            piece.remove_prefix(most);
+        }
+        deflate_all(piece,
+                    behind == Behind::more    ? Z_NO_FLUSH
+                    : behind == Behind::pause ? Z_SYNC_FLUSH
+                                              : Z_FINISH,
+                    out);
+    }
+
+    /// As zconf.h has it, and what the library keeps besides.
+    [[nodiscard]] std::size_t memory() const noexcept override {
+        return (std::size_t{1} << (window_bits() + 2)) + (std::size_t{1} << (memory_level() + 9)) + 8 * 1024;
+    }
+
+  private:
+    [[nodiscard]] int window_bits() const noexcept { return kind.is_for_streams() ? kind.window_bits : 15; }
+    // As zlib has it by default for its largest window: tables of the size of the window.
+    [[nodiscard]] int memory_level() const noexcept { return window_bits() - 7; }
+
+    void deflate_all(std::string_view piece, int flush, ByteBuffer& out) {
+        // zlib does not write there; it is only not const for want of ZLIB_CONST.
+        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
+        stream_.avail_in = static_cast<uInt>(piece.size());
+        do {
+            const std::size_t room = std::min<std::size_t>(piece.size() / 4 + 64, 1024 * 1024);
+            char* const place = out.make_room(room);
+            stream_.next_out = reinterpret_cast<Bytef*>(place);
+            stream_.avail_out = static_cast<uInt>(room);
+            deflate(&stream_, flush);
+            out.end_at(place + (room - stream_.avail_out));
+        } while (stream_.avail_out == 0);
+    }
+
+    z_stream stream_{};
+};
+
+inline OwningPtr<Compressor> make_gzip_compressor(const CompressorKind& kind) {
+    return OwningPtr<Compressor>(new GzipCompressor(kind));
+}
+
+#else
+
+inline constexpr bool has_gzip_compressor = false;
+inline OwningPtr<Compressor> make_gzip_compressor(const CompressorKind&) { return nullptr; }
+
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressor_zstd.hpp ----
+
+// zstd (RFC 8878) by libzstd, if SAKE_WITH_ZSTD is defined.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+#if defined(SAKE_WITH_ZSTD)
+
+inline constexpr bool has_zstd_compressor = true;
+
+class ZstdCompressor final : public Compressor {
+  public:
+    explicit ZstdCompressor(const CompressorKind& made_as)
+        : Compressor(made_as), context_(ZSTD_createCCtx()) {
+        if (context_ == nullptr) throw std::bad_alloc();
+        set(ZSTD_c_compressionLevel, kind.level);
+        if (!kind.is_for_streams()) return;
+        set(ZSTD_c_windowLog, kind.window_bits);
+        set(ZSTD_c_hashLog, kind.window_bits);
+        set(ZSTD_c_chainLog, kind.window_bits);
+    }
+    ~ZstdCompressor() override { ZSTD_freeCCtx(context_); }
+
+    void begin(std::size_t size) override {
+        ZSTD_CCtx_reset(context_, ZSTD_reset_session_only);
+        ZSTD_CCtx_setPledgedSrcSize(context_, size);
+        room_for_all_ = ZSTD_compressBound(size);
+    }
+
+    void encode(std::string_view piece, Behind behind, ByteBuffer& out) override {
+        const ZSTD_EndDirective flush = behind == Behind::more    ? ZSTD_e_continue
+                                        : behind == Behind::pause ? ZSTD_e_flush
+                                                                  : ZSTD_e_end;
+        ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+        // A whole body with room for all of it is compressed without buffers in between.
+        const std::size_t room = std::max(room_for_all_, piece.size() / 4 + 64);
+        for (;;) {
+            char* const place = out.make_room(room);
+            ZSTD_outBuffer made{place, room, 0};
+            const std::size_t left = ZSTD_compressStream2(context_, &made, &in, flush);
+            if (ZSTD_isError(left)) throw std::runtime_error(std::string("zstd: ") + ZSTD_getErrorName(left));
+            out.end_at(place + made.pos);
+            const bool is_done = flush == ZSTD_e_continue ? in.pos == in.size : left == 0;
+            if (is_done) break;
+        }
+    }
+
+    [[nodiscard]] std::size_t memory() const noexcept override { return ZSTD_sizeof_CCtx(context_); }
+
+  private:
+    void set(ZSTD_cParameter parameter, int value) { ZSTD_CCtx_setParameter(context_, parameter, value); }
+
+    ZSTD_CCtx* const context_;
+    std::size_t room_for_all_ = 0;
+};
+
+inline OwningPtr<Compressor> make_zstd_compressor(const CompressorKind& kind) {
+    return OwningPtr<Compressor>(new ZstdCompressor(kind));
+}
+
+#else
+
+inline constexpr bool has_zstd_compressor = false;
+inline OwningPtr<Compressor> make_zstd_compressor(const CompressorKind&) { return nullptr; }
+
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressor.hpp ----
+
+// Which compressors there are: those whose library the program has.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether the library of a coding is there.
+constexpr bool has_compressor(ContentCoding coding) noexcept {
+    switch (coding) {
+        case ContentCoding::gzip:
+            return has_gzip_compressor;
+        case ContentCoding::zstd:
+            return has_zstd_compressor;
+        case ContentCoding::br:
+            return has_brotli_compressor;
+        default:
+            return false;
+    }
+}
+
+/// Of a coding whose library is there. Throws std::bad_alloc.
+inline OwningPtr<Compressor> make_compressor(const CompressorKind& kind) {
+    switch (kind.coding) {
+        case ContentCoding::gzip:
+            return make_gzip_compressor(kind);
+        case ContentCoding::zstd:
+            return make_zstd_compressor(kind);
+        default:
+            return make_brotli_compressor(kind);
+    }
+}
+
+/// How much a compressor for streams may come to hold.
+constexpr std::size_t expected_memory(const CompressorKind& kind) noexcept {
+    const std::size_t window = std::size_t{1} << kind.window_bits;
+    if (kind.coding == ContentCoding::gzip) return 8 * window + std::size_t{8} * 1024;
+    if (kind.coding == ContentCoding::zstd) return 24 * window + std::size_t{24} * 1024;
+    return std::size_t{640} * 1024;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compressors.hpp ----
+
+// The compressors that a loop keeps for whole bodies: one of each kind, which takes one body after the other.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Compressors {
+  public:
+    explicit Compressors(Reactor&) noexcept {}
+
+    /// Makes a body what it becomes. If that is not smaller, the body stays, unless `at_any_size`. Returns
+    /// whether it is compressed.
+    [[nodiscard]] bool compress(const CompressorKind& kind, std::string& body, bool at_any_size) {
+        constexpr std::size_t most_kept = 64 * 1024;
+        Compressor& compressor = of(kind);
+        if (!room_) room_ = OwningPtr<ByteBuffer>(new ByteBuffer);
+        room_->clear();
+        compressor.begin(body.size());
+        compressor.encode(body, BodyEncoder::Behind::end, *room_);
+        const std::string_view compressed = room_->view();
+        const bool is_taken = at_any_size || compressed.size() < body.size();
+        const bool was_large = body.size() > most_kept;
+        if (is_taken) body.assign(compressed);
+        if (was_large) room_.reset();
+        return is_taken;
+    }
+
+  private:
+    Compressor& of(const CompressorKind& kind) {
+        Compressor* each = compressors_.first();
+        while (each != nullptr && each->kind != kind) each = each->next;
+        if (each != nullptr) return *each;
+        return compressors_.push_front(make_compressor(kind).release());
+    }
+
+    OwningList<Compressor> compressors_;
+    OwningPtr<ByteBuffer> room_;  // for what a body becomes
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/compress_impl.hpp ----
+
+// How compress decides which answers are compressed, and by what.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Compress final : public StepWork {
+  public:
+    static constexpr StepRule rules[] = {{"compress", "bodies would be compressed twice"},
+                                         {"etag", "tags would be those of compressed bodies"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"compress", rules};
+
+    explicit Compress(const middleware::CompressOptions& options) : options_(options) {
+        require_library();
+        require_level("gzip_level", options.gzip_level, 9);
+        require_level("zstd_level", options.zstd_level, 12);
+        require_level("br_level", options.br_level, 9);
+        if (options.max_body > std::size_t{1024} * 1024 * 1024) {
+            throw std::invalid_argument("compress: max_body is more than a gigabyte");
+        }
+        if (options.stream_window < 1024 || options.stream_window > std::size_t{32} * 1024) {
+            throw std::invalid_argument("compress: stream_window is 1 KiB to 32 KiB");
+        }
+        window_bits_ = static_cast<int>(std::bit_width(options.stream_window - 1));
+        for (const ContentCoding coding : whole_order) {
+            if (offers(coding)) return;
+        }
+        throw std::invalid_argument("compress: the levels leave out every coding whose library is there");
+    }
+
+    void run(Context& ctx) override {
+        ctx.after([this](Context& answered) { look_at(Call::of(answered)); });
+    }
+
+  private:
+    // The best first, where a client wants several as much. zstd is as small as gzip in a third of the time,
+    // and Brotli in less memory than it takes for a stream there is none.
+    static constexpr ContentCoding whole_order[] = {ContentCoding::zstd, ContentCoding::br,
+                                                    ContentCoding::gzip};
+    static constexpr ContentCoding stream_order[] = {ContentCoding::gzip, ContentCoding::zstd,
+                                                     ContentCoding::br};
+
+    enum class Fit : std::uint8_t {
+        decided,  // the handler has decided how it is coded, or it is a part
+        fixed,    // it must not or cannot be changed
+        poor,     // it is not worth it
+        good
+    };
+
+    static void require_library() {
+        for (const ContentCoding coding : whole_order) {
+            if (has_compressor(coding)) return;
+        }
+        throw std::logic_error(
+            "compress: there is no library to compress by. For the whole program, define SAKE_WITH_ZLIB and "
+            "link with -lz, or SAKE_WITH_BROTLI and -lbrotlienc, or SAKE_WITH_ZSTD and -lzstd");
+    }
+    static void require_level(const char* name, int level, int most) {
+        if (level >= 0 && level <= most) return;
+        throw std::invalid_argument("compress: " + std::string(name) + " is " + std::to_string(level) +
+                                    "; write 1 to " + std::to_string(most) +
+                                    ", or 0 to leave the coding out");
+    }
+
+    void look_at(Call& call) const {
+        Response& response = call.response;
+        if (response.status == 304) return fit_not_modified(call);
+        const bool is_stream = call.running == Running::before_stream;
+        const bool is_file = response.file() != nullptr;
+        if (!has_body(response.status) || (!is_stream && !is_file && response.body.empty())) return;
+        const Fit fit = fit_of(call, is_stream);
+        if (fit == Fit::decided) return;
+        if (fit == Fit::good) add_vary(call.context, "Accept-Encoding");
+        const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
+        const ContentCoding coding = best_of(accepted, is_stream ? stream_order : whole_order);
+        const bool may_stay = accepted.accepts(ContentCoding::identity);
+        if (!may_stay && (fit == Fit::fixed || coding == ContentCoding::identity)) return refuse(call);
+        if (fit == Fit::fixed || coding == ContentCoding::identity) return;
+        if (may_stay && (fit == Fit::poor || is_spied_on(call))) return;
+        const bool is_done =
+            is_stream ? compress_stream(call, coding, may_stay) : compress_body(response, coding, may_stay);
+        if (is_done) note_change(call, is_stream);
+    }
+
+    // --- Which answers ---
+
+    [[nodiscard]] Fit fit_of(Call& call, bool is_stream) const {
+        const Response& response = call.response;
+        if (response.status == 206) return Fit::decided;
+        bool is_fixed = false;
+        for (const auto& [name, value] : response.headers) {
+            if (iequals(name, "Content-Encoding") || iequals(name, "Content-Range")) return Fit::decided;
+            // A file or the like: its ranges are of the bytes as they are.
+            is_fixed = is_fixed || iequals(name, "Accept-Ranges");
+            is_fixed = is_fixed || iequals(name, "Content-Digest") || iequals(name, "Repr-Digest") ||
+                       iequals(name, "Digest") || iequals(name, "Content-MD5");
+            is_fixed = is_fixed || (iequals(name, "Cache-Control") && has_element(value, "no-transform"));
+        }
+        if (is_stream) {
+            is_fixed = is_fixed || !options_.streams;
+        } else {
+            is_fixed = is_fixed || response.file() != nullptr || response.body.size() > options_.max_body;
+        }
+        if (is_fixed) return Fit::fixed;
+        if (!is_stream && response.body.size() < options_.min_body) return Fit::poor;
+        return is_worth_compressing(call.context.response().content_type()) ? Fit::good : Fit::poor;
+    }
+
+    /// Whether a page of another site has made the request, with what the browser keeps of the user: then it
+    /// may see how long the answer is, and choose a part of the text in it.
+    [[nodiscard]] bool is_spied_on(const Call& call) const noexcept {
+        if (options_.cross_site) return false;
+        const Context& ctx = call.context;
+        const std::string_view site = ctx.header("Sec-Fetch-Site");
+        if (site != "cross-site" && site != "same-site") return false;
+        return ctx.find_header("Cookie").has_value() || ctx.find_header("Authorization").has_value();
+    }
+
+    /// Of an answer that says only that the client has the body, it is not known whether it was compressed.
+    /// Its tag is weak if the client's is.
+    static void fit_not_modified(Call& call) {
+        http::Headers& headers = call.response.headers;
+        if (has_element(headers.get("Cache-Control").value_or(""), "no-transform")) return;
+        add_vary(call.context, "Accept-Encoding");
+        const std::string tag(headers.get("ETag").value_or(""));
+        const auto known = list_field(call.request, "If-None-Match");
+        const auto own = EntityTag::parse(tag);
+        if (!known || !own || own->is_weak) return;
+        bool is_weak = false;
+        for_each_tag(*known, [&](const EntityTag& each) {
+            is_weak = is_weak || (each.is_weak && each.matches_weakly(*own));
+        });
+        if (is_weak) headers.set("ETag", "W/" + tag);
+    }
+
+    /// What was done for another request than GET or HEAD stays done, and so does its answer.
+    static void refuse(Call& call) {
+        const Method method = call.request.known_method;
+        const bool is_read = method == Method::get || method == Method::head;
+        if (!is_read || call.response.status < 200 || call.response.status > 299) return;
+        add_vary(call.context, "Accept-Encoding");
+        throw HttpError(406, "this answer is not there in a coding that the client accepts");
+    }
+
+    // --- By what ---
+
+    [[nodiscard]] int level_of(ContentCoding coding) const noexcept {
+        switch (coding) {
+            case ContentCoding::gzip:
+                return options_.gzip_level;
+            case ContentCoding::zstd:
+                return options_.zstd_level;
+            case ContentCoding::br:
+                return options_.br_level;
+            default:
+                return 0;
+        }
+    }
+    [[nodiscard]] bool offers(ContentCoding coding) const noexcept {
+        return has_compressor(coding) && level_of(coding) > 0;
+    }
+
+    template <class Order>
+    [[nodiscard]] ContentCoding best_of(const AcceptedCodings& accepted, const Order& order) const noexcept {
+        ContentCoding best = ContentCoding::identity;
+        int quality = 0;
+        for (const ContentCoding coding : order) {
+            if (!offers(coding) || accepted.quality(coding) <= quality) continue;
+            best = coding;
+            quality = accepted.quality(coding);
+        }
+        return accepted.quality(ContentCoding::identity) > quality ? ContentCoding::identity : best;
+    }
+
+    /// Returns whether it is compressed.
+    [[nodiscard]] bool compress_body(Response& response, ContentCoding coding, bool may_stay) const {
+        constexpr std::size_t large = 128 * 1024;
+        const CompressorKind kind{coding, response.body.size() > large ? 1 : level_of(coding)};
+        if (!Reactor::current()->local<Compressors>().compress(kind, response.body, !may_stay)) return false;
+        response.headers.set("Content-Encoding", to_string(coding));
+        return true;
+    }
+
+    [[nodiscard]] bool compress_stream(Call& call, ContentCoding coding, bool may_stay) const {
+        if (call.answerer->encoder) return false;
+        const CompressorKind kind{coding, level_of(coding), window_bits_};
+        const Budget* const memory = call.place.memory;
+        const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
+        if (may_stay && !has_room) return false;
+        call.answerer->encoder = make_compressor(kind);
+        return true;
+    }
+
+    static void note_change(Call& call, bool is_stream) {
+        http::Headers& headers = call.response.headers;
+        if (!is_stream) add_vary(call.context, "Accept-Encoding");
+        const std::string tag(headers.get("ETag").value_or(""));
+        if (!tag.empty() && tag.substr(0, 2) != "W/") headers.set("ETag", "W/" + tag);
+    }
+
+    const middleware::CompressOptions options_;
+    int window_bits_ = 0;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step compress(CompressOptions options) {
+    return detail::StepMaker::make<detail::Compress>(options);
+}
+
+}  // namespace middleware
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -40978,6 +44746,889 @@ class IdSource {
 };
 
 }  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt_json.hpp ----
+
+// The JSON of tokens and keys, read strictly: what two readers could take for two things is a fault.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether a text is a number of RFC 8259 section 6.
+inline bool is_json_number(std::string_view text) noexcept {
+    const auto take = [&](char c) {
+        const bool found = text.starts_with(c);
+        if (found) text.remove_prefix(1);
+        return found;
+    };
+    const auto take_digits = [&] {
+        const auto end = std::find_if(text.begin(), text.end(), [](char c) { return c < '0' || c > '9'; });
+        const auto count = static_cast<std::size_t>(end - text.begin());
+        text.remove_prefix(count);
+        return count > 0;
+    };
+    take('-');
+    if (!take('0') && !take_digits()) return false;
+    if (take('.') && !take_digits()) return false;
+    if (take('e') || take('E')) {
+        if (!take('-')) take('+');
+        if (!take_digits()) return false;
+    }
+    return text.empty();
+}
+
+/// Reads an object: calls `member(name)`, which reads the value. No name may be there twice, however it is
+/// escaped.
+template <class F>
+void read_members(JsonReader& reader, F member) {
+    Array<std::string> names;
+    reader.object([&](std::string_view name) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) reader.reject("a member twice");
+        names.push_back(std::string(name));
+        member(name);
+    });
+}
+
+/// Reads a value of any kind, and checks every bit of it.
+inline void skip_value(JsonReader& reader) {
+    switch (reader.peek()) {
+        case '{':
+            return read_members(reader, [&](std::string_view) { skip_value(reader); });
+        case '[':
+            return reader.array([&] { skip_value(reader); });
+        case '"':
+            return static_cast<void>(reader.string());
+        default:
+            const std::string_view text = reader.raw();
+            const bool is_word = text == "true" || text == "false" || text == "null";
+            if (!is_word && !is_json_number(text)) reader.reject("expected a value");
+    }
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwk.hpp ----
+
+// JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2) as text.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A key as it is written.
+class Jwk {
+  public:
+    static Jwk read(std::string_view json) {
+        Jwk key;
+        JsonReader reader(json, limits);
+        read_members(reader, [&](std::string_view name) {
+            if (name == "key_ops") {
+                bool has_use = false;
+                reader.array([&] {
+                    const std::string operation = reader.string();
+                    has_use = has_use || operation == "verify" || operation == "sign";
+                });
+                key.is_for_signatures_ = key.is_for_signatures_ && has_use;
+            } else if (std::find(std::begin(known), std::end(known), name) != std::end(known)) {
+                key.members_.push_back({std::string(name), reader.string()});
+            } else {
+                skip_value(reader);
+            }
+        });
+        reader.end();
+        return key;
+    }
+
+    /// "" if it is not there.
+    [[nodiscard]] std::string_view text(std::string_view name) const noexcept {
+        for (const Member& member : members_) {
+            if (member.name == name) return member.text;
+        }
+        return {};
+    }
+    /// Of a member that is base64url. Throws std::invalid_argument if it is not, or is not there.
+    [[nodiscard]] std::string bytes(std::string_view name) const {
+        auto found = base64url_decode(text(name));
+        if (!found || found->empty()) {
+            throw std::invalid_argument("jwt_keys: the member '" + std::string(name) + "' of the key '" +
+                                        std::string(text("kid")) + "' is missing, or is not base64url");
+        }
+        return std::move(*found);
+    }
+    /// Nothing if it is not a key for signatures that jwt() knows.
+    [[nodiscard]] std::optional<JwtAlgorithm> algorithm() const noexcept {
+        const bool is_for_others = !text("use").empty() && text("use") != "sig";
+        if (is_for_others || !is_for_signatures_) return std::nullopt;
+        const std::string_view kind = text("kty");
+        const std::string_view curve = text("crv");
+        using enum JwtAlgorithm;
+        if (kind == "oct") return one_of({HS256});
+        if (kind == "RSA") return one_of({RS256, RS384, RS512, PS256});
+        if (kind == "EC" && curve == "P-256") return one_of({ES256});
+        if (kind == "EC" && curve == "P-384") return one_of({ES384});
+        if (kind == "OKP" && curve == "Ed25519") return one_of({EdDSA});
+        return std::nullopt;
+    }
+
+    static constexpr JsonLimits limits{8, 10'000};
+
+  private:
+    struct Member {
+        std::string name;
+        std::string text;
+    };
+    static constexpr std::string_view known[] = {"kty", "use", "alg", "kid", "crv", "k",  "n", "e",
+                                                 "d",   "p",   "q",   "dp",  "dq",  "qi", "x", "y"};
+
+    /// The one that it names, or the first if it names none.
+    [[nodiscard]] std::optional<JwtAlgorithm> one_of(
+        std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
+        if (text("alg").empty()) return *algorithms.begin();
+        for (const JwtAlgorithm each : algorithms) {
+            if (to_string(each) == text("alg")) return each;
+        }
+        return std::nullopt;
+    }
+
+    Array<Member> members_;
+    bool is_for_signatures_ = true;
+};
+
+/// The keys of a set, or the only one.
+inline Array<Jwk> read_jwks(std::string_view json) {
+    Array<Jwk> keys;
+    bool is_set = false;
+    JsonReader reader(json, Jwk::limits);
+    read_members(reader, [&](std::string_view name) {
+        if (name != "keys") return skip_value(reader);
+        is_set = true;
+        reader.array([&] { keys.push_back(Jwk::read(reader.raw())); });
+    });
+    reader.end();
+    if (!is_set) keys.push_back(Jwk::read(json));
+    return keys;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt_crypto.hpp ----
+
+// Signatures of JSON Web Tokens by OpenSSL 3: all that Sake asks of it.
+
+#if defined(SAKE_WITH_OPENSSL)
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Owns what OpenSSL made. Throws std::bad_alloc where it made nothing.
+template <class T, auto Free>
+class CryptoPtr {
+  public:
+    explicit CryptoPtr(T* object) : object_(object) {
+        if (object == nullptr) throw std::bad_alloc();
+    }
+    CryptoPtr(CryptoPtr&& other) noexcept : object_(other.release()) {}
+    CryptoPtr& operator=(CryptoPtr&&) = delete;
+    ~CryptoPtr() { Free(object_); }
+    [[nodiscard]] T* get() const noexcept { return object_; }
+    T* release() noexcept { return std::exchange(object_, nullptr); }
+
+  private:
+    T* object_;
+};
+using Bignum = CryptoPtr<BIGNUM, BN_clear_free>;
+using EcdsaPair = CryptoPtr<ECDSA_SIG, ECDSA_SIG_free>;
+using DigestContext = CryptoPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
+using KeyContext = CryptoPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using CryptoKey = CryptoPtr<EVP_PKEY, EVP_PKEY_free>;
+
+/// Drops the errors that OpenSSL keeps for this thread, and leaves those of others.
+class CryptoErrors {
+  public:
+    CryptoErrors() noexcept { ERR_set_mark(); }
+    CryptoErrors(const CryptoErrors&) = delete;
+    CryptoErrors& operator=(const CryptoErrors&) = delete;
+    ~CryptoErrors() { ERR_pop_to_mark(); }
+};
+
+inline const unsigned char* crypto_bytes(std::string_view text) noexcept {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
+inline unsigned char* crypto_bytes(std::string& text) noexcept {
+    return reinterpret_cast<unsigned char*>(text.data());
+}
+inline Bignum bignum_of(std::string_view bytes) {
+    return Bignum(BN_bin2bn(crypto_bytes(bytes), static_cast<int>(bytes.size()), nullptr));
+}
+inline void demand_crypto(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error(std::string("OpenSSL cannot ") + what);
+}
+
+/// HS256: the signature is made again and compared.
+class JwtSecret final : public JwtKeyWork {
+  public:
+    JwtSecret(std::string_view bytes, std::string_view id)
+        : JwtKeyWork(JwtAlgorithm::HS256, id), bytes_(bytes) {}
+    ~JwtSecret() override { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+
+    [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {
+        return equal_in_constant_time(signature, sign(text));
+    }
+    [[nodiscard]] std::string sign(std::string_view text) const override {
+        const CryptoErrors errors;
+        std::string code(32, '\0');
+        demand_crypto(HMAC(EVP_sha256(), bytes_.data(), static_cast<int>(bytes_.size()), crypto_bytes(text),
+                           text.size(), crypto_bytes(code), nullptr) != nullptr,
+                      "make an HMAC");
+        return code;
+    }
+
+  private:
+    std::string bytes_;
+};
+
+/// Which parts of a key there are.
+enum class JwtKeyHalf : std::uint8_t { open, secret };
+
+/// All others: an EVP_PKEY, whose signatures are those of RFC 7518.
+class JwtSignatureKey final : public JwtKeyWork {
+  public:
+    /// Throws std::invalid_argument if the key is not for the algorithm, or too weak.
+    JwtSignatureKey(JwtAlgorithm algorithm, std::string_view id, CryptoKey key, JwtKeyHalf half)
+        : JwtKeyWork(algorithm, id), key_(std::move(key)), half_(half), order_(BN_new()) {
+        switch (algorithm) {
+            case JwtAlgorithm::ES256:
+                demand_curve("P-256", "prime256v1", 32);
+                break;
+            case JwtAlgorithm::ES384:
+                demand_curve("P-384", "secp384r1", 48);
+                break;
+            case JwtAlgorithm::EdDSA:
+                demand(EVP_PKEY_is_a(key_.get(), "ED25519") == 1, "needs a key of Ed25519");
+                size_ = 64;
+                break;
+            default:
+                demand(EVP_PKEY_is_a(key_.get(), "RSA") == 1, "needs an RSA key");
+                demand(EVP_PKEY_get_bits(key_.get()) >= 2048, "needs a key of 2048 bits or more");
+                demand(EVP_PKEY_get_bits(key_.get()) <= 16384, "needs a key of 16384 bits or less");
+                size_ = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
+        }
+        const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
+        demand(EVP_PKEY_public_check(context.get()) == 1, "does not take this key, which is damaged");
+    }
+
+    [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {
+        if (signature.size() != size_) return false;
+        const CryptoErrors errors;
+        std::string der;
+        if (is_ecdsa()) {
+            der = der_of(signature);
+            if (der.empty()) return false;
+            signature = der;
+        }
+        const DigestContext context(EVP_MD_CTX_new());
+        EVP_PKEY_CTX* settings = nullptr;
+        demand_crypto(EVP_DigestVerifyInit(context.get(), &settings, hash(), nullptr, key_.get()) == 1 &&
+                          set_padding(settings),
+                      "verify by this key");
+        return EVP_DigestVerify(context.get(), crypto_bytes(signature), signature.size(), crypto_bytes(text),
+                                text.size()) == 1;
+    }
+
+    [[nodiscard]] std::string sign(std::string_view text) const override {
+        if (half_ == JwtKeyHalf::open)
+            throw std::invalid_argument("sign_jwt: this is a public key; tokens are signed by a private one");
+        const CryptoErrors errors;
+        const DigestContext context(EVP_MD_CTX_new());
+        EVP_PKEY_CTX* settings = nullptr;
+        std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
+        std::string signature(size, '\0');
+        demand_crypto(EVP_DigestSignInit(context.get(), &settings, hash(), nullptr, key_.get()) == 1 &&
+                          set_padding(settings) &&
+                          EVP_DigestSign(context.get(), crypto_bytes(signature), &size, crypto_bytes(text),
+                                         text.size()) == 1,
+                      "sign by this key");
+        signature.resize(size);
+        return is_ecdsa() ? pair_of(signature) : signature;
+    }
+
+  private:
+    void demand(bool holds, const char* what) const {
+        if (!holds)
+            throw std::invalid_argument("jwt_key: " + std::string(to_string(algorithm())) + " " + what);
+    }
+    void demand_curve(const char* curve, std::string_view name_in_openssl, std::size_t bytes) {
+        std::string name(32, '\0');
+        std::size_t length = 0;
+        const bool is_named = EVP_PKEY_is_a(key_.get(), "EC") == 1 &&
+                              EVP_PKEY_get_group_name(key_.get(), name.data(), name.size(), &length) == 1;
+        name.resize(length);
+        demand(is_named && name == name_in_openssl,
+               ("needs a key of the curve " + std::string(curve)).c_str());
+        BIGNUM* order = order_.get();
+        demand_crypto(EVP_PKEY_get_bn_param(key_.get(), OSSL_PKEY_PARAM_EC_ORDER, &order) == 1,
+                      "tell the order of the curve");
+        size_ = 2 * bytes;
+    }
+
+    [[nodiscard]] bool is_ecdsa() const noexcept {
+        return algorithm() == JwtAlgorithm::ES256 || algorithm() == JwtAlgorithm::ES384;
+    }
+    [[nodiscard]] const EVP_MD* hash() const noexcept {
+        switch (algorithm()) {
+            case JwtAlgorithm::RS384:
+            case JwtAlgorithm::ES384:
+                return EVP_sha384();
+            case JwtAlgorithm::RS512:
+                return EVP_sha512();
+            case JwtAlgorithm::EdDSA:
+                return nullptr;  // it has its own
+            default:
+                return EVP_sha256();
+        }
+    }
+    [[nodiscard]] bool set_padding(EVP_PKEY_CTX* settings) const noexcept {
+        return algorithm() != JwtAlgorithm::PS256 ||
+               (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1);
+    }
+
+    // --- ECDSA: a token has r and s side by side, OpenSSL an ASN.1 sequence of them ---
+
+    /// "" unless r and s are from 1 to the order of the curve, exclusive: with zeros, no secret is needed.
+    [[nodiscard]] std::string der_of(std::string_view signature) const {
+        Bignum r = bignum_of(signature.substr(0, size_ / 2));
+        Bignum s = bignum_of(signature.substr(size_ / 2));
+        if (!is_in_order(r) || !is_in_order(s)) return {};
+        const EcdsaPair pair(ECDSA_SIG_new());
+        ECDSA_SIG_set0(pair.get(), r.release(), s.release());
+        const int length = i2d_ECDSA_SIG(pair.get(), nullptr);
+        demand_crypto(length > 0, "write a signature");
+        std::string der(static_cast<std::size_t>(length), '\0');
+        unsigned char* to = crypto_bytes(der);
+        i2d_ECDSA_SIG(pair.get(), &to);
+        return der;
+    }
+    [[nodiscard]] bool is_in_order(const Bignum& number) const noexcept {
+        return !BN_is_zero(number.get()) && BN_cmp(number.get(), order_.get()) < 0;
+    }
+    [[nodiscard]] std::string pair_of(std::string_view der) const {
+        const unsigned char* from = crypto_bytes(der);
+        const EcdsaPair pair(d2i_ECDSA_SIG(nullptr, &from, static_cast<long>(der.size())));
+        std::string signature(size_, '\0');
+        const int half = static_cast<int>(size_ / 2);
+        demand_crypto(
+            BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), crypto_bytes(signature), half) == half &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), crypto_bytes(signature) + half, half) == half,
+            "read a signature");
+        return signature;
+    }
+
+    const CryptoKey key_;  // and the private one, where half_ says so
+    const JwtKeyHalf half_;
+    std::size_t size_ = 0;  // of a signature in a token
+    const Bignum order_;    // of the curve, for ECDSA
+};
+
+// --- Keys from PEM ---
+
+/// Otherwise OpenSSL asks for the password of a key at the terminal.
+inline int refuse_password(char*, int, int, void*) noexcept { return -1; }
+
+/// Null unless the text has such a block.
+inline EVP_PKEY* read_pem(std::string_view pem, std::string_view label) {
+    const CryptoPtr<BIO, BIO_free> source(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    if (label == "PRIVATE KEY")
+        return PEM_read_bio_PrivateKey(source.get(), nullptr, refuse_password, nullptr);
+    if (label == "PUBLIC KEY") return PEM_read_bio_PUBKEY(source.get(), nullptr, refuse_password, nullptr);
+    X509* const read = PEM_read_bio_X509(source.get(), nullptr, refuse_password, nullptr);
+    if (read == nullptr) return nullptr;
+    const CryptoPtr<X509, X509_free> certificate(read);
+    return X509_get_pubkey(certificate.get());
+}
+
+inline CountedPtr<const JwtKeyWork> key_of_pem(JwtAlgorithm algorithm, std::string_view pem,
+                                               std::string_view id) {
+    const CryptoErrors errors;
+    for (const std::string_view label : {"PRIVATE KEY", "PUBLIC KEY", "CERTIFICATE"}) {
+        if (pem.size() > 65536 || pem.find(std::string(label) + "-----") == std::string_view::npos) continue;
+        EVP_PKEY* const read = read_pem(pem, label);
+        if (read == nullptr) break;
+        const JwtKeyHalf half = label == "PRIVATE KEY" ? JwtKeyHalf::secret : JwtKeyHalf::open;
+        CryptoKey key(read);
+        return CountedPtr<const JwtKeyWork>(new JwtSignatureKey(algorithm, id, std::move(key), half));
+    }
+    throw std::invalid_argument(
+        "jwt_key: the text has no key that OpenSSL reads: it must be PEM, a PUBLIC KEY, a CERTIFICATE, or a "
+        "PRIVATE KEY without a password");
+}
+
+// --- Keys from numbers, as a JWK has them ---
+
+/// A key of its kind ("RSA", "EC") that is put together from parts.
+class KeyParts {
+  public:
+    void number(const char* name, std::string_view bytes) {
+        const Bignum& kept = numbers_.push_back(bignum_of(bytes));
+        demand_crypto(OSSL_PARAM_BLD_push_BN(list_.get(), name, kept.get()) == 1, "keep a number");
+    }
+    /// They must last until `make`.
+    void bytes(const char* name, std::string_view bytes) {
+        demand_crypto(OSSL_PARAM_BLD_push_octet_string(list_.get(), name, bytes.data(), bytes.size()) == 1,
+                      "keep bytes");
+    }
+    void text(const char* name, const char* text) {
+        demand_crypto(OSSL_PARAM_BLD_push_utf8_string(list_.get(), name, text, 0) == 1, "keep a text");
+    }
+    /// Null if they do not make a key.
+    [[nodiscard]] EVP_PKEY* make(const char* kind, JwtKeyHalf half) {
+        const CryptoPtr<OSSL_PARAM, OSSL_PARAM_free> parts(OSSL_PARAM_BLD_to_param(list_.get()));
+        const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, kind, nullptr));
+        EVP_PKEY* key = nullptr;
+        if (EVP_PKEY_fromdata_init(context.get()) != 1 ||
+            EVP_PKEY_fromdata(context.get(), &key,
+                              half == JwtKeyHalf::secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+                              parts.get()) != 1)
+            return nullptr;
+        return key;
+    }
+
+  private:
+    const CryptoPtr<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> list_{OSSL_PARAM_BLD_new()};
+    Array<Bignum> numbers_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+#endif
+
+// ---- sake/middleware/jwt_key_impl.hpp ----
+
+// How keys of JSON Web Tokens are made, with OpenSSL; without it, what to do about that.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Makes keys of their work, and has the work of keys.
+struct JwtKeyMaker {
+    static JwtKey make(CountedPtr<const JwtKeyWork> work) { return JwtKey(work); }
+    static const JwtKeyWork& work_of(const JwtKey& key) noexcept { return *key.work_; }
+};
+
+#if defined(SAKE_WITH_OPENSSL)
+
+inline std::string_view checked_id(std::string_view id) {
+    if (id.size() > 256 || !is_valid_utf8(id))
+        throw std::invalid_argument("jwt_key: the id must be UTF-8, and has 256 bytes at most");
+    return id;
+}
+
+inline CountedPtr<const JwtKeyWork> key_of_secret(std::string_view bytes, std::string_view id) {
+    if (bytes.size() < 32)
+        throw std::invalid_argument("jwt_secret: HS256 needs a secret of 32 bytes or more");
+    if (bytes.size() > 65536) throw std::invalid_argument("jwt_secret: a secret has 64 KiB at most");
+    // Whoever has the public key could sign.
+    if (bytes.find("-----BEGIN ") != std::string_view::npos)
+        throw std::invalid_argument("jwt_secret: the secret is PEM text; use jwt_key for it");
+    return CountedPtr<const JwtKeyWork>(new JwtSecret(bytes, id));
+}
+
+inline EVP_PKEY* make_rsa_key(const Jwk& jwk, JwtKeyHalf half) {
+    KeyParts parts;
+    parts.number(OSSL_PKEY_PARAM_RSA_N, jwk.bytes("n"));
+    parts.number(OSSL_PKEY_PARAM_RSA_E, jwk.bytes("e"));
+    if (half == JwtKeyHalf::secret) {
+        parts.number(OSSL_PKEY_PARAM_RSA_D, jwk.bytes("d"));
+        parts.number(OSSL_PKEY_PARAM_RSA_FACTOR1, jwk.bytes("p"));
+        parts.number(OSSL_PKEY_PARAM_RSA_FACTOR2, jwk.bytes("q"));
+        parts.number(OSSL_PKEY_PARAM_RSA_EXPONENT1, jwk.bytes("dp"));
+        parts.number(OSSL_PKEY_PARAM_RSA_EXPONENT2, jwk.bytes("dq"));
+        parts.number(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, jwk.bytes("qi"));
+    }
+    return parts.make("RSA", half);
+}
+
+inline EVP_PKEY* make_ec_key(const Jwk& jwk, JwtKeyHalf half) {
+    const std::size_t size = jwk.text("crv") == "P-256" ? 32 : 48;
+    const std::string x = jwk.bytes("x");
+    const std::string y = jwk.bytes("y");
+    if (x.size() != size || y.size() != size) return nullptr;
+    const std::string point = "\4" + x + y;
+    KeyParts parts;
+    parts.text(OSSL_PKEY_PARAM_GROUP_NAME, size == 32 ? "prime256v1" : "secp384r1");
+    parts.bytes(OSSL_PKEY_PARAM_PUB_KEY, point);
+    if (half == JwtKeyHalf::secret) parts.number(OSSL_PKEY_PARAM_PRIV_KEY, jwk.bytes("d"));
+    return parts.make("EC", half);
+}
+
+inline EVP_PKEY* make_ed25519_key(const Jwk& jwk, JwtKeyHalf half) {
+    const std::string bytes = jwk.bytes(half == JwtKeyHalf::secret ? "d" : "x");
+    const auto make = half == JwtKeyHalf::secret ? EVP_PKEY_new_raw_private_key : EVP_PKEY_new_raw_public_key;
+    return make(EVP_PKEY_ED25519, nullptr, crypto_bytes(std::string_view(bytes)), bytes.size());
+}
+
+/// One half of it.
+inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk& jwk, JwtKeyHalf half) {
+    const std::string_view kind = jwk.text("kty");
+    const auto make = kind == "RSA" ? make_rsa_key : kind == "EC" ? make_ec_key : make_ed25519_key;
+    EVP_PKEY* const made = make(jwk, half);
+    if (made == nullptr) {
+        throw std::invalid_argument("jwt_keys: OpenSSL does not take the key '" +
+                                    std::string(jwk.text("kid")) + "', which is damaged");
+    }
+    CryptoKey key(made);
+    return CountedPtr<const JwtKeyWork>(
+        new JwtSignatureKey(algorithm, checked_id(jwk.text("kid")), std::move(key), half));
+}
+
+inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk& jwk) {
+    if (algorithm == JwtAlgorithm::HS256) return key_of_secret(jwk.bytes("k"), checked_id(jwk.text("kid")));
+    const auto open = key_of_jwk(algorithm, jwk, JwtKeyHalf::open);
+    if (jwk.text("d").empty()) return open;
+    const auto secret = key_of_jwk(algorithm, jwk, JwtKeyHalf::secret);
+    bool is_pair = false;
+    try {
+        is_pair = open->accepts("test", secret->sign("test"));
+    } catch (const std::runtime_error&) {  // OpenSSL says the same
+    }
+    if (!is_pair) {
+        throw std::invalid_argument("jwt_keys: the private and the public half of the key '" +
+                                    std::string(jwk.text("kid")) + "' do not belong together");
+    }
+    return secret;
+}
+
+#else
+
+[[noreturn]] inline void miss_openssl(const char* function) {
+    throw std::logic_error(
+        std::string(function) +
+        " needs OpenSSL 3: compile with -DSAKE_WITH_OPENSSL (in separate form the file with "
+        "the definitions), and link with -lcrypto");
+}
+
+#endif
+
+}  // namespace detail
+
+inline namespace SAKE_CRYPTO {
+
+#if defined(SAKE_WITH_OPENSSL)
+
+SAKE_INLINE JwtKey jwt_key(JwtAlgorithm algorithm, std::string_view pem, std::string_view id) {
+    if (algorithm == JwtAlgorithm::HS256)
+        throw std::invalid_argument("jwt_key: HS256 has a secret; use jwt_secret for it");
+    return detail::JwtKeyMaker::make(detail::key_of_pem(algorithm, pem, detail::checked_id(id)));
+}
+
+SAKE_INLINE JwtKey jwt_secret(std::string_view bytes, std::string_view id) {
+    return detail::JwtKeyMaker::make(detail::key_of_secret(bytes, detail::checked_id(id)));
+}
+
+SAKE_INLINE JwtKey jwt_secret_base64url(std::string_view text, std::string_view id) {
+    const auto bytes = detail::base64url_decode(text);
+    if (!bytes)
+        throw std::invalid_argument("jwt_secret_base64url: the secret is not base64url without padding");
+    return jwt_secret(*bytes, id);
+}
+
+SAKE_INLINE std::vector<JwtKey> jwt_keys(std::string_view json) {
+    const detail::CryptoErrors errors;
+    std::vector<JwtKey> keys;
+    try {
+        for (const detail::Jwk& jwk : detail::read_jwks(json)) {
+            const auto algorithm = jwk.algorithm();
+            if (algorithm) keys.push_back(detail::JwtKeyMaker::make(detail::key_of_jwk(*algorithm, jwk)));
+        }
+    } catch (const JsonError& error) {
+        throw std::invalid_argument(std::string("jwt_keys: ") + error.what());
+    }
+    if (keys.empty()) {
+        throw std::invalid_argument(
+            "jwt_keys: no key is for signatures: kty is oct, RSA, EC with P-256 or P-384, or OKP with "
+            "Ed25519");
+    }
+    return keys;
+}
+
+#else
+
+SAKE_INLINE JwtKey jwt_key(JwtAlgorithm, std::string_view, std::string_view) {
+    detail::miss_openssl("jwt_key");
+}
+SAKE_INLINE JwtKey jwt_secret(std::string_view, std::string_view) { detail::miss_openssl("jwt_secret"); }
+SAKE_INLINE JwtKey jwt_secret_base64url(std::string_view, std::string_view) {
+    detail::miss_openssl("jwt_secret_base64url");
+}
+SAKE_INLINE std::vector<JwtKey> jwt_keys(std::string_view) { detail::miss_openssl("jwt_keys"); }
+
+#endif
+
+}  // namespace SAKE_CRYPTO
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt_token.hpp ----
+
+// A JSON Web Token as text: its three parts, and what its header and its claims say (RFC 7515, RFC 7519).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::size_t max_jwt = 8 * 1024;
+inline constexpr JsonLimits jwt_header_limits{8, 64};  // nobody has signed it yet when it is read
+inline constexpr JsonLimits jwt_claims_limits{16, 1000};
+
+/// Why a token is refused.
+class JwtRefusal : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+inline std::string decode_jwt_part(std::string_view text, const char* what) {
+    auto bytes = base64url_decode(text);
+    if (!bytes) throw JwtRefusal(std::string(what) + " is not base64url");
+    return std::move(*bytes);
+}
+
+/// `header.claims.signature`, as they were sent.
+struct JwtParts {
+    explicit JwtParts(std::string_view token) {
+        const std::size_t first = token.find('.');
+        const std::size_t last = token.rfind('.');
+        if (first == last || token.find('.', first + 1) != last)
+            throw JwtRefusal("the token has not three parts");
+        header = token.substr(0, first);
+        claims = token.substr(first + 1, last - first - 1);
+        signature = token.substr(last + 1);
+        is_signed = token.substr(0, last);
+    }
+    std::string_view header;
+    std::string_view claims;
+    std::string_view signature;
+    std::string_view is_signed;
+};
+
+/// What is of use of the header. Keys in it, and places where there might be one, say nothing.
+struct JwtHeader {
+    explicit JwtHeader(std::string_view json) {
+        JsonReader reader(json, jwt_header_limits);
+        read_members(reader, [&](std::string_view name) {
+            if (name == "alg")
+                algorithm = reader.string();
+            else if (name == "kid")
+                key_id = reader.string();
+            else if (name == "typ")
+                type = reader.string();
+            else if (name == "crit")
+                throw JwtRefusal("the header has 'crit'");
+            else
+                skip_value(reader);
+        });
+        reader.end();
+    }
+    std::string algorithm;
+    std::optional<std::string> key_id;
+    std::string type;
+};
+
+/// A time of a token, in seconds since 1970, which may have a fraction.
+inline double read_numeric_date(JsonReader& reader, const char* name) {
+    constexpr double year_10000 = 253402300800;
+    const std::string_view text = reader.raw();
+    double seconds = 0;
+    if (!is_json_number(text) || !parse_float(text, seconds) || seconds < 0 || seconds >= year_10000)
+        throw JwtRefusal("'" + std::string(name) + "' is not a time");
+    return seconds;
+}
+
+/// The claims that have a meaning here.
+struct JwtContent {
+    explicit JwtContent(std::string json) {
+        JsonReader reader(json, jwt_claims_limits);
+        read_members(reader, [&](std::string_view name) {
+            if (name == "iss")
+                claims.issuer = reader.string();
+            else if (name == "sub")
+                claims.subject = reader.string();
+            else if (name == "aud")
+                read_audience(reader);
+            else if (name == "exp")
+                expires = read_numeric_date(reader, "exp");
+            else if (name == "nbf")
+                not_before = read_numeric_date(reader, "nbf");
+            else if (name == "iat")
+                issued_at = read_numeric_date(reader, "iat");
+            else
+                skip_value(reader);
+        });
+        reader.end();
+        if (expires) {
+            claims.expires = std::chrono::sys_seconds(
+                std::chrono::seconds(static_cast<std::int64_t>(std::floor(*expires))));
+        }
+        claims.text = std::move(json);
+    }
+    JwtClaims claims;
+    std::optional<double> expires;
+    std::optional<double> not_before;
+    std::optional<double> issued_at;
+
+  private:
+    void read_audience(JsonReader& reader) {
+        if (reader.peek() == '[')
+            reader.array([&] { claims.audience.push_back(reader.string()); });
+        else
+            claims.audience.push_back(reader.string());
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/jwt_impl.hpp ----
+
+// How jwt verifies a token, and how sign_jwt makes one.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class JwtCheck final : public StepWork {
+  public:
+    static constexpr StepRule rules[] = {
+        {"basic_auth", "a request has one Authorization field, so that none passes both"},
+        {"bearer_auth", "a request has one token, so that none passes both"},
+        {"cache", "answers from the cache would be sent without a token"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"jwt", rules};
+
+    explicit JwtCheck(middleware::JwtOptions options)
+        : options_(checked(std::move(options))), challenge_("jwt", options_.realm) {}
+
+    void run(Context& ctx) override {
+        const std::string_view token = challenge_.token_of(ctx);
+        try {
+            JwtClaims claims = verified(token);
+            ctx.state<User>().name = claims.subject;
+            ctx.state<JwtClaims>() = std::move(claims);
+            return;
+        } catch (const JwtRefusal& refusal) {
+            tell(ctx, refusal.what());
+        } catch (const JsonError& error) {
+            tell(ctx, error.what());
+        }
+        challenge_.refuse_token();
+    }
+
+  private:
+    static middleware::JwtOptions checked(middleware::JwtOptions options) {
+        if (options.keys.empty()) throw std::invalid_argument("jwt: give it a key, by jwt_key or jwt_secret");
+        if (options.keys.size() > 64) throw std::invalid_argument("jwt: 64 keys are the most");
+        if (options.leeway < std::chrono::seconds(0) || options.leeway > std::chrono::minutes(1))
+            throw std::invalid_argument("jwt: leeway is from 0 to 60 seconds");
+        return options;
+    }
+
+    void tell(Context& ctx, const char* why) const {
+        if (options_.on_refused) options_.on_refused(ctx, why);
+    }
+    static void demand(bool holds, const char* otherwise) {
+        if (!holds) throw JwtRefusal(otherwise);
+    }
+
+    // Nothing of the claims is looked at before the signature.
+    [[nodiscard]] JwtClaims verified(std::string_view token) const {
+        const JwtParts parts(token);
+        const JwtHeader header(decode_jwt_part(parts.header, "the header"));
+        demand(options_.type.empty() || is_type(header.type), "the type of the token is another");
+        demand_signature(parts, header);
+        JwtContent content(decode_jwt_part(parts.claims, "the part with the claims"));
+        demand_time(content);
+        JwtClaims& claims = content.claims;
+        demand(options_.issuer.empty() || claims.issuer == options_.issuer, "'iss' is another");
+        demand(is_for_us(claims), "'aud' is another");
+        return std::move(claims);
+    }
+
+    void demand_signature(const JwtParts& parts, const JwtHeader& header) const {
+        const std::string signature = decode_jwt_part(parts.signature, "the signature");
+        bool has_key = false;
+        for (const JwtKey& key : options_.keys) {
+            const bool is_named = !header.key_id || key.id().empty() || key.id() == *header.key_id;
+            if (!is_named || to_string(key.algorithm()) != header.algorithm) continue;
+            if (JwtKeyMaker::work_of(key).accepts(parts.is_signed, signature)) return;
+            has_key = true;
+        }
+        demand(has_key, "no key has this 'alg' and 'kid'");
+        throw JwtRefusal("the signature is not right");
+    }
+
+    void demand_time(const JwtContent& content) const {
+        const double now = std::chrono::duration<double>(wall_now().time_since_epoch()).count();
+        const auto leeway = static_cast<double>(options_.leeway.count());
+        demand(content.expires || !options_.require_expiry, "it has no 'exp'");
+        demand(!content.expires || now < *content.expires + leeway, "it has expired");
+        demand(!content.not_before || now >= *content.not_before - leeway, "'nbf' is to come");
+        demand(!content.issued_at || now >= *content.issued_at - leeway, "'iat' is to come");
+    }
+
+    [[nodiscard]] bool is_for_us(const JwtClaims& claims) const {
+        if (options_.audience.empty()) return claims.audience.empty();
+        return std::find(claims.audience.begin(), claims.audience.end(), options_.audience) !=
+               claims.audience.end();
+    }
+
+    /// "application/" may be left out (RFC 7515 section 4.1.9).
+    [[nodiscard]] bool is_type(std::string_view type) const noexcept {
+        constexpr std::string_view application = "application/";
+        if (iequals(type.substr(0, application.size()), application)) type.remove_prefix(application.size());
+        return iequals(type, options_.type);
+    }
+
+    const middleware::JwtOptions options_;
+    const BearerChallenge challenge_;
+};
+
+SAKE_INLINE std::string sign_jwt_text(std::string_view claims, const JwtKey& key) {
+    if (!claims.starts_with('{')) throw std::invalid_argument("sign_jwt: the claims must be a JSON object");
+    std::string header = R"({"alg":")";
+    header.append(to_string(key.algorithm())).append(R"(","typ":"JWT")");
+    if (!key.id().empty()) append_json_text(header.append(R"(,"kid":)"), key.id());
+    header += '}';
+    std::string token = base64url_encode(header) + "." + base64url_encode(claims);
+    const std::string signature = JwtKeyMaker::work_of(key).sign(token);
+    token.append(".").append(base64url_encode(signature));
+    if (token.size() > max_jwt) {
+        throw std::invalid_argument("sign_jwt: the token would have " + std::to_string(token.size()) +
+                                    " bytes; 8192 are the most");
+    }
+    return token;
+}
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step jwt(JwtOptions options) {
+    return detail::StepMaker::make<detail::JwtCheck>(std::move(options));
+}
+
+}  // namespace middleware
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -41789,6 +46440,526 @@ SAKE_INLINE Step security_headers(SecurityHeadersOptions options) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/middleware/session_cookie.hpp ----
+
+// The id of a session, and the cookie that carries it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The id of a session: 128 bits of the system's random bytes, in letters that may stand in a cookie.
+class SessionId {
+  public:
+    static constexpr std::size_t size = 22;
+
+    static std::string make() {
+        const HashKey bytes = make_random_key();
+        std::string id = base64_encode({reinterpret_cast<const char*>(&bytes), sizeof bytes});
+        id.resize(size);  // without the padding
+        for (char& c : id) c = c == '+' ? '-' : c == '/' ? '_' : c;
+        return id;
+    }
+    /// Whether a client may have this from us.
+    static bool could_be(std::string_view text) noexcept {
+        if (text.size() != size) return false;
+        for (const char c : text) {
+            if (!ascii::is(c, ascii::unreserved) || c == '.' || c == '~') return false;
+        }
+        return true;
+    }
+};
+
+inline std::chrono::seconds checked_session_time(std::chrono::seconds time, const char* name) {
+    constexpr std::chrono::seconds longest = std::chrono::hours(400 * 24);  // browsers keep no cookie longer
+    if (time > std::chrono::seconds(0) && time <= longest) return time;
+    throw std::invalid_argument(std::string("sessions: ") + name + " must be from 1 s to 400 days, but is " +
+                                std::to_string(time.count()) + " s");
+}
+
+/// The cookie that has the id.
+class SessionCookie {
+  public:
+    explicit SessionCookie(const middleware::SessionOptions& options)
+        : name_(options.cookie),
+          secure_name_(host_prefix + options.cookie),
+          lifetime_(checked_session_time(options.lifetime, "lifetime")),
+          same_site_(options.same_site) {
+        if (name_.starts_with("__")) {
+            throw std::invalid_argument(
+                "sessions: the name of the cookie begins with '__': leave the prefix out, which is added "
+                "over https");
+        }
+        demand_at_least(2, options.max_bytes, "sessions: max_bytes");
+        check_cookie(cookie("", false));
+        check_cookie(cookie("", true));
+    }
+
+    /// What the client has sent; nothing if it cannot be an id.
+    [[nodiscard]] std::optional<std::string_view> find(const Context& ctx) const noexcept {
+        const auto id = ctx.find_cookie(is_secure(ctx) ? secure_name_ : name_);
+        return id && SessionId::could_be(*id) ? id : std::nullopt;
+    }
+    void set(Context& ctx, std::string_view id) const {
+        http::SetCookie set = cookie(id, is_secure(ctx));
+        set.max_age = lifetime_;
+        ctx.set_cookie(set);
+    }
+    void remove(Context& ctx) const {
+        http::SetCookie set = cookie("", is_secure(ctx));
+        set.max_age = std::chrono::seconds(0);
+        ctx.set_cookie(set);
+    }
+
+  private:
+    static constexpr const char* host_prefix = "__Host-";
+
+    static bool is_secure(const Context& ctx) noexcept { return ctx.scheme() == "https"; }
+    [[nodiscard]] http::SetCookie cookie(std::string_view value, bool is_secure) const {
+        http::SetCookie cookie;
+        cookie.name = is_secure ? secure_name_ : name_;
+        cookie.value = value;
+        cookie.secure = is_secure;
+        cookie.same_site =
+            !is_secure && same_site_ == http::SameSite::none ? http::SameSite::lax : same_site_;
+        return cookie;
+    }
+
+    const std::string name_;
+    const std::string secure_name_;
+    const std::chrono::seconds lifetime_;
+    const http::SameSite same_site_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/session_change.hpp ----
+
+// What is to become of a session when the answer is made: decided once, for sessions in memory and elsewhere.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct SessionChange {
+    enum class Kind : std::uint8_t {
+        none,
+        removed,     // it has ended before, and its cookie is to go
+        ends,        // it is empty now
+        begins,      // under new_id
+        is_renewed,  // the same, in place of the one under id
+        changes      // if it has not ended in the meantime
+    };
+    Kind kind = Kind::none;
+    std::string id;      // what it is kept under
+    std::string new_id;  // what its cookie has from now on
+    std::string text;
+};
+
+/// The session as it is to be kept; "" if it is empty, and so is not.
+inline std::string text_to_keep(const SessionSlot& slot, std::size_t max_bytes) {
+    std::string text = slot.value.object == nullptr ? slot.text : slot.value.write(slot.value.object);
+    if (text == "{}" || text == "[]" || text == "null") return {};
+    if (text.size() <= max_bytes) return text;
+    throw std::length_error("ctx.session: the session has " + std::to_string(text.size()) +
+                            " bytes as JSON, and its max_bytes is " + std::to_string(max_bytes));
+}
+
+/// Closes the slot of a session whose answer has this status. After 500 and above, the handler may be half
+/// done, so that only an end counts.
+inline SessionChange close_session(SessionSlot& slot, int status, std::size_t max_bytes) {
+    using Kind = SessionChange::Kind;
+    using Origin = SessionSlot::Origin;
+    slot.state = SessionSlot::State::saved;
+    const bool is_failure = status >= 500;
+    SessionChange change;
+    change.id = slot.id;
+    change.text = is_failure ? slot.text : text_to_keep(slot, max_bytes);
+    if (change.text.empty()) {
+        if (slot.origin == Origin::stored) change.kind = Kind::ends;
+        if (slot.origin == Origin::ended) change.kind = Kind::removed;
+    } else if (!is_failure && (slot.origin != Origin::stored || slot.is_renewed)) {
+        change.kind = slot.origin == Origin::stored ? Kind::is_renewed : Kind::begins;
+        change.new_id = SessionId::make();
+    } else if (change.text != slot.text) {
+        change.kind = Kind::changes;
+    }
+    return change;
+}
+
+/// Opens the slot of a request. Throws std::logic_error if that is open already.
+inline SessionSlot& open_slot(Context& ctx, SessionKeeper& keeper) {
+    SessionSlot& slot = Call::of(ctx).state.get<SessionSlot>();
+    if (slot.state != SessionSlot::State::absent)
+        throw std::logic_error("sessions: this route has them twice; add them once, to the engine");
+    slot.keeper = &keeper;
+    slot.state = SessionSlot::State::open;
+    return slot;
+}
+
+/// The change is made: sets or removes the cookie. What is sent depends on who asks, and no cache may give it
+/// to somebody else.
+inline void answer_session(Context& ctx, const SessionChange& change, const SessionCookie& cookie) {
+    using Kind = SessionChange::Kind;
+    const bool is_over = change.kind == Kind::removed || change.kind == Kind::ends;
+    const SessionSlot& slot = Call::of(ctx).state.get<SessionSlot>();
+    if (is_over) cookie.remove(ctx);
+    if (!change.new_id.empty()) cookie.set(ctx, change.new_id);
+    const bool sets_cookie = is_over || !change.new_id.empty();
+    if (!sets_cookie && slot.value.object == nullptr) return;
+    add_vary(ctx, "Cookie");
+    if (sets_cookie) {
+        ctx.set_header("Cache-Control", "no-store");
+    } else if (!ctx.response().headers().contains("Cache-Control")) {
+        ctx.set_header("Cache-Control", "private, no-cache");
+    }
+}
+
+[[noreturn]] inline void refuse_renewal() {
+    throw HttpError(409, "the session was ended by another request in the meantime");
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/session_store_impl.hpp ----
+
+// When the sessions of a store are read and written.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Makes a change in a store. False if the session that it is for has ended.
+template <class Unused>
+Task<bool> make_change(SessionStore& store, SessionChange change) {
+    using Kind = SessionChange::Kind;
+    if (change.kind == Kind::changes) {
+        Task<bool> replacing = store.replace(change.id, change.text);
+        const bool is_there = co_await std::move(replacing);
+        co_return is_there;
+    }
+    if (change.kind == Kind::ends || change.kind == Kind::is_renewed) {
+        Task<bool> erasing = store.erase(change.id);
+        const bool was_there = co_await std::move(erasing);
+        if (!was_there) co_return false;
+    }
+    if (change.kind == Kind::begins || change.kind == Kind::is_renewed) {
+        Task<> adding = store.add(change.new_id, change.text);
+        co_await std::move(adding);
+    }
+    co_return true;
+}
+
+/// The session of one request, in a slot of its call. What it changes in the store goes on to its end also if
+/// the client leaves.
+template <class Unused>
+class StoredSession final : public SessionKeeper {
+  public:
+    /// Returns the id that the client has sent, if it may be one.
+    std::string open(Context& ctx, const middleware::SessionOptions& options, SessionStore& store) {
+        store_ = &store;
+        max_bytes_ = options.max_bytes;
+        cookie_.emplace(options);
+        open_slot(ctx, *this);
+        // For an answer in pieces, whose head does not wait.
+        ctx.after([this](Context& answered) {
+            if (slot_of(answered).state == SessionSlot::State::saved) return;
+            SessionChange change = close(answered);
+            answer_session(answered, change, *cookie_);
+            start(std::move(change));
+        });
+        return std::string(cookie_->find(ctx).value_or(std::string_view()));
+    }
+    void set(Context& ctx, std::string id, std::string text) {
+        SessionSlot& slot = slot_of(ctx);
+        slot.origin = SessionSlot::Origin::stored;
+        slot.id = std::move(id);
+        slot.text = std::move(text);
+    }
+    SessionChange close(Context& ctx) {
+        return close_session(slot_of(ctx), ctx.response().status(), max_bytes_);
+    }
+    void answer(Context& ctx, const SessionChange& change, bool is_made) const {
+        if (!is_made && change.kind == SessionChange::Kind::is_renewed) refuse_renewal();
+        answer_session(ctx, change, *cookie_);
+    }
+    /// Begins to make the change, behind those that were begun before.
+    void start(SessionChange change) {
+        if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
+        Task<bool> making = make_change<Unused>(*store_, std::move(change));
+        work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
+    }
+    /// Waits for what was begun last. False if the session that it is for had ended.
+    Task<bool> finish_work() {
+        if (!work_) co_return true;
+        const JoinHandle<bool> work = std::move(*work_);
+        work_.reset();
+        const bool is_made = co_await work;
+        co_return is_made;
+    }
+    static SessionSlot& slot_of(Context& ctx) { return Call::of(ctx).state.get<SessionSlot>(); }
+
+  private:
+    void end(const SessionSlot& slot) override {
+        SessionChange change;
+        change.kind = SessionChange::Kind::ends;
+        change.id = slot.id;
+        start(std::move(change));
+    }
+
+    SessionStore* store_ = nullptr;
+    std::size_t max_bytes_ = 0;
+    Maybe<SessionCookie> cookie_;
+    Maybe<JoinHandle<bool>> work_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+template <class Unused>
+Task<> StoredSessions::operator()(Context& ctx) const {
+    using Session = detail::StoredSession<Unused>;
+    Session& session = detail::Call::of(ctx).state.get<Session>();
+    std::string id = session.open(ctx, options_, *store_);
+    if (!id.empty()) {
+        Task<std::optional<std::string>> loading = store_->load(id);
+        std::optional<std::string> text = co_await std::move(loading);
+        if (text) session.set(ctx, std::move(id), *std::move(text));
+    }
+    Task<> rest = ctx.next();
+    co_await std::move(rest);
+    Task<bool> ending = session.finish_work();
+    static_cast<void>(co_await std::move(ending));
+    if (Session::slot_of(ctx).state == detail::SessionSlot::State::saved) co_return;
+    detail::SessionChange change = session.close(ctx);
+    session.start(change);
+    Task<bool> making = session.finish_work();
+    const bool is_made = co_await std::move(making);
+    session.answer(ctx, change, is_made);
+}
+
+SAKE_INLINE StoredSessions sessions(SessionOptions options, SessionStore& store) {
+    static_cast<void>(detail::SessionCookie(options));  // says what is wrong with the options
+    return StoredSessions(std::move(options), store);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<> StoredSessions::operator()<void>(Context& ctx) const;
+#endif
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/session_table.hpp ----
+
+// The sessions of a server in its memory: texts, each under the hash of an id, with two limits of time and
+// one of their number.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// For any thread. It keeps no id, but a hash of each, of a key that nobody knows: how long a search takes
+/// tells nothing of the ids that are there.
+class SessionTable {
+  public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    /// What came of a change.
+    enum class Outcome : std::uint8_t {
+        kept,
+        gone,    // the session has ended since
+        no_room  // there are as many sessions as may be, and none of them is a guest's
+    };
+    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; members
+    /// stay for their time.
+    enum class Standing : std::uint8_t { guest, member };
+
+    SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
+        : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
+
+    /// The text of a session, which counts as used now.
+    [[nodiscard]] std::optional<std::string> use(std::string_view id, Time now) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return std::nullopt;
+        if (has_expired(*place.entry, now)) {
+            static_cast<void>(place.table->take(*place.entry));
+            return std::nullopt;
+        }
+        place.entry->used_at = now;
+        place.table->touch(*place.entry);
+        return place.entry->text;
+    }
+
+    Outcome add(std::string_view id, std::string text, Standing standing, Time now) {
+        OwningPtr<Entry> entry(new Entry);
+        entry->key = hash_of(key_, id);
+        entry->text = std::move(text);
+        entry->made_at = entry->used_at = now;
+        const std::lock_guard lock(mutex_);
+        drop_some_expired(now);
+        if (guests_.size() + members_.size() >= max_sessions_) {
+            if (guests_.size() == 0) return Outcome::no_room;
+            static_cast<void>(guests_.take(*guests_.oldest()));
+        }
+        table_of(standing).add(std::move(entry));
+        return Outcome::kept;
+    }
+
+    Outcome replace(std::string_view id, std::string text) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return Outcome::gone;
+        place.entry->text = std::move(text);
+        return Outcome::kept;
+    }
+
+    /// Gives the session of a guest or member another id: it is a member's from now on, for a whole lifetime.
+    Outcome renew(std::string_view id, std::string_view new_id, std::string text, Time now) {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry == nullptr) return Outcome::gone;
+        members_.reserve_one();
+        OwningPtr<Entry> entry = place.table->take(*place.entry);
+        entry->key = hash_of(key_, new_id);
+        entry->text = std::move(text);
+        entry->made_at = entry->used_at = now;
+        members_.add(std::move(entry));
+        return Outcome::kept;
+    }
+
+    void erase(std::string_view id) noexcept {
+        const std::lock_guard lock(mutex_);
+        const Place place = find(id);
+        if (place.entry != nullptr) static_cast<void>(place.table->take(*place.entry));
+    }
+
+  private:
+    struct Entry {
+        Hash128 key;
+        Entry* next_in_bucket = nullptr;
+        Entry* newer = nullptr;
+        Entry* older = nullptr;
+        std::string text;
+        Time made_at;
+        Time used_at;
+    };
+    using Table = LruTable<Entry>;
+    struct Place {
+        Table* table;
+        Entry* entry;
+    };
+
+    Table& table_of(Standing standing) noexcept { return standing == Standing::member ? members_ : guests_; }
+    [[nodiscard]] Place find(std::string_view id) noexcept {
+        const Hash128 key = hash_of(key_, id);
+        if (Entry* const member = members_.find(key)) return {&members_, member};
+        return {&guests_, guests_.find(key)};
+    }
+    [[nodiscard]] bool has_expired(const Entry& entry, Time now) const noexcept {
+        return now - entry.used_at >= idle_time_ || now - entry.made_at >= lifetime_;
+    }
+    /// Those that nobody asks for any more, a few at a time.
+    void drop_some_expired(Time now) noexcept {
+        for (Table* const table : {&guests_, &members_}) {
+            for (int left = 8; left > 0 && table->oldest() != nullptr; --left) {
+                if (!has_expired(*table->oldest(), now)) break;
+                static_cast<void>(table->take(*table->oldest()));
+            }
+        }
+    }
+
+    const std::chrono::seconds idle_time_;
+    const std::chrono::seconds lifetime_;
+    const std::size_t max_sessions_;
+    const HashKey key_ = make_random_key();
+    std::mutex mutex_;  // of what follows
+    Table guests_;
+    Table members_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/sessions_impl.hpp ----
+
+// The sessions that are in the memory of this process.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Sessions final : public StepWork, private SessionKeeper {
+  public:
+    static constexpr const StepInfo& info = session_info;
+
+    explicit Sessions(const middleware::SessionOptions& options)
+        : cookie_(options),
+          table_(checked_session_time(options.idle_time, "idle_time"), options.lifetime,
+                 limit_of<std::size_t>(1, options.max_sessions, "sessions: max_sessions")),
+          max_bytes_(options.max_bytes) {}
+
+    void run(Context& ctx) override {
+        SessionSlot& slot = open_slot(ctx, *this);
+        if (const auto id = cookie_.find(ctx)) {
+            if (auto text = table_.use(*id, now())) {
+                slot.origin = SessionSlot::Origin::stored;
+                slot.id = *id;
+                slot.text = *std::move(text);
+            }
+        }
+        ctx.after([this](Context& answered) { save(answered); });
+    }
+
+  private:
+    void end(const SessionSlot& slot) override { table_.erase(slot.id); }
+
+    /// The answer is made: keeps what the program has made of the session.
+    void save(Context& ctx) {
+        SessionSlot& slot = Call::of(ctx).state.get<SessionSlot>();
+        const SessionChange change = close_session(slot, ctx.response().status(), max_bytes_);
+        make(change, slot.is_renewed ? SessionTable::Standing::member : SessionTable::Standing::guest);
+        answer_session(ctx, change, cookie_);
+    }
+
+    void make(const SessionChange& change, SessionTable::Standing standing) {
+        using Kind = SessionChange::Kind;
+        using Outcome = SessionTable::Outcome;
+        if (change.kind == Kind::ends) table_.erase(change.id);
+        if (change.kind == Kind::changes) static_cast<void>(table_.replace(change.id, change.text));
+        if (change.kind == Kind::is_renewed &&
+            table_.renew(change.id, change.new_id, change.text, now()) == Outcome::gone)
+            refuse_renewal();
+        if (change.kind == Kind::begins &&
+            table_.add(change.new_id, change.text, standing, now()) == Outcome::no_room)
+            throw HttpError(503, "the server has no room for another session").header("Retry-After", "60");
+    }
+
+    const SessionCookie cookie_;
+    SessionTable table_;
+    const std::size_t max_bytes_;
+};
+
+}  // namespace detail
+
+namespace middleware {
+
+SAKE_INLINE Step sessions(SessionOptions options) {
+    return detail::StepMaker::make<detail::Sessions>(options);
+}
+
+}  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/middleware/timeout_impl.hpp ----
 
 // How timeout ends what takes too long.
@@ -42037,6 +47208,2103 @@ SAKE_INLINE Step trusted_proxies(std::vector<std::string> proxies, TrustedProxie
 }
 
 }  // namespace middleware
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/slow_requests.hpp ----
+
+// SlowRequests: the slowest of the last minutes, so many at most. Nothing of a request but what stands here
+// is kept: no path, no query, no body.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct SlowRequest {
+    const RouteEntry* route = nullptr;  // null where none matched
+    Method method = Method::other;
+    int status = 0;
+    AnswerCause cause = AnswerCause::handler;
+    std::chrono::nanoseconds duration{};
+    std::chrono::system_clock::time_point at;  // of the answer
+};
+
+/// In two halves: one takes what comes, and what the other has is as old as `period` to twice that.
+class SlowRequests {
+  public:
+    static constexpr std::size_t most = 50;
+    static constexpr std::chrono::seconds period{150};
+
+    /// What is quicker is never among them, and costs nothing here.
+    static constexpr std::chrono::milliseconds shortest{1};
+
+    void add(const SlowRequest& request, TimePoint now) noexcept {
+        renew(now);
+        if (request.duration <= least_) return;
+        if (present_.size < most) {
+            present_.requests[present_.size++] = request;
+        } else {
+            *quickest() = request;
+        }
+        if (present_.size == most) least_ = quickest()->duration;
+    }
+
+    /// The slowest first.
+    [[nodiscard]] std::vector<SlowRequest> list(TimePoint now) {
+        renew(now);
+        std::vector<SlowRequest> all;
+        all.reserve(2 * most);
+        for (const Half* half : {&present_, &past_}) {
+            all.insert(all.end(), half->requests.begin(),
+                       half->requests.begin() + static_cast<std::ptrdiff_t>(half->size));
+        }
+        std::sort(all.begin(), all.end(), is_slower);
+        if (all.size() > most) all.resize(most);
+        return all;
+    }
+
+  private:
+    struct Half {
+        std::array<SlowRequest, most> requests;
+        std::size_t size = 0;
+    };
+
+    static bool is_slower(const SlowRequest& a, const SlowRequest& b) noexcept {
+        return a.duration != b.duration ? a.duration > b.duration : a.at > b.at;
+    }
+    SlowRequest* quickest() noexcept {
+        SlowRequest* quickest = present_.requests.data();
+        for (SlowRequest& each : present_.requests) {
+            if (each.duration < quickest->duration) quickest = &each;
+        }
+        return quickest;
+    }
+    void renew(TimePoint now) noexcept {
+        if (now < renew_at_) return;
+        if (now < renew_at_ + period) {
+            past_ = present_;
+        } else {
+            past_.size = 0;
+        }
+        present_.size = 0;
+        least_ = {};
+        renew_at_ = now + period;
+    }
+
+    Half present_;
+    Half past_;
+    std::chrono::nanoseconds least_{};  // what does not take longer is not for this half
+    TimePoint renew_at_{};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/observatory.hpp ----
+
+// Observatory: counts every answer of an engine, by route, method and class of status, and how long the turns
+// of its loop take. An engine has one if the program asks for its metrics or its dashboard.
+//
+// It is written and read on the reactor's thread alone, without locks. A series takes memory when it is
+// first counted: there are as many as routes x methods x classes that have come, whatever clients send.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The answers of one route to one method with one class of status.
+struct AnswerSeries {
+    AnswerSeries(Method its_method, int status) noexcept
+        : method(its_method), first_status(status / 100 * 100) {}
+    [[nodiscard]] bool has(Method of, int status) const noexcept {
+        return method == of && static_cast<unsigned>(status - first_status) < 100;
+    }
+
+    const Method method;
+    const int first_status;  // 200 for all from there to 299
+    DurationCounts durations;
+    AnswerSeries* next = nullptr;
+};
+
+/// All series of a route.
+struct AnswerRow {
+    const RouteEntry* route = nullptr;  // null where none matched
+    OwningList<AnswerSeries> series;
+};
+
+inline constexpr std::size_t cause_count = 9;
+
+class Observatory final : public AnswerCounter, public RunObserver {
+  public:
+    void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) override {
+        std::size_t count = 1;
+        for (const RouteEntry* each = routes.first(); each != nullptr; each = each->next) ++count;
+        rows_ = OwningPtr<AnswerRow[]>(new AnswerRow[count]);
+        row_count_ = count;
+        for (const RouteEntry* each = routes.first(); each != nullptr; each = each->next) {
+            rows_[each->number].route = each;
+        }
+        received_ = sent_ = 0;
+        causes_ = {};
+        turns_ = {};
+        slow_ = {};
+        workers_ = CountedPtr<WorkerBoard>(new WorkerBoard);
+        reactor_ = &reactor;
+        begun_ = reactor.present();
+        reactor.count_turns(turns_);
+        if (carrier != nullptr) carrier->show_on(*workers_);
+    }
+
+    void count(const Call& call, std::uint64_t sent, std::uint64_t received,
+               std::chrono::nanoseconds duration, bool is_stream) noexcept override {
+        AnswerRow& row = rows_[call.route != nullptr ? call.route->number : 0];
+        const Method method = call.request.known_method;
+        const int status = call.response.status;
+        AnswerSeries* series = row.series.first();
+        while (series != nullptr && !series->has(method, status)) series = series->next;
+        if (series == nullptr) [[unlikely]]
+            series = add_series(row, method, status);
+        series->durations.add(duration);
+        sent_ += sent;
+        received_ += received;
+        ++causes_[static_cast<std::size_t>(call.cause)];
+        if (duration >= SlowRequests::shortest) [[unlikely]]
+            note_slow(row, call, duration, is_stream);
+    }
+
+    /// One for each route by its number; the first is for requests without one.
+    [[nodiscard]] std::size_t row_count() const noexcept { return row_count_; }
+    [[nodiscard]] const AnswerRow& row(std::size_t number) const noexcept { return rows_[number]; }
+    /// By AnswerCause.
+    [[nodiscard]] const std::array<std::uint64_t, cause_count>& causes() const noexcept { return causes_; }
+    /// When the run began.
+    [[nodiscard]] TimePoint begun() const noexcept { return begun_; }
+    /// Bytes of bodies.
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+    /// How long the turns of the loop were busy.
+    [[nodiscard]] const DurationCounts& turns() const noexcept { return turns_; }
+    [[nodiscard]] const WorkerBoard& workers() const noexcept { return *workers_; }
+    [[nodiscard]] SlowRequests& slow() noexcept { return slow_; }
+
+  private:
+    [[gnu::noinline]] AnswerSeries* add_series(AnswerRow& row, Method method, int status) noexcept {
+        try {
+            return &row.series.push_back(new AnswerSeries(method, status));
+        } catch (const std::bad_alloc&) {
+            return &lost_;
+        }
+    }
+    [[gnu::noinline]] void note_slow(const AnswerRow& row, const Call& call,
+                                     std::chrono::nanoseconds duration, bool is_stream) noexcept {
+        if (is_stream) return;  // it is as long as it is meant to be
+        const SlowRequest request{row.route, call.request.known_method, call.response.status, call.cause,
+                                  duration,  reactor_->wall_now()};
+        slow_.add(request, reactor_->now());
+    }
+
+    AnswerSeries lost_{Method::other, 0};  // those for which there was no memory
+    OwningPtr<AnswerRow[]> rows_;
+    std::size_t row_count_ = 0;
+    Reactor* reactor_ = nullptr;
+    TimePoint begun_{};
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
+    std::array<std::uint64_t, cause_count> causes_{};
+    DurationCounts turns_;
+    SlowRequests slow_;
+    CountedPtr<WorkerBoard> workers_;
+};
+
+/// What the floor above the server reaches of an engine.
+struct EngineInside {
+    [[nodiscard]] static RouteTable& table(Engine& engine) noexcept { return *engine.table_; }
+    /// While it serves, on the reactor's thread.
+    [[nodiscard]] static Run& run(Engine& engine) noexcept { return engine.state_->current->run(); }
+    [[nodiscard]] static const Observers& observers(const Engine& engine) noexcept {
+        return engine.observers_;
+    }
+    /// From now on, `check` throws if the engine must not serve these listeners.
+    static void check_listeners(Engine& engine, void (*check)(const Listeners&)) noexcept {
+        engine.state_->check_listeners = check;
+    }
+    /// The one of this engine, which is made by the first call. Throws std::logic_error while it serves.
+    template <class Made = Observatory>
+    [[nodiscard]] static Made& observatory(Engine& engine) {
+        engine.table_->require_unfrozen();
+        auto& kept = engine.state_->observer;
+        if (!kept) {
+            OwningPtr<Made> made(new Made);
+            engine.observers_.count_by(*made);
+            kept = std::move(made);
+        }
+        return static_cast<Made&>(*kept);
+    }
+};
+
+/// The name of a method as a label: of those that are not known, one for all.
+[[nodiscard]] inline std::string_view method_label(Method method) noexcept {
+    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
+                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", "_OTHER"};
+    return names[static_cast<std::size_t>(method)];
+}
+/// The name of a route.
+[[nodiscard]] inline std::string_view route_label(const RouteEntry* route) noexcept {
+    return route != nullptr ? route->pattern() : "unmatched";
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/snapshot.hpp ----
+
+// Snapshot: all figures of an engine at one moment, for whoever shows them. Two of them, one after the other,
+// give rates and percentiles:
+//
+//     Observatory& figures = EngineInside::observatory(engine);  // before it serves: counting begins
+//     ...                                                        // in a coroutine on the engine's loop:
+//     const Snapshot then = co_await take_snapshot<>(engine, figures);
+//     co_await sleep(std::chrono::seconds(1));
+//     const Snapshot now = co_await take_snapshot<>(engine, figures);
+//     const double seconds = std::chrono::duration<double>(now.at - then.at).count();
+//     for (std::size_t i = 0; i < now.routes.size(); ++i) {      // the same routes in the same order
+//         const DurationCounts added = now.routes[i].durations.since(then.routes[i].durations);
+//         rate = added.total() / seconds; p50 = added.quantile(0.50); p99 = added.quantile(0.99);
+//     }
+//
+// It is taken in pieces, between which the loop serves others: thousands of connections are counted. What it
+// points to (routes, patterns) lives as long as the engine; figures begin anew with each run.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The answers of one route, to all methods that it takes.
+struct RouteFigures {
+    const RouteEntry* route = nullptr;  // null for requests that no route has taken: the first of all
+    std::string_view method;            // as it was registered: "GET", "*"
+    std::string_view pattern;           // or "unmatched"
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;  // 5xx
+    DurationCounts durations;
+};
+
+/// A call of a worker route that runs now.
+struct RunningCall {
+    const RouteEntry* route = nullptr;
+    double seconds = 0;
+};
+
+/// All zero if the engine has no pool: no worker route, or it is off.
+struct WorkerFigures {
+    int threads = 0;
+    int busy = 0;
+    int stuck = 0;  // of the busy ones, nobody waits for these any more
+    int queued = 0;
+    int queue_limit = 0;
+    std::uint64_t done = 0;
+    std::uint64_t rejected = 0;
+    DurationCounts waits;  // in the queue
+    DurationCounts runs;
+    std::vector<RunningCall> running;  // the longest first
+};
+
+struct LoopFigures {
+    DurationCounts turns;      // how long it was busy between two looks at its sockets
+    std::uint64_t stalls = 0;  // how often a handler held it for Config::stall_warning
+};
+
+/// By SessionPhase, those of this moment.
+struct ConnectionFigures {
+    std::size_t idle = 0;       // between two requests
+    std::size_t reading = 0;    // a request is on its way
+    std::size_t handling = 0;   // a handler is at work, a coroutine or a worker
+    std::size_t writing = 0;    // the client has yet to take its answer
+    std::size_t streaming = 0;  // the answer leaves in pieces
+    std::size_t closing = 0;    // the last answer has left, or is about to
+    std::size_t limit = 0;
+    std::uint64_t accepted = 0;  // since the run began
+
+    [[nodiscard]] std::size_t open() const noexcept {
+        return idle + reading + handling + writing + streaming + closing;
+    }
+};
+
+struct MemoryFigures {
+    std::size_t held = 0;   // by all connections together
+    std::size_t limit = 0;  // Config::max_buffered
+};
+
+struct Snapshot {
+    TimePoint at;
+    std::vector<RouteFigures> routes;
+    WorkerFigures workers;
+    LoopFigures loop;
+    ConnectionFigures connections;
+    MemoryFigures memory;
+    std::vector<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
+};
+
+inline void count_connection(ConnectionFigures& figures, const Session& session) noexcept {
+    switch (session.phase()) {
+        case SessionPhase::idle:
+            ++figures.idle;
+            break;
+        case SessionPhase::reading:
+            ++figures.reading;
+            break;
+        case SessionPhase::handling:
+            ++figures.handling;
+            break;
+        case SessionPhase::writing:
+            ++figures.writing;
+            break;
+        case SessionPhase::streaming:
+            ++figures.streaming;
+            break;
+        case SessionPhase::closing:
+            ++figures.closing;
+            break;
+    }
+}
+
+/// Counts the connections, a thousand at a time.
+template <class Unused = void>
+Task<ConnectionFigures> count_connections(Engine& engine) {
+    Run& run = EngineInside::run(engine);
+    ConnectionFigures figures;
+    SessionList::Walk walk(run.shard().sessions);
+    const auto count = [&](const Session& session) { count_connection(figures, session); };
+    while (walk.go_on(1000, count)) co_await yield();
+    figures.limit = run.shard().connection_limit;
+    figures.accepted = run.accepted();
+    co_return figures;
+}
+
+inline RouteFigures route_figures(const AnswerRow& row) {
+    RouteFigures figures;
+    figures.route = row.route;
+    figures.method = row.route != nullptr ? row.route->method() : any_method;
+    figures.pattern = route_label(row.route);
+    for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
+        figures.durations.add(each->durations);
+        if (each->first_status == 500) figures.errors += each->durations.total();
+    }
+    figures.count = figures.durations.total();
+    return figures;
+}
+
+inline WorkerFigures worker_figures(Engine& engine, const Observatory& observatory) {
+    const Run& run = EngineInside::run(engine);
+    WorkerFigures figures;
+    if (!run.has_carrier()) return figures;
+    const WorkerPool::Stats stats = run.worker_stats();
+    figures.threads = worker_threads(engine.config());
+    figures.busy = stats.running;
+    figures.stuck = stats.stuck;
+    figures.queued = stats.queued;
+    figures.queue_limit = engine.config().worker_queue_limit;
+    figures.done = stats.done;
+    figures.rejected = stats.rejected;
+    figures.waits = observatory.workers().waits();
+    figures.runs = observatory.workers().runs();
+    figures.running.reserve(static_cast<std::size_t>(figures.threads));
+    observatory.workers().for_each([&](const void* work, Clock::duration time) {
+        const auto* const route = static_cast<const RouteEntry*>(work);
+        figures.running.push_back({route, std::chrono::duration<double>(time).count()});
+    });
+    return figures;
+}
+
+inline MemoryFigures memory_figures(Engine& engine) {
+    const Budget& memory = EngineInside::run(engine).shard().memory;
+    return {memory.used(), memory.limit()};
+}
+
+/// For a coroutine on the loop of the engine, which serves.
+template <class Unused = void>
+Task<Snapshot> take_snapshot(Engine& engine, Observatory& observatory) {
+    Snapshot snapshot;
+    snapshot.connections = co_await count_connections<>(engine);
+    const Run& run = EngineInside::run(engine);
+    snapshot.at = now();
+    snapshot.routes.reserve(observatory.row_count());
+    for (std::size_t number = 0; number < observatory.row_count(); ++number) {
+        snapshot.routes.push_back(route_figures(observatory.row(number)));
+    }
+    snapshot.workers = worker_figures(engine, observatory);
+    snapshot.loop = {observatory.turns(), run.stalls()};
+    snapshot.memory = memory_figures(engine);
+    snapshot.slow = observatory.slow().list(snapshot.at);
+    co_return snapshot;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_frame.hpp ----
+
+// What the dashboard is told once a second, as one JSON text: made of two snapshots, the counters of now and
+// those of a moment ago. Nothing of a request is in it but pattern, method, status and times.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Of the time since the last frame, the rate a second, and the seconds that half of the requests did not
+/// take longer than, and 99 of 100; null where that is not known. The counts are of the whole run.
+struct DashboardRoute {
+    std::string_view method;  // "" if no route takes the requests
+    std::string_view pattern;
+    std::optional<double> rate;
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;  // 5xx
+    std::optional<double> p50;
+    std::optional<double> p99;
+};
+
+struct DashboardTotal {
+    std::optional<double> rate;
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;
+    std::optional<double> p50;
+    std::optional<double> p99;
+};
+
+struct DashboardJob {
+    std::string route;
+    double seconds = 0;  // for which it runs
+};
+
+/// A limit of 0 stands for none, here and below.
+struct DashboardWorkers {
+    int threads = 0;
+    int busy = 0;
+    int queued = 0;
+    int limit = 0;
+    std::vector<DashboardJob> running;
+};
+
+struct DashboardLoop {
+    std::optional<double> p50;  // of the time that a turn took, in which others waited
+    std::optional<double> p99;
+    std::uint64_t stalls = 0;
+};
+
+struct DashboardConnections {
+    std::size_t open = 0;
+    std::size_t idle = 0;
+    std::size_t reading = 0;
+    std::size_t handling = 0;
+    std::size_t writing = 0;
+    std::size_t streaming = 0;
+    std::size_t closing = 0;
+};
+
+struct DashboardMemory {
+    std::size_t held = 0;
+    std::size_t limit = 0;
+};
+
+struct DashboardSlow {
+    double at = 0;  // seconds since 1970
+    std::string_view method;
+    std::string_view route;
+    int status = 0;
+    std::string_view cause;
+    double seconds = 0;
+};
+
+struct DashboardFrame {
+    std::string_view version;
+    double uptime = 0;
+    DashboardTotal total;
+    std::vector<DashboardRoute> routes;
+    DashboardWorkers workers;
+    DashboardLoop loop;
+    DashboardConnections connections;
+    DashboardMemory memory;
+    std::vector<DashboardSlow> slow;
+};
+
+/// Makes frames. A template, like what calls it: only programs with a dashboard compile it.
+template <class Frame = DashboardFrame>
+class DashboardFrames {
+  public:
+    /// Routes within `hidden`, those of the dashboard, are left out.
+    explicit DashboardFrames(const Scope& hidden) noexcept : hidden_(&hidden) {}
+
+    /// `before` is the last snapshot, or null if there is none of this run.
+    [[nodiscard]] std::string text(const Snapshot* before, const Snapshot& now,
+                                   Clock::duration uptime) const {
+        Frame frame;
+        frame.version = version;
+        frame.uptime = std::chrono::duration<double>(uptime).count();
+        add_routes(frame, before, now);
+        const WorkerFigures& workers = now.workers;
+        frame.workers = {
+            workers.threads, workers.busy, workers.queued, limit_or_none(workers.queue_limit), {}};
+        for (const RunningCall& each : workers.running) {
+            frame.workers.running.push_back(
+                {std::string(method_of(each.route)).append(" ").append(each.route->pattern()), each.seconds});
+        }
+        frame.loop.stalls = now.loop.stalls;
+        if (before != nullptr) set_percentiles(frame.loop, now.loop.turns.since(before->loop.turns));
+        const ConnectionFigures& open = now.connections;
+        frame.connections = {open.open(),  open.idle,      open.reading, open.handling,
+                             open.writing, open.streaming, open.closing};
+        frame.memory = {now.memory.held, limit_or_none(now.memory.limit)};
+        for (const SlowRequest& each : now.slow) {
+            if (is_shown(each.route)) frame.slow.push_back(slow_request(each));
+        }
+        return dump_json(frame);
+    }
+
+  private:
+    [[nodiscard]] bool is_shown(const RouteEntry* route) const noexcept {
+        return route == nullptr || !route->is_within(*hidden_);
+    }
+
+    void add_routes(Frame& frame, const Snapshot* before, const Snapshot& now) const {
+        DurationCounts all;
+        double seconds = 0;
+        if (before != nullptr) seconds = std::chrono::duration<double>(now.at - before->at).count();
+        for (std::size_t i = 0; i < now.routes.size(); ++i) {
+            const RouteFigures& figures = now.routes[i];
+            if (!is_shown(figures.route)) continue;
+            if (figures.route == nullptr && figures.count == 0) continue;
+            DashboardRoute& route = frame.routes.emplace_back();
+            route.method = method_of(figures.route);
+            route.pattern = figures.pattern;
+            route.count = figures.count;
+            route.errors = figures.errors;
+            frame.total.count += figures.count;
+            frame.total.errors += figures.errors;
+            if (before == nullptr) continue;
+            const DurationCounts added = figures.durations.since(before->routes[i].durations);
+            route.rate = static_cast<double>(added.total()) / seconds;
+            set_percentiles(route, added);
+            all.add(added);
+        }
+        if (before == nullptr) return;
+        frame.total.rate = static_cast<double>(all.total()) / seconds;
+        set_percentiles(frame.total, all);
+    }
+
+    template <class Figures>
+    static void set_percentiles(Figures& figures, const DurationCounts& durations) {
+        if (durations.total() == 0) return;
+        figures.p50 = durations.quantile(0.50);
+        figures.p99 = durations.quantile(0.99);
+    }
+
+    static DashboardSlow slow_request(const SlowRequest& request) {
+        using Seconds = std::chrono::duration<double>;
+        DashboardSlow slow;
+        slow.at = Seconds(request.at.time_since_epoch()).count();
+        slow.method = method_label(request.method);
+        slow.route = route_label(request.route);
+        slow.status = request.status;
+        slow.cause = to_string(request.cause);
+        slow.seconds = Seconds(request.duration).count();
+        return slow;
+    }
+
+    static std::string_view method_of(const RouteEntry* route) noexcept {
+        if (route == nullptr) return {};
+        return route->method() == any_method ? "ANY" : route->method();
+    }
+    template <class Number>
+    static Number limit_or_none(Number limit) noexcept {
+        return limit == std::numeric_limits<Number>::max() ? Number{0} : limit;
+    }
+
+    const Scope* hidden_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_feed.hpp ----
+
+// The feed of the dashboard: server-sent events, one frame a second, made once for all viewers by the one who
+// is first to want it. While nobody watches, nothing runs and nothing is kept.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr int most_dashboard_viewers = 16;
+
+/// The handler of the feed. A template, so that only programs with a dashboard compile it.
+template <class Unused = void>
+class DashboardFeed {
+  public:
+    DashboardFeed(Engine& engine, Observatory& figures, const Scope& scope)
+        : engine_(engine), figures_(figures), frames_(scope) {}
+    DashboardFeed(const DashboardFeed&) = delete;
+    DashboardFeed& operator=(const DashboardFeed&) = delete;
+
+    static Task<> serve(void* self, Call& call) {
+        return watch(*static_cast<DashboardFeed*>(self), call.context);
+    }
+    static void destroy(void* self) noexcept { delete static_cast<DashboardFeed*>(self); }
+
+  private:
+    static constexpr std::chrono::seconds period{1};
+
+    /// The place of a viewer. With the last, what is kept goes.
+    class Place {
+      public:
+        explicit Place(DashboardFeed& feed) : feed_(feed) {
+            if (feed_.viewers_ == most_dashboard_viewers) {
+                throw HttpError(503, "16 viewers watch the dashboard, which are as many as it has")
+                    .header("Retry-After", "10");
+            }
+            ++feed_.viewers_;
+        }
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+        ~Place() {
+            if (--feed_.viewers_ == 0) feed_.forget();
+        }
+
+      private:
+        DashboardFeed& feed_;
+    };
+
+    static Task<> watch(DashboardFeed& self, Context& ctx) {
+        const Place place(self);
+        EventStream events = ctx.events();
+        for (;;) {
+            Task<> renewal = renew(self);
+            co_await std::move(renewal);
+            co_await events.send(self.frame_);
+            co_await sleep(self.due_ - now());
+        }
+    }
+
+    /// Makes the next frame if it is time. Of viewers that come at once, the first makes it.
+    static Task<> renew(DashboardFeed& self) {
+        const Mutex::Guard turn = co_await self.making_.lock();
+        if (self.last_ && now() < self.due_) co_return;
+        Task<Snapshot> taking = take_snapshot<>(self.engine_, self.figures_);
+        Snapshot taken = co_await std::move(taking);
+        self.keep(std::move(taken));
+    }
+
+    void keep(Snapshot taken) {
+        const Snapshot* const before = last_ ? &*last_ : nullptr;
+        frame_ = frames_.text(before, taken, taken.at - figures_.begun());
+        // By the second, however long it takes to make a frame; but no frame is made up for.
+        due_ = due_ + period > taken.at ? due_ + period : taken.at + period;
+        last_ = std::move(taken);
+    }
+    void forget() noexcept {
+        last_.reset();
+        frame_ = {};
+        due_ = {};
+    }
+
+    Engine& engine_;
+    Observatory& figures_;
+    const DashboardFrames<> frames_;
+    Mutex making_;
+    int viewers_ = 0;
+    std::string frame_;
+    std::optional<Snapshot> last_;
+    TimePoint due_{};  // of the next frame
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_guard.hpp ----
+
+// Who may see a dashboard that has no guard of the program's: whoever sits at this machine.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether a proxy adds this field to what it passes on.
+inline bool is_of_a_proxy(std::string_view name) noexcept {
+    constexpr std::string_view family = "X-Forwarded-";
+    return iequals(name, "Forwarded") || iequals(name, "Via") || iequals(name, "X-Real-IP") ||
+           iequals(name.substr(0, family.size()), family);
+}
+
+/// Whether this is the name or an address of this machine, with a port or without.
+inline bool is_local_host(std::string_view host) noexcept {
+    if (!is_valid_host(host)) return false;
+    host = host.substr(0, host_length(host));
+    if (iequals(host, "localhost")) return true;
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    const auto address = PeerAddress::parse(host);
+    return address && address->is_local();
+}
+
+/// Middleware. The host is looked at because a page of another site can give its own name the address of this
+/// machine (DNS rebinding), and the browser then takes the dashboard for a part of that site.
+struct LocalGuard {
+    void operator()(Context& ctx) const {
+        constexpr std::string_view cure =
+            "; to show it to others, give it a guard: app.dashboard(path, sake::middleware::basic_auth(...))";
+        const auto refuse = [&](std::string why) {
+            throw HttpError(403, "the dashboard is for this machine alone: " + why.append(cure));
+        };
+        if (!Call::of(ctx).place.peer.is_local()) refuse("this request comes from another one");
+        for (const auto& [name, value] : ctx.headers()) {
+            if (is_of_a_proxy(name))
+                refuse("this request has come through a proxy (" + std::string(name) + ")");
+        }
+        if (!is_local_host(ctx.host())) refuse("this request is for another host than localhost");
+    }
+};
+
+/// Whether no page of another site asks, as browsers say.
+inline bool is_same_site(const SingleField& site, const SingleField& origin, std::string_view host) noexcept {
+    using Presence = SingleField::Presence;
+    if (site.presence == Presence::repeated || origin.presence == Presence::repeated) return false;
+    if (site.presence == Presence::once) return site.value == "same-origin" || site.value == "none";
+    return origin.presence == Presence::absent || is_origin_of(origin.value, host);
+}
+
+/// Middleware of the feed, behind any guard: pages of other sites could use up the places of viewers, and
+/// where a program allows them to read its answers (CORS), could read it.
+struct SameSiteGuard {
+    void operator()(Context& ctx) const {
+        const SingleField site = single_field(ctx, "Sec-Fetch-Site");
+        const SingleField origin = single_field(ctx, "Origin");
+        if (!is_same_site(site, origin, ctx.host()))
+            throw HttpError(403, "a page of another site may not read the dashboard");
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_script.hpp ----
+
+// The script of the dashboard, first part: elements, figures in words, small charts and tiles.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view dashboard_script = R"js("use strict";
+
+// ---- elements: what the server says becomes text, never markup
+
+const byId = (id) => document.getElementById(id);
+
+function el(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// A text that has not changed is left alone, so that a selection in it stays.
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// ---- figures in words
+
+const unknown = "\u2013";
+
+function digits(value) {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(value < 1e7 ? 2 : 1)} M`;
+  if (value >= 1e4) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k`;
+  return String(Number(value.toFixed(value < 100 ? 1 : 0)));
+}
+const number = (value) => (value === null || value === undefined ? unknown : digits(value));
+
+function seconds(value) {
+  if (value === null || value === undefined) return unknown;
+  if (value > 0 && value < 1e-3) return `${Math.round(value * 1e6)} \u00b5s`;
+  if (value > 0 && value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  if (value < 60) return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} s`;
+  const whole = Math.floor(value);
+  const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));
+  if (days) return `${days} d ${hours % 24} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min ${whole % 60} s`;
+}
+
+function bytes(value) {
+  for (const unit of ["B", "KiB", "MiB"]) {
+    if (value < 1024) return `${value.toFixed(unit === "B" || value >= 100 ? 0 : 1)} ${unit}`;
+    value /= 1024;
+  }
+  return `${value.toFixed(1)} GiB`;
+}
+
+// ---- small charts of the last two minutes
+
+const most = 120;  // moments, and at first so many
+const least = 30;
+
+const svg = (name, attributes) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+};
+
+// Where nothing is known, the line has a gap.
+class Chart {
+  constructor() {
+    this.values = [];
+    this.element = svg("svg", {class: "spark", preserveAspectRatio: "none", "aria-hidden": "true"});
+    this.area = this.element.appendChild(svg("path", {class: "area"}));
+    this.line = this.element.appendChild(svg("path", {class: "line"}));
+  }
+
+  add(value) {
+    this.values.push(value ?? null);
+    if (this.values.length > most) this.values.shift();
+  }
+
+  leaveGap() {
+    if (this.values.length) this.add(null);
+  }
+
+  draw() {
+    const highest = Math.max(...this.values, Number.MIN_VALUE);
+    const end = Math.max(this.values.length, least) - 1;
+    const first = end + 1 - this.values.length;
+    let [line, area, begin] = ["", "", null];
+    const close = (at) => {
+      if (begin !== null) area += `L${at} 24L${begin} 24Z`;
+      begin = null;
+    };
+    this.values.forEach((value, index) => {
+      const x = first + index;
+      if (value === null) return close(x - 1);
+      const point = `${x} ${(23 - 21 * value / highest).toFixed(2)}`;
+      line += begin === null ? `M${point}h0` : `L${point}`;  // a moment alone is a dot
+      area += (begin === null ? "M" : "L") + point;
+      begin ??= x;
+    });
+    close(end);
+    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
+    this.line.setAttribute("d", line);
+    this.area.setAttribute("d", area);
+  }
+}
+
+// ---- tiles
+
+class Tile {
+  // `figure(frame)` is [value, unit], `chart(frame)` the number that is drawn.
+  constructor({name, figure, note, chart}) {
+    Object.assign(this, {figure, note, chart});
+    this.value = el("span");
+    this.unit = el("span", {class: "unit"});
+    this.small = el("p", {class: "note quiet"});
+    this.spark = new Chart();
+    byId("tiles").append(el("section", {class: "tile"}, el("h2", {}, name),
+      el("p", {class: "value"}, this.value, this.unit), this.small, this.spark.element));
+  }
+
+  take(frame) {
+    this.spark.add(this.chart(frame));
+  }
+
+  show(frame) {
+    const [value, unit] = this.figure(frame);
+    say(this.value, value);
+    say(this.unit, unit);
+    say(this.small, this.note(frame));
+    this.spark.draw();
+  }
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_style.hpp ----
+
+// The style of the dashboard: system fonts, one accent colour, light and dark, from 360 pixels on.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view dashboard_style = R"css(:root {
+  color-scheme: light dark;
+  --back: #f6f7f9; --raised: #fff; --line: #e0e4e9; --edge: #7d8793;
+  --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --good: #1a7f45; --bad: #b3261e;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #14171b; --raised: #1b1f24; --line: #2c323a; --edge: #7c8794;
+    --text: #e5e8ec; --quiet: #a3adb9; --accent: #8ab6ff; --good: #6fd39a; --bad: #ff9d94;
+  }
+}
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+body { margin: 0; background: var(--back); color: var(--text); font: 0.9375rem/1.5 system-ui, sans-serif;
+  font-variant-numeric: tabular-nums; }
+main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1.5rem 4rem; overflow-wrap: anywhere; }
+h1, h2, p, ul { margin: 0; padding: 0; }
+h1 { font-size: 1.25rem; line-height: 1.3; }
+h2 { font-size: 1rem; }
+ul { list-style: none; }
+button { font: inherit; color: inherit; background: none; border: 0; cursor: pointer; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.quiet { color: var(--quiet); font-size: 0.85rem; font-weight: 400; }
+.bad { color: var(--bad); }
+
+header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 1rem; margin-bottom: 1.25rem; }
+header div { margin-right: auto; }
+.state::before { content: ""; display: inline-block; width: 0.6rem; height: 0.6rem; margin-right: 0.5rem;
+  border-radius: 50%; background: var(--edge); }
+.state.live::before { background: var(--good); }
+.state.lost { color: var(--bad); }
+.state.lost::before { background: var(--bad); }
+.plain { margin-top: 0.5rem; padding: 0.3rem 0; color: var(--accent); }
+#pause { min-width: 6rem; padding: 0.3rem 0.9rem; border: 1px solid var(--edge); border-radius: 6px; }
+#pause:hover { background: var(--raised); }
+.stale { filter: grayscale(1); }
+
+.tiles { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.75rem; }
+.tile, .panel { background: var(--raised); border: 1px solid var(--line); border-radius: 10px; }
+.tile { display: flex; flex-direction: column; padding: 0.75rem 0.9rem 0; overflow: hidden; }
+.tile h2 { color: var(--quiet); font-size: 0.85rem; font-weight: 400; }
+.tile .value { font-size: 1.6rem; line-height: 1.25; font-weight: 600; }
+.tile .unit { margin-left: 0.3rem; font-size: 0.9rem; font-weight: 400; color: var(--quiet); }
+.tile .note { min-height: 1.3rem; }
+.tile .spark { width: calc(100% + 1.8rem); height: 2.25rem; margin: auto -0.9rem 0; }
+.spark { display: block; width: 6rem; height: 1.5rem; color: var(--accent); overflow: visible; }
+.spark .line { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round;
+  vector-effect: non-scaling-stroke; }
+.spark .area { fill: currentColor; opacity: 0.13; }
+
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0.75rem;
+  margin-top: 0.75rem; }
+.panel { padding: 0.9rem; min-width: 0; }
+.panel > .quiet { margin-bottom: 0.4rem; }
+.wide { margin-top: 0.75rem; }
+.lines li { display: grid; grid-template-columns: 6rem 1fr minmax(3.5rem, auto); align-items: center;
+  gap: 0.75rem; padding: 0.15rem 0; }
+.lines li > :last-child { text-align: right; }
+.track, .fill { display: block; height: 0.5rem; border-radius: 4px; }
+.track { background: var(--line); overflow: hidden; }
+.fill { background: var(--accent); }
+#running { margin-top: 0.6rem; border-top: 1px solid var(--line); padding-top: 0.4rem; }
+#running:empty { display: none; }
+#running li { grid-template-columns: 1fr auto; }
+
+table { width: 100%; border-collapse: collapse; }
+th, td { padding: 0.4rem 0.6rem; text-align: right; font-weight: 400; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
+tbody tr:last-child > * { border-bottom: 0; }
+th:first-child, td:first-child, .left { text-align: left; }
+th:first-child, td:first-child { padding-left: 0; }
+th:last-child, td:last-child { padding-right: 0; }
+thead th { color: var(--quiet); font-size: 0.85rem; }
+thead button { padding: 0.15rem 0; font-size: inherit; }
+thead button::after { content: "\2195"; margin-left: 0.3rem; opacity: 0.45; }
+thead [aria-sort] button { color: var(--text); font-weight: 600; }
+thead [aria-sort] button::after { content: "\2193"; opacity: 1; }
+thead [aria-sort="ascending"] button::after { content: "\2191"; }
+.route { white-space: normal; }
+.route, #running li > :first-child { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  font-size: 0.85em; }
+.method { display: inline-block; min-width: 4.2em; margin-right: 0.5em; color: var(--accent); font-weight: 600; }
+td .spark { display: inline-block; vertical-align: middle; }
+.charted span { display: inline-block; min-width: 4.75rem; }
+
+@media (max-width: 66rem) {
+  .tiles { grid-template-columns: repeat(3, 1fr); }
+}
+@media (max-width: 44rem) {
+  main { padding: 1rem 0.9rem 3rem; }
+  .tiles { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
+  table, tbody, thead { display: block; }
+  tr { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.25rem 0.75rem; padding: 0.6rem 0;
+    border-bottom: 1px solid var(--line); }
+  thead tr { display: flex; flex-wrap: wrap; gap: 0 1.1rem; padding: 0.25rem 0; }
+  #slow thead { display: none; }
+  #slow tr { grid-template-columns: 1fr 0.7fr 1.1fr 1.2fr; }
+  tbody tr:last-child { border-bottom: 0; }
+  th, td { padding: 0; border: 0; text-align: left; white-space: normal; }
+  tbody th { grid-column: 1 / -1; }
+  td::before { content: attr(data-label); display: block; color: var(--quiet); font-size: 0.8rem; line-height: 1.3; }
+  .charted { display: flex; flex-direction: column; }
+  td .spark { order: 1; width: 100%; height: 1.25rem; }
+}
+)css";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_tables.hpp ----
+
+// The script of the dashboard, second part: tables that are sorted, and lines with bars.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view dashboard_tables = R"js(
+// ---- tables
+
+// Columns are {name, sort, fill}: `fill(cell, row)` writes a cell, `sort(row)` is what rows are ordered by.
+class Table {
+  constructor(id, columns, sorted) {
+    this.columns = columns;
+    this.rows = new Map();  // in the order of the last frame
+    this.sorted = sorted;
+    this.falls = true;
+    this.heads = columns.map(({name, sort}, index) => el("th", {scope: "col"},
+      sort ? el("button", {type: "button", click: () => this.sortBy(index)}, name) : name));
+    this.body = el("tbody");
+    byId(id).append(el("thead", {}, el("tr", {}, ...this.heads)), this.body);
+    if (sorted !== undefined) this.sortBy(sorted);
+  }
+
+  sortBy(index) {
+    this.falls = index !== this.sorted || !this.heads[index].hasAttribute("aria-sort") || !this.falls;
+    this.sorted = index;
+    this.heads.forEach((head) => head.removeAttribute("aria-sort"));
+    this.heads[index].setAttribute("aria-sort", this.falls ? "descending" : "ascending");
+    this.order();
+  }
+
+  // The rows of these keys, made where they are new; others go.
+  show(entries) {
+    const before = this.rows;
+    this.rows = new Map(entries.map(([key, data]) => {
+      const row = before.get(key) ?? this.makeRow();
+      row.data = data;
+      this.columns.forEach(({fill}, index) => fill(row.cells[index], data));
+      return [key, row];
+    }));
+    for (const [key, {element}] of before) if (!this.rows.has(key)) element.remove();
+    this.order();
+  }
+
+  makeRow() {
+    const cells = this.columns.map(({name}, index) =>
+      (index ? el("td", {"data-label": name}) : el("th", {scope: "row"})));
+    return {cells, element: el("tr", {}, ...cells)};
+  }
+
+  order() {
+    const rows = [...this.rows.values()];
+    const {sort} = this.columns[this.sorted] ?? {};
+    const compare = (a, b) => (a < b ? -1 : Number(a > b)) * (this.falls ? -1 : 1);
+    if (sort) rows.sort((a, b) => compare(sort(a.data), sort(b.data)));
+    rows.forEach(({element}, index) => {
+      if (this.body.children[index] !== element) this.body.insertBefore(element, this.body.children[index] ?? null);
+    });
+  }
+}
+
+function fillRoute(cell, {method, pattern, route}) {
+  if (cell.firstChild) return;
+  cell.className = "route";
+  if (method) cell.append(el("span", {class: "method"}, method), " ");
+  cell.append(pattern ?? route);
+}
+
+// A figure and its chart.
+function fillChart(cell, text, chart) {
+  cell.className = "charted";
+  if (!cell.firstChild) cell.append(chart.element, el("span"));
+  say(cell.lastChild, text);
+  chart.draw();
+}
+
+function fillCount(cell, count) {
+  say(cell, number(count));
+  cell.classList.toggle("bad", count > 0);
+}
+
+// What was seen of a route: charts, and its last figures, since not every second has a request of it.
+const seen = new Map();
+const nameOf = ({method, pattern}) => `${method} ${pattern}`;
+
+function remember(route) {
+  const name = nameOf(route);
+  if (!seen.has(name)) seen.set(name, {rate: new Chart(), p99: new Chart(), last: {}});
+  const past = seen.get(name);
+  past.rate.add(route.rate);
+  past.p99.add(route.p99);
+  if (typeof route.p50 === "number") past.last = route;
+}
+
+const past = (route) => seen.get(nameOf(route));
+const ordered = (value) => value ?? -1;
+
+const routes = new Table("routes", [
+  {name: "Route", sort: nameOf, fill: fillRoute},
+  {name: "per s", sort: (route) => ordered(route.rate),
+    fill: (cell, route) => fillChart(cell, number(route.rate), past(route).rate)},
+  {name: "p50", sort: (route) => ordered(past(route).last.p50),
+    fill: (cell, route) => say(cell, seconds(past(route).last.p50))},
+  {name: "p99", sort: (route) => ordered(past(route).last.p99),
+    fill: (cell, route) => fillChart(cell, seconds(past(route).last.p99), past(route).p99)},
+  {name: "Errors", sort: (route) => route.errors, fill: (cell, route) => fillCount(cell, route.errors)},
+  {name: "Requests", sort: (route) => route.count, fill: (cell, route) => say(cell, number(route.count))},
+], 5);
+
+const slow = new Table("slow", [
+  {name: "Route", fill: fillRoute},
+  {name: "Time", fill: (cell, request) => say(cell, seconds(request.seconds))},
+  {name: "Status", fill: (cell, request) => {
+    say(cell, String(request.status));
+    cell.classList.toggle("bad", request.status >= 500);
+  }},
+  {name: "Cause", fill: (cell, request) => say(cell, request.cause.replaceAll("_", " "))},
+  {name: "At", fill: (cell, request) => say(cell, new Date(request.at * 1000).toLocaleTimeString())},
+]);
+
+// Lines of a label and a figure, with a bar in between where there is a whole of which it is a share.
+function showLines(list, lines) {
+  while (list.children.length > lines.length) list.lastChild.remove();
+  lines.forEach(([label, figure, share], index) => {
+    const line = list.children[index] ?? list.appendChild(el("li", {}, el("span"),
+      share === undefined ? "" : el("span", {class: "track"}, el("span", {class: "fill"})), el("span")));
+    say(line.firstElementChild, label);
+    say(line.lastElementChild, figure);
+    if (share !== undefined) line.children[1].firstChild.style.width = `${100 * Math.min(share || 0, 1)}%`;
+  });
+}
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_view.hpp ----
+
+// The script of the dashboard, third part: what a frame shows, and the connection that frames come by.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::string_view dashboard_view = R"js(
+// ---- what a frame shows
+
+let errorsBefore = null;
+let errorsNow = null;  // in the last second
+
+const split = (text) => text.split(" ");
+
+const tiles = [
+  {name: "Requests", figure: ({total}) => [number(total.rate), "per s"],
+    note: ({total}) => `${number(total.count)} in all`, chart: ({total}) => total.rate},
+  {name: "Latency p99", figure: ({total}) => split(seconds(total.p99)),
+    note: ({total}) => `p50 ${seconds(total.p50)}`, chart: ({total}) => total.p99},
+  {name: "Server errors", figure: () => [number(errorsNow), "per s"],
+    note: ({total}) => `${number(total.errors)} in all`, chart: () => errorsNow},
+  {name: "Loop lag p99", figure: ({loop}) => split(seconds(loop.p99)),
+    note: ({loop}) => `${number(loop.stalls)} stall${loop.stalls === 1 ? "" : "s"} in all`, chart: ({loop}) => loop.p99},
+  {name: "Connections", figure: ({connections}) => [number(connections.open), "open"],
+    note: ({connections}) => `${number(connections.idle)} of them idle`, chart: ({connections}) => connections.open},
+  {name: "Memory held", figure: ({memory}) => split(bytes(memory.held)),
+    note: ({memory}) => (memory.limit ? `of ${bytes(memory.limit)}` : "without a limit"),
+    chart: ({memory}) => memory.held},
+].map((tile) => new Tile(tile));
+
+const few = 10;  // of the slow requests, until all are wanted
+let showsAll = false;
+let last = null;
+
+function show(frame) {
+  const {workers, connections} = frame;
+  say(byId("about"), `${frame.version}, up ${seconds(Math.floor(frame.uptime))}`);
+  for (const tile of tiles) tile.show(frame);
+  routes.show(frame.routes.map((route) => [nameOf(route), route]));
+  byId("workers").hidden = workers.threads === 0;
+  showLines(byId("pool"), [["busy", workers.busy, workers.threads], ["waiting", workers.queued, workers.limit]]
+    .map(([name, count, limit]) => (limit ? [name, `${number(count)} of ${number(limit)}`, count / limit]
+      : [name, number(count), 0])));
+  showLines(byId("running"), workers.running.map((job) => [job.route, seconds(job.seconds)]));
+  showLines(byId("connections"), Object.entries(connections).filter(([state]) => state !== "open")
+    .map(([state, count]) => [state, number(count), count / connections.open]));
+  byId("all").hidden = frame.slow.length <= few;
+  slow.show(frame.slow.slice(0, showsAll ? undefined : few).map((request) => [JSON.stringify(request), request]));
+  byId("shown").hidden = false;
+}
+
+byId("all").addEventListener("click", ({target}) => {
+  showsAll = !showsAll;
+  say(target, showsAll ? "Show fewer" : "Show all");
+  show(last);
+});
+
+function take(frame) {
+  last = frame;
+  errorsNow = errorsBefore === null ? null : frame.total.errors - errorsBefore;
+  errorsBefore = frame.total.errors;
+  for (const tile of tiles) tile.take(frame);
+  frame.routes.forEach(remember);
+  show(frame);
+}
+
+// ---- the feed
+
+// Beneath the page, whether or not its address ends with a slash.
+const feed = `${location.pathname.replace(/\/$/, "")}/events`;
+const patience = 5000;  // without a frame, the connection is lost
+
+let source = null;
+let heard = 0;
+let retry = null;
+
+function setState(name, words) {
+  byId("state").className = `state ${name}`;
+  say(byId("state"), words);
+  byId("shown").classList.toggle("stale", name === "lost");
+}
+
+function hangUp() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+  errorsBefore = null;
+}
+
+function connect() {
+  hangUp();
+  for (const chart of [...tiles.map(({spark}) => spark), ...[...seen.values()].flatMap(({rate, p99}) => [rate, p99])])
+    chart.leaveGap();
+  heard = Date.now();
+  source = new EventSource(feed);
+  source.onmessage = ({data}) => {
+    heard = Date.now();
+    take(JSON.parse(data));
+    setState("live", "live");
+  };
+  source.onerror = lose;
+}
+
+const reasons = {401: "sign in again", 403: "this page may not be seen from here", 503: "too many viewers"};
+
+// Says why, as far as the server says it, and tries again.
+async function lose() {
+  hangUp();
+  setState("lost", "no connection, trying again");
+  retry = setTimeout(connect, 2000);
+  const {status} = await fetch(feed, {method: "HEAD", cache: "no-store"}).catch(() => ({}));
+  if (reasons[status] && !source) setState("lost", `${reasons[status]}, trying again`);
+}
+
+byId("pause").addEventListener("click", ({target}) => {
+  const pauses = target.textContent === "Pause";
+  say(target, pauses ? "Resume" : "Pause");
+  if (pauses) hangUp();
+  setState("", pauses ? "paused" : "connecting");
+  if (!pauses) connect();
+});
+
+setInterval(() => source && Date.now() - heard > patience && lose(), 1000);
+connect();
+)js";
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard_page.hpp ----
+
+// The page of the dashboard: one text with its style and its script, and the policy that lets a browser run
+// these two and nothing else.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct DashboardPage {
+    std::string html;
+    std::string policy;
+};
+
+/// A template, like what calls it: only programs with a dashboard compile it.
+template <class Page = DashboardPage>
+Page make_dashboard_page() {
+    const std::string style(dashboard_style);
+    std::string script(dashboard_script);
+    script.append(dashboard_tables).append(dashboard_view);
+    const auto hash = [](std::string_view text) {
+        return "'sha256-" + base64_encode(Sha256::digest(text)) + "'";
+    };
+    Page page;
+    page.policy = "default-src 'none'; script-src " + hash(script) + "; style-src " + hash(style) +
+                  "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+                  "frame-ancestors 'none'";
+    page.html = R"html(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sake dashboard</title>
+<link rel="icon" href="data:,">
+<style>)html" + style +
+                R"html(</style>
+</head>
+<body>
+<main>
+<header>
+<div><h1>Sake</h1><p id="about" class="quiet">dashboard</p></div>
+<p id="state" class="state" role="status">connecting</p>
+<button id="pause" type="button">Pause</button>
+</header>
+<noscript><p>This page needs JavaScript.</p></noscript>
+<div id="shown" hidden>
+<div id="tiles" class="tiles"></div>
+<section class="panel wide"><h2>Routes</h2><table id="routes"></table></section>
+<div class="panels">
+<section id="workers" class="panel"><h2>Workers</h2>
+<ul id="pool" class="lines"></ul><ul id="running" class="lines"></ul></section>
+<section class="panel"><h2>Connections</h2><ul id="connections" class="lines"></ul></section>
+</div>
+<section class="panel wide"><h2>Slowest recent requests</h2><table id="slow"></table>
+<button id="all" class="plain" type="button" hidden>Show all</button></section>
+</div>
+</main>
+<script>)html" + script +
+                R"html(</script>
+</body>
+</html>
+)html";
+    return page;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/dashboard.hpp ----
+
+// Engine::dashboard: where the page and its feed are, and who may see them.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler of the page.
+template <class Page = DashboardPage>
+class DashboardSite {
+  public:
+    static Handler handler() {
+        return Handler(ServerHandler{new DashboardSite, &serve, nullptr,
+                                     [](void* self) { delete static_cast<DashboardSite*>(self); }});
+    }
+
+  private:
+    static void serve(void* self, Call& call) {
+        const Page& page = static_cast<const DashboardSite*>(self)->page_;
+        call.response.headers.set("Content-Security-Policy", page.policy);
+        call.context.html(page.html);
+    }
+
+    const Page page_ = make_dashboard_page<Page>();
+};
+
+/// Middleware of all that belongs to a dashboard.
+struct DashboardFields {
+    void operator()(Context& ctx) const {
+        ctx.set_header("Cache-Control", "no-store");
+        ctx.set_header("X-Content-Type-Options", "nosniff");
+        ctx.set_header("Cross-Origin-Resource-Policy", "same-origin");
+        ctx.set_header("Referrer-Policy", "no-referrer");
+    }
+};
+
+/// Throws std::logic_error unless this machine alone reaches these listeners.
+template <class List = Listeners>
+void require_local(const List& listeners) {
+    for (const auto* each = listeners.first(); each != nullptr; each = each->next) {
+        if (each->is_local()) continue;
+        throw std::logic_error(
+            "dashboard: it has no guard, so it is for this machine alone, but the engine listens on port " +
+            std::to_string(each->port) +
+            " for others: listen on 127.0.0.1, or give it a guard: app.dashboard(path, "
+            "sake::middleware::basic_auth(...))");
+    }
+}
+
+template <class Unused>
+void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard) {
+    RouteTable& table = EngineInside::table(engine);
+    Observatory& figures = EngineInside::observatory(engine);
+    Scope& scope = table.add_scope(table.root(), path);
+    const bool is_guarded = static_cast<bool>(guard);
+    table.add_middleware(scope, Handler(DashboardFields()));
+    table.add_middleware(scope, is_guarded ? std::move(guard) : Handler(LocalGuard()));
+    const auto add = [&](std::string_view text, Handler handler) -> RouteEntry& {
+        const PatternInfo place{text, path.params, path.file, path.line};
+        RouteEntry& entry = table.add(scope, "GET", place, std::move(handler));
+        entry.handler_reads_body = false;
+        entry.is_hidden = true;
+        return entry;
+    };
+    add("/", DashboardSite<>::handler());
+    using Feed = DashboardFeed<Unused>;
+    RouteEntry& feed =
+        add("/events",
+            Handler(ServerHandler{new Feed(engine, figures, scope), nullptr, &Feed::serve, &Feed::destroy}));
+    feed.route.use(SameSiteGuard());
+    if (!is_guarded) EngineInside::check_listeners(engine, &require_local<>);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template void add_dashboard<void>(Engine& engine, const PatternInfo& path, Handler guard);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/health.hpp ----
+
+// Engine::health and Engine::ready: whether the process lives, and whether requests should come to it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The two handlers, which keep nothing. Nobody may keep their answers.
+template <class Unused = void>
+struct HealthPages {
+    static void answer_alive(void* /*none*/, Call& call) { answer(call, 200, "ok\n"); }
+    static void answer_ready(void* /*none*/, Call& call) {
+        if (!this_task::stop_token().stop_requested()) return answer(call, 200, "ready\n");
+        answer(call, 503, "stopping\n");
+    }
+    static Route& add(RouteTable& table, const PatternInfo& pattern, void (*answer)(void*, Call&)) {
+        Handler handler(ServerHandler{nullptr, answer});
+        RouteEntry& entry = table.add(table.root(), "GET", pattern, std::move(handler));
+        entry.handler_reads_body = false;
+        entry.is_hidden = true;
+        return entry.route;
+    }
+
+  private:
+    static void answer(Call& call, int status, std::string_view text) {
+        call.response.headers.set("Cache-Control", "no-store");
+        call.context.text(status, text);
+    }
+};
+
+template <class Unused>
+Route& add_health(RouteTable& table, const PatternInfo& pattern) {
+    return HealthPages<Unused>::add(table, pattern, &HealthPages<Unused>::answer_alive);
+}
+template <class Unused>
+Route& add_ready(RouteTable& table, const PatternInfo& pattern) {
+    return HealthPages<Unused>::add(table, pattern, &HealthPages<Unused>::answer_ready);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_health<void>(RouteTable& table, const PatternInfo& pattern);
+template Route& add_ready<void>(RouteTable& table, const PatternInfo& pattern);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/metrics_format.hpp ----
+
+// In which of two formats a page of metrics is sent: the text of Prometheus, 0.0.4, or OpenMetrics 1.0 if the
+// client prefers it by its Accept field.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+enum class MetricsFormat : std::uint8_t { prometheus, open_metrics };
+
+[[nodiscard]] constexpr std::string_view content_type(MetricsFormat format) noexcept {
+    return format == MetricsFormat::prometheus ? "text/plain; version=0.0.4; charset=utf-8"
+                                               : "application/openmetrics-text; version=1.0.0; charset=utf-8";
+}
+
+/// Whether a media range asks for this version, or for any.
+[[nodiscard]] inline bool asks_for_version(std::string_view range, std::string_view version) {
+    Parameters parameters(range);
+    while (parameters.next() == Parameters::Result::parameter) {
+        if (iequals(parameters.name, "version")) return parameters.text == version;
+    }
+    return true;
+}
+
+/// OpenMetrics only for who names it, and wants it at least as much as the text. A client that accepts
+/// neither gets the text.
+[[nodiscard]] inline MetricsFormat metrics_format(std::string_view accept) {
+    int open_metrics = 0;
+    int text = -1;
+    int others = 0;  // what ranges with a star give to the text
+    for_each_list_item(accept, [&](std::string_view range) {
+        const auto item = parse_quality_item(range);
+        if (!item) return;
+        if (iequals(item->name, "application/openmetrics-text") && asks_for_version(range, "1.0.0")) {
+            open_metrics = std::max(open_metrics, item->quality);
+        } else if (iequals(item->name, "text/plain") && asks_for_version(range, "0.0.4")) {
+            text = std::max(text, item->quality);
+        } else if (iequals(item->name, "text/*") || item->name == "*/*") {
+            others = std::max(others, item->quality);
+        }
+    });
+    if (text < 0) text = others;
+    return open_metrics > 0 && open_metrics >= text ? MetricsFormat::open_metrics : MetricsFormat::prometheus;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/metrics_text.hpp ----
+
+// MetricsText: writes the lines of a page of metrics, in either format. Not here: which metrics there are.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The end of a bucket, as a number and as both formats have it.
+struct BucketEnd {
+    std::int64_t nanoseconds;
+    std::string_view text;
+    std::string_view open_metrics;
+};
+
+/// Those that OpenTelemetry names for requests.
+inline constexpr std::array<BucketEnd, 14> request_ends{{
+    {5'000'000, "0.005", "0.005"},
+    {10'000'000, "0.01", "0.01"},
+    {25'000'000, "0.025", "0.025"},
+    {50'000'000, "0.05", "0.05"},
+    {75'000'000, "0.075", "0.075"},
+    {100'000'000, "0.1", "0.1"},
+    {250'000'000, "0.25", "0.25"},
+    {500'000'000, "0.5", "0.5"},
+    {750'000'000, "0.75", "0.75"},
+    {1'000'000'000, "1", "1.0"},
+    {2'500'000'000, "2.5", "2.5"},
+    {5'000'000'000, "5", "5.0"},
+    {7'500'000'000, "7.5", "7.5"},
+    {10'000'000'000, "10", "10.0"},
+}};
+
+/// Those of what is short: turns of a loop, waits and runs of workers.
+inline constexpr std::array<BucketEnd, 11> short_ends{{
+    {100'000, "0.0001", "0.0001"},
+    {500'000, "0.0005", "0.0005"},
+    {1'000'000, "0.001", "0.001"},
+    {2'500'000, "0.0025", "0.0025"},
+    {5'000'000, "0.005", "0.005"},
+    {10'000'000, "0.01", "0.01"},
+    {50'000'000, "0.05", "0.05"},
+    {100'000'000, "0.1", "0.1"},
+    {500'000'000, "0.5", "0.5"},
+    {1'000'000'000, "1", "1.0"},
+    {10'000'000'000, "10", "10.0"},
+}};
+
+/// Whether each is the end of a bucket that is counted, and they rise.
+consteval bool are_counted(std::span<const BucketEnd> ends) {
+    std::size_t found = 0;
+    for (const std::int64_t counted : DurationCounts::ends) {
+        if (found < ends.size() && ends[found].nanoseconds == counted) ++found;
+    }
+    return found == ends.size();
+}
+static_assert(are_counted(request_ends) && are_counted(short_ends));
+
+/// A label of a sample; its value is escaped.
+struct MetricLabel {
+    std::string_view name;
+    std::string_view value;
+};
+
+class MetricsText {
+  public:
+    using Labels = std::span<const MetricLabel>;
+
+    MetricsText(std::string& out, MetricsFormat format) noexcept : out_(out), format_(format) {}
+
+    // Each of these begins a family of metrics, whose samples follow. The name of a counter stands without
+    // its
+    // "_total". A unit is "", "seconds" or "bytes", and the last word of the name.
+
+    void begin_counter(std::string_view name, std::string_view unit, std::string_view help) {
+        begin(name, is_open() ? "" : "_total", "counter", unit, help);
+        suffix_ = "_total";
+    }
+    void begin_gauge(std::string_view name, std::string_view unit, std::string_view help) {
+        begin(name, "", "gauge", unit, help);
+    }
+    void begin_histogram(std::string_view name, std::string_view unit, std::string_view help) {
+        begin(name, "", "histogram", unit, help);
+    }
+    /// One sample, whose value is 1. The name stands without its "_info".
+    void info(std::string_view name, std::string_view help, Labels labels) {
+        begin(name, is_open() ? "" : "_info", is_open() ? "info" : "gauge", "", help);
+        suffix_ = "_info";
+        value(1, labels);
+    }
+
+    template <std::integral Number>
+    void value(Number number, Labels labels = {}) {
+        begin_sample(suffix_, labels);
+        end_sample(number);
+    }
+    template <std::integral Number>
+    void value(Number number, MetricLabel label) {
+        value(number, Labels(&label, 1));
+    }
+    void seconds(std::int64_t nanoseconds) {
+        begin_sample(suffix_, {});
+        out_ += ' ';
+        append_seconds(nanoseconds);
+        out_ += '\n';
+    }
+    void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
+        std::uint64_t below = 0;
+        std::size_t bucket = 0;
+        for (const BucketEnd& end : ends) {
+            for (; bucket < counts.ends.size() && counts.ends[bucket] <= end.nanoseconds; ++bucket) {
+                below += counts.counts()[bucket];
+            }
+            begin_sample("_bucket", labels, {"le", is_open() ? end.open_metrics : end.text});
+            end_sample(below);
+        }
+        begin_sample("_bucket", labels, {"le", "+Inf"});
+        end_sample(counts.total());
+        begin_sample("_sum", labels);
+        out_ += ' ';
+        append_seconds(counts.nanoseconds());
+        out_ += '\n';
+        begin_sample("_count", labels);
+        end_sample(counts.total());
+    }
+
+    /// After all families.
+    void end() {
+        if (is_open()) out_ += "# EOF\n";
+    }
+
+  private:
+    [[nodiscard]] bool is_open() const noexcept { return format_ == MetricsFormat::open_metrics; }
+
+    void begin(std::string_view name, std::string_view ending, std::string_view type, std::string_view unit,
+               std::string_view help) {
+        name_ = name;
+        suffix_ = "";
+        const auto line = [&](std::string_view what, std::string_view text) {
+            out_.append("# ").append(what).append(" ").append(name).append(ending);
+            out_.append(" ").append(text).append("\n");
+        };
+        line("HELP", help);
+        line("TYPE", type);
+        if (is_open() && !unit.empty()) line("UNIT", unit);
+    }
+    void begin_sample(std::string_view suffix, Labels labels, MetricLabel last = {}) {
+        out_.append(name_).append(suffix);
+        char separator = '{';
+        const auto add = [&](const MetricLabel& label) {
+            out_ += separator;
+            separator = ',';
+            out_.append(label.name).append("=\"");
+            append_escaped(label.value);
+            out_ += '"';
+        };
+        for (const MetricLabel& label : labels) add(label);
+        if (!last.name.empty()) add(last);
+        if (separator == ',') out_ += '}';
+    }
+    template <std::integral Number>
+    void end_sample(Number number) {
+        out_ += ' ';
+        append_number(number);
+        out_ += '\n';
+    }
+    template <std::integral Number>
+    void append_number(Number number) {
+        std::array<char, 24> text;
+        const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+        out_.append(text.data(), end);
+    }
+    void append_seconds(std::int64_t nanoseconds) {
+        constexpr std::int64_t second = 1'000'000'000;
+        append_number(nanoseconds / second);
+        std::array<char, 24> text;  // "1" and nine digits
+        const auto end =
+            std::to_chars(text.data(), text.data() + text.size(), second + nanoseconds % second).ptr;
+        std::string_view digits(text.data() + 1, end);
+        digits = digits.substr(0, digits.find_last_not_of('0') + 1);
+        if (!digits.empty()) {
+            out_.append(".").append(digits);
+        } else if (is_open()) {
+            out_ += ".0";
+        }
+    }
+    void append_escaped(std::string_view text) {
+        for (const char c : text) {
+            if (c == '\\' || c == '"') out_ += '\\';
+            if (c == '\n') {
+                out_ += "\\n";
+            } else {
+                out_ += c;
+            }
+        }
+    }
+
+    std::string& out_;
+    const MetricsFormat format_;
+    std::string_view name_;
+    std::string_view suffix_;  // of the samples
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/process_facts.hpp ----
+
+// ProcessFacts: what the system knows of this process. What a system does not tell is left out: only Linux
+// tells all of it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Times are in nanoseconds. What is 0 is not known.
+struct ProcessFacts {
+    std::int64_t cpu_time = 0;  // of all threads
+    std::size_t most_files = 0;
+    std::int64_t resident_bytes = 0;
+    std::int64_t virtual_bytes = 0;
+    std::int64_t started_at = 0;  // since 1970
+};
+
+/// A small file of /proc as text; "" if there is none.
+class ProcText {
+  public:
+    explicit ProcText(const char* path) noexcept {
+        const SysResult opened = sys::open(path, O_RDONLY);
+        if (!opened.ok()) return;
+        const FileDescriptor file(static_cast<int>(opened.value));
+        const SysResult result = sys::read(file.get(), bytes_.data(), bytes_.size());
+        if (result.ok()) rest_ = {bytes_.data(), static_cast<std::size_t>(result.value)};
+    }
+    ProcText(const ProcText&) = delete;
+    ProcText& operator=(const ProcText&) = delete;
+
+    /// Goes on behind the last one of these.
+    void skip_to_last(char c) noexcept {
+        const std::size_t at = rest_.rfind(c);
+        rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + 1);
+    }
+    /// The next word but so many as a number.
+    Maybe<std::int64_t> number(std::size_t words_before) noexcept {
+        for (;; --words_before) {
+            rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
+            const std::string_view word = rest_.substr(0, rest_.find_first_of(" \n"));
+            rest_.remove_prefix(word.size());
+            if (words_before > 0) continue;
+            std::int64_t value = 0;
+            const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
+            if (word.empty() || read.ec != std::errc()) return {};
+            return value;
+        }
+    }
+
+  private:
+    std::array<char, 1024> bytes_;
+    std::string_view rest_;
+};
+
+inline std::int64_t nanoseconds_of(const timeval& time) noexcept {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_usec} * 1000;
+}
+inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_nsec};
+}
+
+/// The system knows it in ticks since it was booted.
+inline std::int64_t process_start() noexcept {
+#if defined(CLOCK_BOOTTIME)
+    ProcText stat("/proc/self/stat");
+    stat.skip_to_last(')');  // behind the name, which may have anything in it
+    const long ticks_in_second = ::sysconf(_SC_CLK_TCK);
+    if (const Maybe<std::int64_t> ticks = stat.number(19); ticks && ticks_in_second > 0) {
+        const std::int64_t booted = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_BOOTTIME);
+        return booted + *ticks * (1'000'000'000 / ticks_in_second);
+    }
+#endif
+    return 0;
+}
+
+inline ProcessFacts process_facts() noexcept {
+    ProcessFacts facts;
+    rusage usage{};
+    if (::getrusage(RUSAGE_SELF, &usage) == 0) {
+        facts.cpu_time = nanoseconds_of(usage.ru_utime) + nanoseconds_of(usage.ru_stime);
+    }
+    facts.most_files = sys::open_file_limit();
+    facts.started_at = process_start();
+    ProcText pages("/proc/self/statm");
+    const std::int64_t page = ::sysconf(_SC_PAGESIZE);
+    if (const auto all = pages.number(0)) facts.virtual_bytes = *all * page;
+    if (const auto resident = pages.number(0)) facts.resident_bytes = *resident * page;
+    return facts;
+}
+
+/// Counts the files that this process has open, as there may be many, so many at a time.
+class OpenFiles {
+  public:
+    OpenFiles() noexcept {
+#if SAKE_HAS_EPOLL
+        struct stat status{};
+        if (::stat("/proc/self/fd", &status) == 0 && status.st_size > 0) {  // Linux 6.2 says it at once
+            count_ = static_cast<std::size_t>(status.st_size);
+            is_known_ = true;
+        } else {
+            directory_ = ::opendir("/proc/self/fd");
+        }
+#endif
+    }
+    OpenFiles(const OpenFiles&) = delete;
+    OpenFiles& operator=(const OpenFiles&) = delete;
+    ~OpenFiles() {
+        if (directory_ != nullptr) ::closedir(directory_);
+    }
+
+    /// False when all are counted.
+    bool go_on(std::size_t most) noexcept {
+        for (; directory_ != nullptr && most > 0; --most) {
+            const dirent* const entry = ::readdir(directory_);
+            if (entry == nullptr) {
+                ::closedir(std::exchange(directory_, nullptr));
+                --count_;  // that of the directory
+                is_known_ = true;
+            } else if (entry->d_name[0] != '.') {
+                ++count_;
+            }
+        }
+        return directory_ != nullptr;
+    }
+    [[nodiscard]] Maybe<std::size_t> count() const noexcept {
+        return is_known_ ? Maybe<std::size_t>(count_) : Maybe<std::size_t>();
+    }
+
+  private:
+    DIR* directory_ = nullptr;
+    std::size_t count_ = 0;
+    bool is_known_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/observe/metrics_page.hpp ----
+
+// Engine::metrics: the page of an engine's figures, for Prometheus. docs/observability.md describes each.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The handler. It makes the page in pieces, between which the loop serves others.
+template <class Unused = void>
+class MetricsPage {
+  public:
+    explicit MetricsPage(Engine& engine)
+        : engine_(engine), figures_(EngineInside::observatory(engine)), started_at_(process_start()) {}
+
+    static Task<> serve(void* self, Call& call) { return static_cast<MetricsPage*>(self)->serve(call); }
+    static void destroy(void* self) noexcept { delete static_cast<MetricsPage*>(self); }
+
+  private:
+    Task<> serve(Call& call) {
+        if (call.request.has_given_params) {
+            throw std::logic_error("metrics are sent by the reactor: their route cannot have worker()");
+        }
+        const MetricsFormat format = metrics_format(call.context.header("Accept"));
+        const ConnectionFigures connections = co_await count_connections<>(engine_);
+        OpenFiles files;
+        while (files.go_on(500)) co_await yield();
+        std::string page;
+        MetricsText text(page, format);
+        text.begin_histogram("http_server_request_duration_seconds", "seconds",
+                             "From the first byte of a request to its answer.");
+        std::size_t piece = 0;  // ends at this size
+        for (std::size_t number = 0; number < figures_.row_count(); ++number) {
+            write_row(text, figures_.row(number));
+            if (page.size() < piece) continue;
+            piece = page.size() + 32 * 1024;
+            co_await yield();
+        }
+        write_answers(text);
+        write_connections(text, connections);
+        write_loop(text);
+        write_workers(text);
+        write_memory(text);
+        write_process(text, files);
+        text.end();
+        http::Headers& headers = call.response.headers;
+        headers.set("Cache-Control", "no-store");
+        headers.add("Vary", "Accept");
+        call.context.send(std::move(page), content_type(format));
+    }
+
+    static void write_row(MetricsText& text, const AnswerRow& row) {
+        constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx",
+                                                "5xx", "6xx", "7xx", "8xx", "9xx"};
+        for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
+            const std::array<MetricLabel, 3> labels{
+                {{"http_request_method", method_label(each->method)},
+                 {"http_route", route_label(row.route)},
+                 {"http_response_status_code", classes[each->first_status / 100]}}};
+            text.histogram(each->durations, request_ends, labels);
+        }
+    }
+
+    void write_answers(MetricsText& text) const {
+        text.begin_counter("sake_answers", "", "Answers, by why they are what they are.");
+        for (std::size_t i = 0; i < cause_count; ++i) {
+            text.value(figures_.causes()[i], {"cause", to_string(static_cast<AnswerCause>(i))});
+        }
+        text.begin_counter("sake_request_body_bytes", "bytes",
+                           "Bytes of request bodies that handlers were given.");
+        text.value(figures_.received());
+        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of the bodies of answers.");
+        text.value(figures_.sent());
+    }
+
+    static void write_connections(MetricsText& text, const ConnectionFigures& connections) {
+        text.begin_gauge("sake_connections", "", "Open connections, by what they do.");
+        text.value(connections.idle, {"state", "idle"});
+        text.value(connections.reading, {"state", "reading"});
+        text.value(connections.handling, {"state", "handling"});
+        text.value(connections.writing, {"state", "writing"});
+        text.value(connections.streaming, {"state", "streaming"});
+        text.value(connections.closing, {"state", "closing"});
+        text.begin_gauge("sake_connections_limit", "", "The most connections that may be open.");
+        text.value(connections.limit);
+        text.begin_counter("sake_connections_accepted", "", "Connections that were accepted.");
+        text.value(connections.accepted);
+    }
+
+    void write_loop(MetricsText& text) const {
+        text.begin_histogram("sake_loop_turn_duration_seconds", "seconds",
+                             "How long the event loop was busy between two looks at its sockets.");
+        text.histogram(figures_.turns(), short_ends);
+        text.begin_counter("sake_loop_stalls", "",
+                           "How often a handler held the loop for Config::stall_warning.");
+        text.value(EngineInside::run(engine_).stalls());
+    }
+
+    void write_workers(MetricsText& text) const {
+        if (!EngineInside::run(engine_).has_carrier()) return;
+        const WorkerFigures workers = worker_figures(engine_, figures_);
+        text.begin_gauge("sake_worker_threads", "", "Threads of the worker pool.");
+        text.value(workers.threads);
+        text.begin_gauge("sake_worker_threads_busy", "", "Threads that run a handler.");
+        text.value(workers.busy);
+        text.begin_gauge("sake_worker_threads_stuck", "",
+                         "Threads that run a handler for whose answer nobody waits any more.");
+        text.value(workers.stuck);
+        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a thread.");
+        text.value(workers.queued);
+        text.begin_gauge("sake_worker_queue_limit", "", "The most requests that may wait.");
+        text.value(workers.queue_limit);
+        text.begin_counter("sake_worker_jobs", "", "Requests that a thread is done with.");
+        text.value(workers.done);
+        text.begin_counter("sake_worker_rejected", "", "Requests for which the queue had no room.");
+        text.value(workers.rejected);
+        text.begin_histogram("sake_worker_wait_seconds", "seconds",
+                             "Time in the queue, of requests that a thread took.");
+        text.histogram(workers.waits, short_ends);
+        text.begin_histogram("sake_worker_run_seconds", "seconds",
+                             "Time on a thread, of requests that it is done with.");
+        text.histogram(workers.runs, short_ends);
+    }
+
+    void write_memory(MetricsText& text) const {
+        const MemoryFigures memory = memory_figures(engine_);
+        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory that all connections together hold.");
+        text.value(memory.held);
+        text.begin_gauge("sake_buffered_limit_bytes", "bytes",
+                         "The most that they may hold: Config::max_buffered.");
+        text.value(memory.limit);
+        text.begin_counter("sake_log_lines_dropped", "", "Lines that the access log has lost.");
+        text.value(EngineInside::observers(engine_).dropped());
+    }
+
+    void write_process(MetricsText& text, const OpenFiles& files) const {
+        const ProcessFacts facts = process_facts();
+        text.begin_counter("process_cpu_seconds", "seconds", "CPU time of all threads, user and system.");
+        text.seconds(facts.cpu_time);
+        if (started_at_ != 0) {
+            text.begin_gauge("process_start_time_seconds", "seconds",
+                             "When the process began, in seconds since 1970.");
+            text.seconds(started_at_);
+        }
+        if (facts.resident_bytes != 0) {
+            text.begin_gauge("process_resident_memory_bytes", "bytes", "Memory that is in use.");
+            text.value(facts.resident_bytes);
+            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Memory that is mapped.");
+            text.value(facts.virtual_bytes);
+        }
+        if (const auto open = files.count()) {
+            text.begin_gauge("process_open_fds", "", "Open file descriptors.");
+            text.value(*open);
+        }
+        text.begin_gauge("process_max_fds", "", "The most file descriptors that may be open.");
+        text.value(facts.most_files);
+        text.info(
+            "sake_build", "The version of Sake, and what the loop waits with.",
+            std::array<MetricLabel, 2>{
+                {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
+    }
+
+    Engine& engine_;
+    Observatory& figures_;
+    const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
+};
+
+template <class Unused>
+Route& add_metrics(Engine& engine, const PatternInfo& pattern) {
+    RouteTable& table = EngineInside::table(engine);
+    table.require_unfrozen();
+    using Page = MetricsPage<Unused>;
+    Handler handler(ServerHandler{new Page(engine), nullptr, &Page::serve, &Page::destroy});
+    RouteEntry& entry = table.add(table.root(), "GET", pattern, std::move(handler));
+    entry.handler_reads_body = false;
+    entry.is_hidden = true;
+    return entry.route;
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_metrics<void>(Engine& engine, const PatternInfo& pattern);
+#endif
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 

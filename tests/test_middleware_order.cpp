@@ -1,6 +1,7 @@
 // Middleware in an order that cannot work is refused before the first request.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ void add(Engine& app, std::string_view name) {
     if (name == "body_limit") app.use(middleware::body_limit(100));
     if (name == "csrf") app.use(middleware::csrf());
     if (name == "allowed_hosts") app.use(middleware::allowed_hosts({"localhost"}));
+    if (name == "compress") app.use(middleware::compress());
+    if (name == "sessions") app.use(middleware::sessions());
+    if (name == "cache") app.use(middleware::cache({.ttl = std::chrono::seconds(1)}));
     if (name == "plain") app.use([](Context&) {});
 }
 
@@ -50,7 +54,8 @@ std::string complaint(const std::vector<std::string_view>& names) {
 TEST_CASE("what works starts") {
     CHECK(complaint({}) == "");
     CHECK(complaint({"trusted_proxies", "allowed_hosts", "request_id", "trace_context", "security_headers",
-                     "cors", "rate_limit", "csrf", "etag", "basic_auth", "body_limit"}) == "");
+                     "cors", "rate_limit", "csrf", "compress", "etag", "basic_auth", "sessions", "body_limit",
+                     "cache"}) == "");
     CHECK(complaint({"rate_limit", "rate_limit"}) == "");
     CHECK(complaint({"body_limit", "plain", "body_limit"}) == "");
 }
@@ -76,6 +81,16 @@ TEST_CASE("an order that cannot work is refused, with the reason and the cure") 
         {{"etag", "etag"}, "etag twice: ", "leave one out"},
         {{"request_id", "request_id"}, "request_id twice: ", "leave one out"},
         {{"trace_context", "plain", "trace_context"}, "trace_context twice: ", "leave one out"},
+        {{"etag", "compress"}, "compress behind etag: tags would be", "add compress before etag"},
+        {{"compress", "compress"}, "compress twice: ", "leave one out"},
+        {{"cache", "sessions"}, "sessions behind cache: ", "add sessions before cache"},
+        {{"cache", "etag"}, "etag behind cache: ", "add etag before cache"},
+        {{"cache", "basic_auth"}, "basic_auth behind cache: ", "add basic_auth before cache"},
+        {{"cache", "bearer_auth"}, "bearer_auth behind cache: ", "add bearer_auth before cache"},
+        {{"cache", "allowed_hosts"}, "allowed_hosts behind cache: ", "add allowed_hosts before cache"},
+        {{"cache", "request_id"}, "request_id behind cache: ", "add request_id before cache"},
+        {{"sessions", "sessions"}, "sessions twice: ", "leave one out"},
+        {{"cache", "cache"}, "cache twice: ", "leave one out"},
     };
     for (const Case& each : cases) {
         const std::string said = complaint(each.names);

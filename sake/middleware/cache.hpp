@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sake/app/context.hpp"
+#include "sake/app/step_info.hpp"
 #include "sake/async/flag.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -33,6 +34,9 @@ class Flight : public Counted {
     Flag landed;
     End end = End::given_up;
 };
+
+inline constexpr StepRule cache_rules[] = {{"cache", "one is enough"}, {nullptr, nullptr}};
+inline constexpr StepInfo cache_info{"cache", cache_rules};
 
 /// What one request knows of its way through a cache.
 struct CachePassage {
@@ -84,7 +88,9 @@ class Cache {
     void clear() const noexcept { work_->clear(); }
 
   private:
+    friend struct detail::StepAccess;
     friend struct detail::CacheMaker;
+    static constexpr const detail::StepInfo* info_ = &detail::cache_info;
     explicit Cache(detail::CountedPtr<detail::CacheWork> work) noexcept : work_(std::move(work)) {}
     detail::CountedPtr<detail::CacheWork> work_;
 };

@@ -32,6 +32,11 @@ namespace detail {
 
 class Compress final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {{"compress", "bodies would be compressed twice"},
+                                         {"etag", "tags would be those of compressed bodies"},
+                                         {nullptr, nullptr}};
+    static constexpr StepInfo info{"compress", rules};
+
     explicit Compress(const middleware::CompressOptions& options) : options_(options) {
         require_library();
         require_level("gzip_level", options.gzip_level, 9);

@@ -24,6 +24,13 @@ namespace detail {
 
 class JwtCheck final : public StepWork {
   public:
+    static constexpr StepRule rules[] = {
+        {"basic_auth", "a request has one Authorization field, so that none passes both"},
+        {"bearer_auth", "a request has one token, so that none passes both"},
+        {"cache", "answers from the cache would be sent without a token"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"jwt", rules};
+
     explicit JwtCheck(middleware::JwtOptions options)
         : options_(checked(std::move(options))), challenge_("jwt", options_.realm) {}
 

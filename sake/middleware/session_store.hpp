@@ -42,7 +42,9 @@ class StoredSessions {
     [[nodiscard]] Task<> operator()(Context& ctx) const;
 
   private:
+    friend struct detail::StepAccess;
     friend StoredSessions sessions(SessionOptions options, SessionStore& store);
+    static constexpr const detail::StepInfo* info_ = &detail::session_info;
     StoredSessions(SessionOptions options, SessionStore& store)
         : options_(std::move(options)), store_(&store) {}
     SessionOptions options_;

@@ -11,6 +11,16 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr StepRule session_rules[] = {
+    {"sessions", "ctx.session() is one of them"},
+    {"cache", "the cache answers before it knows whose session it is"},
+    {nullptr, nullptr}};
+inline constexpr StepInfo session_info{"sessions", session_rules};
+
+}  // namespace detail
+
 namespace middleware {
 
 /// For sessions.

@@ -24,7 +24,7 @@ namespace detail {
 
 class Sessions final : public StepWork, private SessionKeeper {
   public:
-    static constexpr StepInfo info{"sessions", no_rules};
+    static constexpr const StepInfo& info = session_info;
 
     explicit Sessions(const middleware::SessionOptions& options)
         : cookie_(options),
