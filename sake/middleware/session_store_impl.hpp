@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "sake/app/answerer.hpp"
@@ -79,7 +80,7 @@ class StoredSession final : public SessionKeeper {
     /// Begins to make the change, behind those that were begun before.
     void start(SessionChange change) {
         if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
-        Task<bool> making = make_change<Unused>(*store_, std::move(change));
+        std::conditional_t<true, Task<bool>, Unused> making = make_change<Unused>(*store_, std::move(change));
         work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
     }
     /// Waits for what was begun last. False if the session that it is for had ended.
