@@ -49,6 +49,7 @@ class MetricsPage {
         OpenFiles files;
         while (files.go_on(500)) co_await yield();
         std::string page;
+        page.reserve(last_size_ + last_size_ / 16);
         MetricsText text(page, format);
         text.begin_histogram("http_server_request_duration_seconds", "seconds",
                              "From the first byte of a request to its answer.");
@@ -66,6 +67,7 @@ class MetricsPage {
         write_memory(text);
         write_process(text, files);
         text.end();
+        last_size_ = page.size();
         http::Headers& headers = call.response.headers;
         headers.set("Cache-Control", "no-store");
         headers.add("Vary", "Accept");
@@ -185,6 +187,7 @@ class MetricsPage {
 
     Engine& engine_;
     Observatory& figures_;
+    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
     const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
 };
 
