@@ -123,7 +123,7 @@ TEST_CASE("a page says what was counted, in the text of Prometheus") {
             client.get("/slow");
             const std::string text = page(client);
             const std::string begin =
-                R"(# HELP http_server_request_duration_seconds From the first byte of a request to its answer.
+                R"(# HELP http_server_request_duration_seconds Duration of requests, from the first byte to the answer.
 # TYPE http_server_request_duration_seconds histogram
 http_server_request_duration_seconds_bucket{http_request_method="POST",http_route="/notes/:id",http_response_status_code="2xx",le="0.005"} 2
 http_server_request_duration_seconds_bucket{http_request_method="POST",http_route="/notes/:id",http_response_status_code="2xx",le="0.01"} 2
@@ -149,7 +149,7 @@ http_server_request_duration_seconds_bucket{http_request_method="GET",http_route
                 R"({http_request_method="GET",http_route="/slow",http_response_status_code="5xx",le=)";
             CHECK(value_of(text, "http_server_request_duration_seconds_bucket" + slow + "\"1\"}") == "0");
             CHECK(value_of(text, "http_server_request_duration_seconds_bucket" + slow + "\"2.5\"}") == "1");
-            const std::string rest = R"(# HELP sake_answers_total Answers, by why they are what they are.
+            const std::string rest = R"(# HELP sake_answers_total Answers by cause.
 # TYPE sake_answers_total counter
 sake_answers_total{cause="handler"} 3
 sake_answers_total{cause="error"} 0
@@ -160,13 +160,13 @@ sake_answers_total{cause="overload"} 0
 sake_answers_total{cause="stop"} 0
 sake_answers_total{cause="cut"} 0
 sake_answers_total{cause="client_closed"} 0
-# HELP sake_request_body_bytes_total Bytes of request bodies that handlers were given.
+# HELP sake_request_body_bytes_total Bytes of request bodies that handlers received.
 # TYPE sake_request_body_bytes_total counter
 sake_request_body_bytes_total 3
-# HELP sake_response_body_bytes_total Bytes of the bodies of answers.
+# HELP sake_response_body_bytes_total Bytes of response bodies.
 # TYPE sake_response_body_bytes_total counter
 sake_response_body_bytes_total 8
-# HELP sake_connections Open connections, by what they do.
+# HELP sake_connections Open connections by state.
 # TYPE sake_connections gauge
 sake_connections{state="idle"} 0
 sake_connections{state="reading"} 0
