@@ -262,7 +262,9 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/guestbook $(BUILD)/peers/compress $(BUILD)/peers/negotiator $(BUILD)/peers/jwt $(BUILD)/peers/jose ## client, files, forms, event streams, compression, JSON Web Tokens, OpenAPI, the page of an API, the dashboard, the guestbook and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt guestbook
+PEER_PACKAGES := node validators negotiator jose
+peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events ## client, pool, middleware and pages against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; five minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -272,6 +274,8 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(RECORD) peers-compress node tests/peers/compress.mjs $(BUILD)/peers/compress $(BUILD)/peers/negotiator
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
 	@$(RECORD) peers-jwt node tests/peers/jwt.mjs $(BUILD)/peers/jwt $(BUILD)/peers/jose
+	@$(SETUP) --optional prometheus
+	@$(RECORD) peers-metrics python3 tests/peers/metrics.py $(BUILD)/peers/metrics
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
@@ -288,6 +292,7 @@ $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
 $(BUILD)/peers/compress: tests/peers/compress.cpp
 $(BUILD)/peers/compress: PEER_FLAGS := -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
 $(BUILD)/peers/compress: PEER_LIBS := -lz -lbrotlienc -lzstd
+$(BUILD)/peers/metrics: tests/peers/metrics.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
 $(BUILD)/peers/guestbook: PEER_LIBS := -lsqlite3
