@@ -41,9 +41,10 @@ concept Content = is_content<Body...>;
 /// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
 /// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
 /// connection. For one reactor at a time. A request that is under way when the client is destroyed goes on,
-/// and so does a ResponseStream. All its coroutines throw std::system_error if the connection fails,
-/// BadResponse, TimedOut, Cancelled, and std::invalid_argument for what cannot be sent; their messages name
-/// what was being done, the origin and the cause.
+/// and so does a ResponseStream. Retries, a circuit breaker and a cache are options. All its coroutines throw
+/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen for what the
+/// breaker refuses, and std::invalid_argument for what cannot be sent; their messages name what was being
+/// done, the origin and the cause.
 ///
 ///     http::Client client({.response_timeout = 2s});
 ///     const auto response = co_await client.get("http://localhost:8080/users/7");
