@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "sake/app/answerer.hpp"
@@ -80,7 +79,7 @@ class StoredSession final : public SessionKeeper {
     /// Begins to make the change, behind those that were begun before.
     void start(SessionChange change) {
         if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
-        std::conditional_t<true, Task<bool>, Unused> making = make_change<Unused>(*store_, std::move(change));
+        auto making = make_change<Unused>(*store_, std::move(change));  // only programs with it compile this
         work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
     }
     /// Waits for what was begun last. False if the session that it is for had ended.
