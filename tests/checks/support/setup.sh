@@ -125,10 +125,11 @@ if command -v apt-get > /dev/null; then
     echo "  apt-get update && apt-get install --no-install-recommends ${packages[*]}"
 else
     cat << 'TEXT'
-Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest and nlohmann/json:
-  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel
-  Arch             pacman -S gcc make python curl doctest nlohmann-json
-  macOS            brew install make doctest nlohmann-json
+Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest, nlohmann/json
+and OpenSSL 3:
+  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel openssl-devel
+  Arch             pacman -S gcc make python curl doctest nlohmann-json openssl
+  macOS            brew install make doctest nlohmann-json openssl@3
 TEXT
 fi
 exit 1
