@@ -14669,9 +14669,10 @@ concept Content = is_content<Body...>;
 /// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
 /// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
 /// connection. For one reactor at a time. A request that is under way when the client is destroyed goes on,
-/// and so does a ResponseStream. All its coroutines throw std::system_error if the connection fails,
-/// BadResponse, TimedOut, Cancelled, and std::invalid_argument for what cannot be sent; their messages name
-/// what was being done, the origin and the cause.
+/// and so does a ResponseStream. Retries, a circuit breaker and a cache are options. All its coroutines throw
+/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen for what the
+/// breaker refuses, and std::invalid_argument for what cannot be sent; their messages name what was being
+/// done, the origin and the cause.
 ///
 ///     http::Client client({.response_timeout = 2s});
 ///     const auto response = co_await client.get("http://localhost:8080/users/7");
@@ -46690,7 +46691,7 @@ class StoredSession final : public SessionKeeper {
     /// Begins to make the change, behind those that were begun before.
     void start(SessionChange change) {
         if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
-        std::conditional_t<true, Task<bool>, Unused> making = make_change<Unused>(*store_, std::move(change));
+        auto making = make_change<Unused>(*store_, std::move(change));  // only programs with it compile this
         work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
     }
     /// Waits for what was begun last. False if the session that it is for had ended.
@@ -48866,7 +48867,8 @@ class MetricsText {
 
     template <std::integral Number>
     void value(Number number, Labels labels = {}) {
-        begin_sample(suffix_, labels);
+        set_labels(labels);
+        begin_sample(suffix_);
         end_sample(number);
     }
     template <std::integral Number>
@@ -48874,29 +48876,27 @@ class MetricsText {
         value(number, Labels(&label, 1));
     }
     void seconds(std::int64_t nanoseconds) {
-        begin_sample(suffix_, {});
-        out_ += ' ';
-        append_seconds(nanoseconds);
-        out_ += '\n';
+        set_labels({});
+        begin_sample(suffix_);
+        end_with_seconds(nanoseconds);
     }
     void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
+        set_labels(labels);
+        bucket_.assign(name_).append("_bucket").append(labels_).append(labels_.empty() ? "{le=\"" : ",le=\"");
+        const std::uint64_t total = counts.total();
         std::uint64_t below = 0;
         std::size_t bucket = 0;
         for (const BucketEnd& end : ends) {
             for (; bucket < counts.ends.size() && counts.ends[bucket] <= end.nanoseconds; ++bucket) {
                 below += counts.counts()[bucket];
             }
-            begin_sample("_bucket", labels, {"le", is_open() ? end.open_metrics : end.text});
-            end_sample(below);
+            add_bucket(is_open() ? end.open_metrics : end.text, below);
         }
-        begin_sample("_bucket", labels, {"le", "+Inf"});
-        end_sample(counts.total());
-        begin_sample("_sum", labels);
-        out_ += ' ';
-        append_seconds(counts.nanoseconds());
-        out_ += '\n';
-        begin_sample("_count", labels);
-        end_sample(counts.total());
+        add_bucket("+Inf", total);
+        begin_sample("_sum");
+        end_with_seconds(counts.nanoseconds());
+        begin_sample("_count");
+        end_sample(total);
     }
 
     /// After all families.
@@ -48919,24 +48919,30 @@ class MetricsText {
         line("TYPE", type);
         if (is_open() && !unit.empty()) line("UNIT", unit);
     }
-    void begin_sample(std::string_view suffix, Labels labels, MetricLabel last = {}) {
-        out_.append(name_).append(suffix);
-        char separator = '{';
-        const auto add = [&](const MetricLabel& label) {
-            out_ += separator;
-            separator = ',';
-            out_.append(label.name).append("=\"");
-            append_escaped(label.value);
-            out_ += '"';
-        };
-        for (const MetricLabel& label : labels) add(label);
-        if (!last.name.empty()) add(last);
-        if (separator == ',') out_ += '}';
+    // Those of the samples that follow, without the last brace: a histogram has them in every line.
+    void set_labels(Labels labels) {
+        labels_.clear();
+        for (const MetricLabel& label : labels) {
+            labels_ += labels_.empty() ? '{' : ',';
+            labels_.append(label.name).append("=\"");
+            append_escaped(labels_, label.value);
+            labels_ += '"';
+        }
+    }
+    void begin_sample(std::string_view suffix) {
+        out_.append(name_).append(suffix).append(labels_).append(labels_.empty() ? " " : "} ");
+    }
+    void add_bucket(std::string_view end, std::uint64_t count) {
+        out_.append(bucket_).append(end).append("\"} ");
+        end_sample(count);
     }
     template <std::integral Number>
     void end_sample(Number number) {
-        out_ += ' ';
         append_number(number);
+        out_ += '\n';
+    }
+    void end_with_seconds(std::int64_t nanoseconds) {
+        append_seconds(nanoseconds);
         out_ += '\n';
     }
     template <std::integral Number>
@@ -48959,13 +48965,13 @@ class MetricsText {
             out_ += ".0";
         }
     }
-    void append_escaped(std::string_view text) {
+    static void append_escaped(std::string& out, std::string_view text) {
         for (const char c : text) {
-            if (c == '\\' || c == '"') out_ += '\\';
+            if (c == '\\' || c == '"') out += '\\';
             if (c == '\n') {
-                out_ += "\\n";
+                out += "\\n";
             } else {
-                out_ += c;
+                out += c;
             }
         }
     }
@@ -48974,6 +48980,8 @@ class MetricsText {
     const MetricsFormat format_;
     std::string_view name_;
     std::string_view suffix_;  // of the samples
+    std::string labels_;
+    std::string bucket_;  // the begin of all lines with buckets of one histogram
 };
 
 }  // namespace detail
@@ -49149,9 +49157,10 @@ class MetricsPage {
         OpenFiles files;
         while (files.go_on(500)) co_await yield();
         std::string page;
+        page.reserve(last_size_ + last_size_ / 16);
         MetricsText text(page, format);
         text.begin_histogram("http_server_request_duration_seconds", "seconds",
-                             "From the first byte of a request to its answer.");
+                             "Duration of requests, from the first byte to the answer.");
         std::size_t piece = 0;  // ends at this size
         for (std::size_t number = 0; number < figures_.row_count(); ++number) {
             write_row(text, figures_.row(number));
@@ -49166,6 +49175,7 @@ class MetricsPage {
         write_memory(text);
         write_process(text, files);
         text.end();
+        last_size_ = page.size();
         http::Headers& headers = call.response.headers;
         headers.set("Cache-Control", "no-store");
         headers.add("Vary", "Accept");
@@ -49185,37 +49195,37 @@ class MetricsPage {
     }
 
     void write_answers(MetricsText& text) const {
-        text.begin_counter("sake_answers", "", "Answers, by why they are what they are.");
+        text.begin_counter("sake_answers", "", "Answers by cause.");
         for (std::size_t i = 0; i < cause_count; ++i) {
             text.value(figures_.causes()[i], {"cause", to_string(static_cast<AnswerCause>(i))});
         }
         text.begin_counter("sake_request_body_bytes", "bytes",
-                           "Bytes of request bodies that handlers were given.");
+                           "Bytes of request bodies that handlers received.");
         text.value(figures_.received());
-        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of the bodies of answers.");
+        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of response bodies.");
         text.value(figures_.sent());
     }
 
     static void write_connections(MetricsText& text, const ConnectionFigures& connections) {
-        text.begin_gauge("sake_connections", "", "Open connections, by what they do.");
+        text.begin_gauge("sake_connections", "", "Open connections by state.");
         text.value(connections.idle, {"state", "idle"});
         text.value(connections.reading, {"state", "reading"});
         text.value(connections.handling, {"state", "handling"});
         text.value(connections.writing, {"state", "writing"});
         text.value(connections.streaming, {"state", "streaming"});
         text.value(connections.closing, {"state", "closing"});
-        text.begin_gauge("sake_connections_limit", "", "The most connections that may be open.");
+        text.begin_gauge("sake_connections_limit", "", "Maximum number of open connections.");
         text.value(connections.limit);
-        text.begin_counter("sake_connections_accepted", "", "Connections that were accepted.");
+        text.begin_counter("sake_connections_accepted", "", "Accepted connections.");
         text.value(connections.accepted);
     }
 
     void write_loop(MetricsText& text) const {
         text.begin_histogram("sake_loop_turn_duration_seconds", "seconds",
-                             "How long the event loop was busy between two looks at its sockets.");
+                             "Time the event loop was busy between two polls of its sockets.");
         text.histogram(figures_.turns(), short_ends);
         text.begin_counter("sake_loop_stalls", "",
-                           "How often a handler held the loop for Config::stall_warning.");
+                           "Handlers that held the event loop for Config::stall_warning or longer.");
         text.value(EngineInside::run(engine_).stalls());
     }
 
@@ -49227,64 +49237,65 @@ class MetricsPage {
         text.begin_gauge("sake_worker_threads_busy", "", "Threads that run a handler.");
         text.value(workers.busy);
         text.begin_gauge("sake_worker_threads_stuck", "",
-                         "Threads that run a handler for whose answer nobody waits any more.");
+                         "Threads whose handler runs on after its request has ended.");
         text.value(workers.stuck);
-        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a thread.");
+        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a worker thread.");
         text.value(workers.queued);
-        text.begin_gauge("sake_worker_queue_limit", "", "The most requests that may wait.");
+        text.begin_gauge("sake_worker_queue_limit", "", "Maximum number of waiting requests.");
         text.value(workers.queue_limit);
-        text.begin_counter("sake_worker_jobs", "", "Requests that a thread is done with.");
+        text.begin_counter("sake_worker_jobs", "", "Requests that worker threads have finished.");
         text.value(workers.done);
-        text.begin_counter("sake_worker_rejected", "", "Requests for which the queue had no room.");
+        text.begin_counter("sake_worker_rejected", "", "Requests rejected because the queue was full.");
         text.value(workers.rejected);
         text.begin_histogram("sake_worker_wait_seconds", "seconds",
-                             "Time in the queue, of requests that a thread took.");
+                             "Time that requests waited in the queue.");
         text.histogram(workers.waits, short_ends);
         text.begin_histogram("sake_worker_run_seconds", "seconds",
-                             "Time on a thread, of requests that it is done with.");
+                             "Time that requests ran on a worker thread.");
         text.histogram(workers.runs, short_ends);
     }
 
     void write_memory(MetricsText& text) const {
         const MemoryFigures memory = memory_figures(engine_);
-        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory that all connections together hold.");
+        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory buffered for all connections.");
         text.value(memory.held);
         text.begin_gauge("sake_buffered_limit_bytes", "bytes",
-                         "The most that they may hold: Config::max_buffered.");
+                         "Maximum of sake_buffered_bytes: Config::max_buffered.");
         text.value(memory.limit);
-        text.begin_counter("sake_log_lines_dropped", "", "Lines that the access log has lost.");
+        text.begin_counter("sake_log_lines_dropped", "", "Lines of the access log that were dropped.");
         text.value(EngineInside::observers(engine_).dropped());
     }
 
     void write_process(MetricsText& text, const OpenFiles& files) const {
         const ProcessFacts facts = process_facts();
-        text.begin_counter("process_cpu_seconds", "seconds", "CPU time of all threads, user and system.");
+        text.begin_counter("process_cpu_seconds", "seconds", "User and system CPU time of the process.");
         text.seconds(facts.cpu_time);
         if (started_at_ != 0) {
             text.begin_gauge("process_start_time_seconds", "seconds",
-                             "When the process began, in seconds since 1970.");
+                             "Start time of the process, in seconds since 1970.");
             text.seconds(started_at_);
         }
         if (facts.resident_bytes != 0) {
-            text.begin_gauge("process_resident_memory_bytes", "bytes", "Memory that is in use.");
+            text.begin_gauge("process_resident_memory_bytes", "bytes", "Resident memory.");
             text.value(facts.resident_bytes);
-            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Memory that is mapped.");
+            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Virtual memory.");
             text.value(facts.virtual_bytes);
         }
         if (const auto open = files.count()) {
             text.begin_gauge("process_open_fds", "", "Open file descriptors.");
             text.value(*open);
         }
-        text.begin_gauge("process_max_fds", "", "The most file descriptors that may be open.");
+        text.begin_gauge("process_max_fds", "", "Maximum number of open file descriptors.");
         text.value(facts.most_files);
         text.info(
-            "sake_build", "The version of Sake, and what the loop waits with.",
+            "sake_build", "Version of Sake, and the poller of its event loop.",
             std::array<MetricLabel, 2>{
                 {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
     }
 
     Engine& engine_;
     Observatory& figures_;
+    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
     const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
 };
 

@@ -91,11 +91,11 @@ TEST_CASE("tokens of RFC 7515 and RFC 8037 have the right signatures") {
     const auto of = [](std::string_view jwk, std::string_view token) {
         return verdict({.keys = jwt_keys(jwk)}, token);
     };
-    CHECK(verdict({.keys = {sake::jwt_secret_base64url(jwt_keys::hs256_secret)}}, jwt_keys::hs256_token) ==
+    CHECK(verdict({.keys = {sake::jwt_secret_base64url(test_keys::hs256_secret)}}, test_keys::hs256_token) ==
           "it has expired");
-    CHECK(of(jwt_keys::rs256_public_jwk, jwt_keys::rs256_token) == "it has expired");
-    CHECK(of(jwt_keys::es256_public_jwk, jwt_keys::es256_token) == "it has expired");
-    CHECK(of(jwt_keys::ed25519_public_jwk, jwt_keys::ed25519_token) ==
+    CHECK(of(test_keys::rs256_public_jwk, test_keys::rs256_token) == "it has expired");
+    CHECK(of(test_keys::es256_public_jwk, test_keys::es256_token) == "it has expired");
+    CHECK(of(test_keys::ed25519_public_jwk, test_keys::ed25519_token) ==
           "invalid JSON at byte 1: expected an object");
 }
 
@@ -105,8 +105,8 @@ TEST_CASE("what a private key signs, its public half verifies, and no other key"
         JwtKey open;
     };
     const auto rsa = [](JwtAlgorithm algorithm) {
-        return Pair{jwt_key(algorithm, jwt_keys::rsa_2048_private),
-                    jwt_key(algorithm, jwt_keys::rsa_2048_public)};
+        return Pair{jwt_key(algorithm, test_keys::rsa_2048_private),
+                    jwt_key(algorithm, test_keys::rsa_2048_public)};
     };
     const auto ec = [](std::string_view private_pem, std::string_view public_pem) {
         return Pair{jwt_key(JwtAlgorithm::ES256, private_pem), jwt_key(JwtAlgorithm::ES256, public_pem)};
@@ -120,16 +120,16 @@ TEST_CASE("what a private key signs, its public half verifies, and no other key"
         rsa(JwtAlgorithm::RS384),
         rsa(JwtAlgorithm::RS512),
         rsa(JwtAlgorithm::PS256),
-        of_jwks(jwt_keys::rs256_private_jwk, jwt_keys::rs256_public_jwk),
-        ec(jwt_keys::p256_private, jwt_keys::p256_public),
-        ec(jwt_keys::p256_sec1, jwt_keys::p256_certificate),
-        ec(jwt_keys::p256_private, jwt_keys::p256_private),
-        of_jwks(jwt_keys::es256_private_jwk, jwt_keys::es256_public_jwk),
-        {jwt_key(JwtAlgorithm::ES384, jwt_keys::p384_private),
-         jwt_key(JwtAlgorithm::ES384, jwt_keys::p384_public)},
-        {jwt_key(JwtAlgorithm::EdDSA, jwt_keys::ed25519_private),
-         jwt_key(JwtAlgorithm::EdDSA, jwt_keys::ed25519_public)},
-        of_jwks(jwt_keys::ed25519_private_jwk, jwt_keys::ed25519_public_jwk),
+        of_jwks(test_keys::rs256_private_jwk, test_keys::rs256_public_jwk),
+        ec(test_keys::p256_private, test_keys::p256_public),
+        ec(test_keys::p256_sec1, test_keys::p256_certificate),
+        ec(test_keys::p256_private, test_keys::p256_private),
+        of_jwks(test_keys::es256_private_jwk, test_keys::es256_public_jwk),
+        {jwt_key(JwtAlgorithm::ES384, test_keys::p384_private),
+         jwt_key(JwtAlgorithm::ES384, test_keys::p384_public)},
+        {jwt_key(JwtAlgorithm::EdDSA, test_keys::ed25519_private),
+         jwt_key(JwtAlgorithm::EdDSA, test_keys::ed25519_public)},
+        of_jwks(test_keys::ed25519_private_jwk, test_keys::ed25519_public_jwk),
     };
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         CAPTURE(i);
@@ -169,7 +169,7 @@ TEST_CASE("the key fixes the algorithm, whatever the token says") {
                                    ".") == "no key has this 'alg' and 'kid'");
     }
     // The public key of a signer, taken for the secret of HS256: what it signs verifies nowhere.
-    const std::string pem(jwt_keys::rsa_2048_public);
+    const std::string pem(test_keys::rsa_2048_public);
     std::string forged =
         base64url(R"({"alg":"HS256"})") + "." + base64url(R"({"sub":"ada","exp":1767225660})");
     std::string code(32, '\0');
@@ -185,7 +185,7 @@ TEST_CASE("the key fixes the algorithm, whatever the token says") {
     // One RSA key for two algorithms is a key of each.
     const auto token = [](JwtAlgorithm algorithm) {
         return sign_jwt({{"sub", "ada"}, {"exp", start + 60}},
-                        jwt_key(algorithm, jwt_keys::rsa_2048_private));
+                        jwt_key(algorithm, test_keys::rsa_2048_private));
     };
     CHECK(verdict({.keys = rsa}, token(JwtAlgorithm::PS256)) == "no key has this 'alg' and 'kid'");
     CHECK(verdict({.keys = rsa}, token(JwtAlgorithm::RS384)) == "no key has this 'alg' and 'kid'");
@@ -200,7 +200,7 @@ TEST_CASE("signatures of ECDSA with zeros, or numbers beyond the order of the cu
     const std::string beyond(32, '\xff');
     const std::string head =
         base64url(R"({"alg":"ES256"})") + "." + base64url(R"({"sub":"ada","exp":1767225660})") + ".";
-    const JwtOptions options = {.keys = {jwt_key(JwtAlgorithm::ES256, jwt_keys::p256_public)}};
+    const JwtOptions options = {.keys = {jwt_key(JwtAlgorithm::ES256, test_keys::p256_public)}};
     REQUIRE(order.size() == 32);
     for (const std::string& r : {zeros, one, order, beyond}) {
         for (const std::string& s : {zeros, one, order, beyond}) {
@@ -226,9 +226,9 @@ TEST_CASE("signatures of other lengths are refused") {
         CAPTURE(size);
         CHECK(verdict(head + base64url(std::string(size, '\0'))) == "the signature is not right");
     }
-    const JwtOptions rsa = {.keys = {jwt_key(JwtAlgorithm::RS256, jwt_keys::rsa_2048_public),
-                                     jwt_key(JwtAlgorithm::PS256, jwt_keys::rsa_2048_public)}};
-    const JwtOptions ed = {.keys = {jwt_key(JwtAlgorithm::EdDSA, jwt_keys::ed25519_public)}};
+    const JwtOptions rsa = {.keys = {jwt_key(JwtAlgorithm::RS256, test_keys::rsa_2048_public),
+                                     jwt_key(JwtAlgorithm::PS256, test_keys::rsa_2048_public)}};
+    const JwtOptions ed = {.keys = {jwt_key(JwtAlgorithm::EdDSA, test_keys::ed25519_public)}};
     for (const std::string name : {"RS256", "PS256"}) {
         const std::string start_of_it =
             base64url(R"({"alg":")" + name + R"("})") + "." + base64url("{}") + ".";
@@ -547,7 +547,7 @@ TEST_CASE("claims of the wrong kind, and claims that are there twice, are refuse
 TEST_CASE("'kid' picks among the keys") {
     const std::string other = "another secret, of 32 bytes also";
     const std::vector<JwtKey> keys = {jwt_secret(secret, "old"), jwt_secret(other, "new"),
-                                      jwt_key(JwtAlgorithm::ES256, jwt_keys::p256_public, "new")};
+                                      jwt_key(JwtAlgorithm::ES256, test_keys::p256_public, "new")};
     const auto token = [](std::string_view text, std::string_view id) {
         return sign_jwt({{"sub", "ada"}, {"exp", start + 60}}, jwt_secret(text, id));
     };
@@ -594,23 +594,23 @@ TEST_CASE("keys are strong enough, and of their algorithm") {
         std::string what;  // that is thrown
     };
     const std::vector<Key> table = {
-        {RS256, jwt_keys::rsa_2047_public, "jwt_key: RS256 needs a key of 2048 bits or more"},
-        {PS256, jwt_keys::rsa_2047_public, "jwt_key: PS256 needs a key of 2048 bits or more"},
-        {RS256, jwt_keys::rsa_2048_public, "nothing"},
-        {RS512, jwt_keys::rsa_3072_public, "nothing"},
-        {RS256, jwt_keys::rsa_pss_public, "jwt_key: RS256 needs an RSA key"},
-        {RS256, jwt_keys::p256_public, "jwt_key: RS256 needs an RSA key"},
-        {PS256, jwt_keys::ed25519_public, "jwt_key: PS256 needs an RSA key"},
-        {ES256, jwt_keys::rsa_2048_public, "jwt_key: ES256 needs a key of the curve P-256"},
-        {ES256, jwt_keys::p384_public, "jwt_key: ES256 needs a key of the curve P-256"},
-        {ES256, jwt_keys::secp256k1_public, "jwt_key: ES256 needs a key of the curve P-256"},
-        {ES256, jwt_keys::ed25519_public, "jwt_key: ES256 needs a key of the curve P-256"},
-        {ES384, jwt_keys::p256_public, "jwt_key: ES384 needs a key of the curve P-384"},
-        {ES384, jwt_keys::p521_public, "jwt_key: ES384 needs a key of the curve P-384"},
-        {ES384, jwt_keys::p384_public, "nothing"},
-        {EdDSA, jwt_keys::ed448_public, "jwt_key: EdDSA needs a key of Ed25519"},
-        {EdDSA, jwt_keys::p256_public, "jwt_key: EdDSA needs a key of Ed25519"},
-        {EdDSA, jwt_keys::ed25519_public, "nothing"},
+        {RS256, test_keys::rsa_2047_public, "jwt_key: RS256 needs a key of 2048 bits or more"},
+        {PS256, test_keys::rsa_2047_public, "jwt_key: PS256 needs a key of 2048 bits or more"},
+        {RS256, test_keys::rsa_2048_public, "nothing"},
+        {RS512, test_keys::rsa_3072_public, "nothing"},
+        {RS256, test_keys::rsa_pss_public, "jwt_key: RS256 needs an RSA key"},
+        {RS256, test_keys::p256_public, "jwt_key: RS256 needs an RSA key"},
+        {PS256, test_keys::ed25519_public, "jwt_key: PS256 needs an RSA key"},
+        {ES256, test_keys::rsa_2048_public, "jwt_key: ES256 needs a key of the curve P-256"},
+        {ES256, test_keys::p384_public, "jwt_key: ES256 needs a key of the curve P-256"},
+        {ES256, test_keys::secp256k1_public, "jwt_key: ES256 needs a key of the curve P-256"},
+        {ES256, test_keys::ed25519_public, "jwt_key: ES256 needs a key of the curve P-256"},
+        {ES384, test_keys::p256_public, "jwt_key: ES384 needs a key of the curve P-384"},
+        {ES384, test_keys::p521_public, "jwt_key: ES384 needs a key of the curve P-384"},
+        {ES384, test_keys::p384_public, "nothing"},
+        {EdDSA, test_keys::ed448_public, "jwt_key: EdDSA needs a key of Ed25519"},
+        {EdDSA, test_keys::p256_public, "jwt_key: EdDSA needs a key of Ed25519"},
+        {EdDSA, test_keys::ed25519_public, "nothing"},
     };
     for (const Key& row : table) {
         CAPTURE(row.what);
@@ -618,12 +618,13 @@ TEST_CASE("keys are strong enough, and of their algorithm") {
         CHECK(what == row.what);
     }
     // A private key with a password: nobody is asked for it.
-    std::string damaged(jwt_keys::p256_public);
+    std::string damaged(test_keys::p256_public);
     damaged[damaged.find('\n') + 70] ^= 1;
-    for (const std::string_view text : {std::string_view(jwt_keys::p256_encrypted), std::string_view(damaged),
-                                        std::string_view(), std::string_view("-----BEGIN PUBLIC KEY-----"),
-                                        std::string_view("-----BEGIN CERTIFICATE-----\nAAAA\n"),
-                                        std::string_view(jwt_keys::es256_public_jwk)}) {
+    for (const std::string_view text :
+         {std::string_view(test_keys::p256_encrypted), std::string_view(damaged), std::string_view(),
+          std::string_view("-----BEGIN PUBLIC KEY-----"),
+          std::string_view("-----BEGIN CERTIFICATE-----\nAAAA\n"),
+          std::string_view(test_keys::es256_public_jwk)}) {
         CHECK_THROWS_AS(static_cast<void>(jwt_key(ES256, text)), std::invalid_argument);
     }
 }
@@ -639,24 +640,24 @@ TEST_CASE("JSON Web Keys are read strictly, and of a set those that can be used"
     const auto with = [](std::string_view jwk, std::string_view members) {
         return std::string(jwk.substr(0, jwk.size() - 1)).append(",").append(members).append("}");
     };
-    const std::string oct = R"({"kty":"oct","k":")" + std::string(jwt_keys::hs256_secret) + "\"}";
+    const std::string oct = R"({"kty":"oct","k":")" + std::string(test_keys::hs256_secret) + "\"}";
     CHECK(algorithms(oct) == "HS256/ ");
-    CHECK(algorithms(jwt_keys::rs256_public_jwk) == "RS256/ ");
-    CHECK(algorithms(jwt_keys::es256_private_jwk) == "ES256/ ");
-    CHECK(algorithms(jwt_keys::ed25519_public_jwk) == "EdDSA/ ");
+    CHECK(algorithms(test_keys::rs256_public_jwk) == "RS256/ ");
+    CHECK(algorithms(test_keys::es256_private_jwk) == "ES256/ ");
+    CHECK(algorithms(test_keys::ed25519_public_jwk) == "EdDSA/ ");
     for (const std::string name : {"RS256", "RS384", "RS512", "PS256"}) {
-        CHECK(algorithms(with(jwt_keys::rs256_public_jwk, R"("alg":")" + name + R"(","kid":"1")")) ==
+        CHECK(algorithms(with(test_keys::rs256_public_jwk, R"("alg":")" + name + R"(","kid":"1")")) ==
               name + "/1 ");
     }
     const std::string set =
-        R"({"keys":[{"kty":"new"},)" + with(jwt_keys::rs256_public_jwk, R"("use":"enc")") + "," +
-        with(jwt_keys::rs256_public_jwk, R"("alg":"RSA-OAEP")") + "," +
-        with(jwt_keys::es256_public_jwk, R"("alg":"ES384")") + "," +
-        with(jwt_keys::es256_public_jwk, R"("key_ops":["deriveKey"])") + "," + with(oct, R"("alg":"HS512")") +
-        "," + R"({"kty":"EC","crv":"P-521","x":"AA","y":"AA"},)" +
+        R"({"keys":[{"kty":"new"},)" + with(test_keys::rs256_public_jwk, R"("use":"enc")") + "," +
+        with(test_keys::rs256_public_jwk, R"("alg":"RSA-OAEP")") + "," +
+        with(test_keys::es256_public_jwk, R"("alg":"ES384")") + "," +
+        with(test_keys::es256_public_jwk, R"("key_ops":["deriveKey"])") + "," +
+        with(oct, R"("alg":"HS512")") + "," + R"({"kty":"EC","crv":"P-521","x":"AA","y":"AA"},)" +
         R"({"kty":"OKP","crv":"X25519","x":"AA"},)" +
-        with(jwt_keys::es256_public_jwk, R"("kid":"e","use":"sig","key_ops":["verify"],"x5c":["a"])") + "," +
-        with(jwt_keys::ed25519_public_jwk, R"("kid":"d","alg":"EdDSA")") + R"(],"other":{"a":1}})";
+        with(test_keys::es256_public_jwk, R"("kid":"e","use":"sig","key_ops":["verify"],"x5c":["a"])") + "," +
+        with(test_keys::ed25519_public_jwk, R"("kid":"d","alg":"EdDSA")") + R"(],"other":{"a":1}})";
     CHECK(algorithms(set) == "ES256/e EdDSA/d ");
     for (const std::string& json : {
              std::string(),
@@ -678,10 +679,10 @@ TEST_CASE("JSON Web Keys are read strictly, and of a set those that can be used"
              // A point that is not on the curve, and private halves of other keys.
              R"({"kty":"EC","crv":"P-256","x":")" + std::string(43, 'A') + R"(","y":")" +
                  std::string(42, 'A') + "Q\"}",
-             with(jwt_keys::es256_public_jwk, R"("d":")" + std::string(42, 'A') + "Q\""),
-             with(jwt_keys::ed25519_public_jwk, R"("d":")" + std::string(42, 'A') + "Q\""),
-             with(jwt_keys::ed25519_public_jwk, R"("d":"AAAA")"),
-             with(jwt_keys::rs256_public_jwk, R"("d":"AQAB")"),
+             with(test_keys::es256_public_jwk, R"("d":")" + std::string(42, 'A') + "Q\""),
+             with(test_keys::ed25519_public_jwk, R"("d":")" + std::string(42, 'A') + "Q\""),
+             with(test_keys::ed25519_public_jwk, R"("d":"AAAA")"),
+             with(test_keys::rs256_public_jwk, R"("d":"AQAB")"),
          }) {
         CAPTURE(json);
         CHECK_THROWS_AS(static_cast<void>(jwt_keys(json)), std::invalid_argument);
@@ -729,10 +730,10 @@ TEST_CASE("sign_jwt writes the header, and refuses what is not a token") {
     CHECK_THROWS_AS(static_cast<void>(sign_jwt(Json::array(), jwt_secret(secret))), std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(sign_jwt(Json("text"), jwt_secret(secret))), std::invalid_argument);
     CHECK_THROWS_AS(
-        static_cast<void>(sign_jwt({{"sub", "ada"}}, jwt_key(JwtAlgorithm::ES256, jwt_keys::p256_public))),
+        static_cast<void>(sign_jwt({{"sub", "ada"}}, jwt_key(JwtAlgorithm::ES256, test_keys::p256_public))),
         std::invalid_argument);
     CHECK_THROWS_AS(
-        static_cast<void>(sign_jwt({{"sub", "ada"}}, jwt_keys(jwt_keys::rs256_public_jwk).front())),
+        static_cast<void>(sign_jwt({{"sub", "ada"}}, jwt_keys(test_keys::rs256_public_jwk).front())),
         std::invalid_argument);
 }
 
@@ -841,7 +842,7 @@ TEST_CASE("what OpenSSL complains of does not stay behind, and complaints of oth
                     std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(jwt_keys(R"({"kty":"RSA","n":"AQAB","e":"AQAB"})")),
                     std::invalid_argument);
-    CHECK(verdict({.keys = {jwt_key(JwtAlgorithm::RS256, jwt_keys::rsa_2048_public)}},
+    CHECK(verdict({.keys = {jwt_key(JwtAlgorithm::RS256, test_keys::rsa_2048_public)}},
                   base64url(R"({"alg":"RS256"})") + "." + base64url("{}") + "." +
                       base64url(std::string(256, 'x'))) == "the signature is not right");
     CHECK(ERR_peek_error() == 0);

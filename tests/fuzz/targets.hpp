@@ -9,6 +9,7 @@
 #include "formats.hpp"
 #include "head.hpp"
 #include "headers.hpp"
+#include "jwt.hpp"
 #include "multipart.hpp"
 #include "response.hpp"
 #include "router.hpp"
@@ -32,6 +33,7 @@ inline constexpr Target targets[] = {
     {"formats", formats},
     {"head", head},
     {"headers", headers},
+    {"jwt", jwt},
     {"multipart", multipart},
     {"response", response},
     {"router", router},

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace jwt_keys {
+namespace test_keys {
 
 // --- RFC 7515 appendix A: the claims of all three are {"iss":"joe", "exp":1300819380, ...} ---
 
@@ -240,4 +240,4 @@ AwEAAQ==
 -----END PUBLIC KEY-----
 )";
 
-}  // namespace jwt_keys
+}  // namespace test_keys

@@ -134,10 +134,10 @@ if command -v apt-get > /dev/null; then
 else
     cat << 'TEXT'
 Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest and nlohmann/json,
-and the libraries that programs need not have: zlib, Brotli and zstd:
-  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel zlib-devel brotli-devel libzstd-devel
-  Arch             pacman -S gcc make python curl doctest nlohmann-json zlib brotli zstd
-  macOS            brew install make doctest nlohmann-json zlib brotli zstd
+and the libraries that programs need not have: OpenSSL 3, zlib, Brotli and zstd:
+  Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel openssl-devel zlib-devel brotli-devel libzstd-devel
+  Arch             pacman -S gcc make python curl doctest nlohmann-json openssl zlib brotli zstd
+  macOS            brew install make doctest nlohmann-json openssl@3 zlib brotli zstd
 TEXT
 fi
 exit 1
