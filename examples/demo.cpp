@@ -11,6 +11,7 @@
 //     # 400 ..."detail":"path parameter 'number' is not a non-negative integer in range"}
 //   curl 127.0.0.1:8080/fib/30          # 200 {"fib":832040,"n":30}
 //   curl 127.0.0.1:8080/slow            # 200 {"slept_ms":1000}
+//   curl -i 127.0.0.1:8080/_sake        # 200 ...<title>Sake dashboard</title>...
 //   curl 127.0.0.1:8080/teapot          # 418 ..."detail":"tea is another house"}
 //   curl 127.0.0.1:8080/broken
 //     # 500 {"type":"about:blank","title":"Internal Server Error","status":500,...}
@@ -44,6 +45,7 @@ constexpr std::string_view page = R"(<!doctype html>
   <li><a href="/slow">/slow</a>: a second of sleep, in which others are served
   <li><a href="/teapot">/teapot</a>: an error that the program chose
   <li><a href="/broken">/broken</a>: one that it did not choose; only the log says why
+  <li><a href="/_sake">/_sake</a>: what the server does at this moment
 </ul>
 )";
 
@@ -79,6 +81,9 @@ int main(int argc, char** argv) {
 
     app.get("/teapot", [] { throw sake::HttpError(418, "tea is another house"); });
     app.get("/broken", [] { throw std::runtime_error("only the log knows why"); });
+
+    // For this machine alone: whoever listens to others gives it a guard.
+    app.dashboard("/_sake");
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
 }
