@@ -51,6 +51,7 @@ class BrotliMemory {
         std::size_t size;  // of the block behind it
     };
     static constexpr std::size_t most_spare = 16;
+    static constexpr std::size_t most_kept = std::size_t{4} * 1024 * 1024;
 
     static Head* head_of(void* block) noexcept { return static_cast<Head*>(block) - 1; }
 
@@ -75,12 +76,16 @@ class BrotliMemory {
         return made + 1;
     }
     void give_back_block(Head* block) noexcept {
-        if (keeps_ == Keeps::blocks && spare_count_ < most_spare) {
-            spare_[spare_count_++] = block;
-        } else {
-            size_ -= block->size;
-            std::free(block);
+        if (keeps_ == Keeps::nothing || size_ > most_kept) return free_block(block);
+        if (spare_count_ == most_spare) {
+            free_block(spare_[0]);
+            spare_[0] = spare_[--spare_count_];
         }
+        spare_[spare_count_++] = block;
+    }
+    void free_block(Head* block) noexcept {
+        size_ -= block->size;
+        std::free(block);
     }
 
     const Keeps keeps_;

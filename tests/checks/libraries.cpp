@@ -1,5 +1,5 @@
-// What a program can do with the libraries that it was compiled for. Writes the codings that its answers have, on
-// one line, and the sizes of what holds them on the next.
+// What a program can do with the libraries that it was compiled for. Writes the codings that its answers
+// have, on one line, and the sizes of what holds them on the next.
 #include <cstdio>
 #include <stdexcept>
 #include <string>
