@@ -398,6 +398,7 @@
 #include "sake/middleware/body_limit_impl.hpp"
 #include "sake/middleware/cache_control.hpp"
 #include "sake/middleware/cache_impl.hpp"
+#include "sake/middleware/cache_key.hpp"
 #include "sake/middleware/cache_store.hpp"
 #include "sake/middleware/compress_impl.hpp"
 #include "sake/middleware/compressible.hpp"

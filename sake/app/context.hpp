@@ -248,8 +248,8 @@ class Context {
     template <class T>
     [[nodiscard]] T& state();
 
-    // --- The session, behind middleware::sessions. Without that, in a worker, and when the answer has begun to
-    // leave, these throw std::logic_error ---
+    // --- The session, behind middleware::sessions; without that, in a worker, and once the head of the
+    // answer has been sent, these throw std::logic_error ---
 
     /// What the program keeps of this visitor from one request to the next: an object, to be read and
     /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
