@@ -258,7 +258,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators ## client, files, forms, event streams, OpenAPI, the page of an API, the dashboard and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; four minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node $(BUILD)/peers/docs_page $(BUILD)/peers/dashboard $(BUILD)/peers/openapi $(BUILD)/peers/validators $(BUILD)/peers/metrics ## client, files, forms, event streams, OpenAPI, metrics, the page of an API, the dashboard and pool against nginx, Python, curl, npm's, Prometheus, Chromium, PostgreSQL; four minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -266,6 +266,8 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
+	@$(SETUP) --optional prometheus
+	@$(RECORD) peers-metrics python3 tests/peers/metrics.py $(BUILD)/peers/metrics
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
@@ -277,6 +279,7 @@ $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
+$(BUILD)/peers/metrics: tests/peers/metrics.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 # Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:

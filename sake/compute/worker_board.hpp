@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <utility>
 
 #include "sake/async/clock.hpp"
 #include "sake/async/wait.hpp"
@@ -17,17 +18,26 @@ namespace detail {
 /// never virtual.
 class WorkerBoard : public Counted {
   public:
-    /// When a job was queued. Takes no time where there is no board.
-    [[nodiscard]] static TimePoint moment(const CountedPtr<WorkerBoard>& board) noexcept {
-        return board ? Clock::now() : TimePoint();
-    }
+    /// What a job has from when it is queued; of no board if that is null, and then it costs nothing.
+    class Ticket {
+      public:
+        explicit Ticket(CountedPtr<WorkerBoard> board) noexcept
+            : board_(std::move(board)), queued_(board_ ? Clock::now() : TimePoint()) {}
 
-    /// A job, on the board from its first moment on a thread to its last there; on none if that is null.
+      private:
+        friend class WorkerBoard;
+        CountedPtr<WorkerBoard> board_;
+        TimePoint queued_;
+    };
+
+    /// A job, on the board from its first moment on a thread to its last there. The ticket must outlive it.
     class Entry : private ListNode {
       public:
-        Entry(const CountedPtr<WorkerBoard>& board, const void* work, TimePoint queued)
-            : board_(board.get()), work_(work), begun_(moment(board)) {
-            if (board_ != nullptr) board_->begin(*this, queued);
+        Entry(const Ticket& ticket, const void* work)
+            : board_(ticket.board_.get()),
+              work_(work),
+              begun_(board_ != nullptr ? Clock::now() : TimePoint()) {
+            if (board_ != nullptr) board_->begin(*this, ticket.queued_);
         }
         Entry(const Entry&) = delete;
         Entry& operator=(const Entry&) = delete;

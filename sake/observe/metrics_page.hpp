@@ -49,9 +49,10 @@ class MetricsPage {
         OpenFiles files;
         while (files.go_on(500)) co_await yield();
         std::string page;
+        page.reserve(last_size_ + last_size_ / 16);
         MetricsText text(page, format);
         text.begin_histogram("http_server_request_duration_seconds", "seconds",
-                             "From the first byte of a request to its answer.");
+                             "Duration of requests, from the first byte to the answer.");
         std::size_t piece = 0;  // ends at this size
         for (std::size_t number = 0; number < figures_.row_count(); ++number) {
             write_row(text, figures_.row(number));
@@ -66,6 +67,7 @@ class MetricsPage {
         write_memory(text);
         write_process(text, files);
         text.end();
+        last_size_ = page.size();
         http::Headers& headers = call.response.headers;
         headers.set("Cache-Control", "no-store");
         headers.add("Vary", "Accept");
@@ -85,37 +87,37 @@ class MetricsPage {
     }
 
     void write_answers(MetricsText& text) const {
-        text.begin_counter("sake_answers", "", "Answers, by why they are what they are.");
+        text.begin_counter("sake_answers", "", "Answers by cause.");
         for (std::size_t i = 0; i < cause_count; ++i) {
             text.value(figures_.causes()[i], {"cause", to_string(static_cast<AnswerCause>(i))});
         }
         text.begin_counter("sake_request_body_bytes", "bytes",
-                           "Bytes of request bodies that handlers were given.");
+                           "Bytes of request bodies that handlers received.");
         text.value(figures_.received());
-        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of the bodies of answers.");
+        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of response bodies.");
         text.value(figures_.sent());
     }
 
     static void write_connections(MetricsText& text, const ConnectionFigures& connections) {
-        text.begin_gauge("sake_connections", "", "Open connections, by what they do.");
+        text.begin_gauge("sake_connections", "", "Open connections by state.");
         text.value(connections.idle, {"state", "idle"});
         text.value(connections.reading, {"state", "reading"});
         text.value(connections.handling, {"state", "handling"});
         text.value(connections.writing, {"state", "writing"});
         text.value(connections.streaming, {"state", "streaming"});
         text.value(connections.closing, {"state", "closing"});
-        text.begin_gauge("sake_connections_limit", "", "The most connections that may be open.");
+        text.begin_gauge("sake_connections_limit", "", "Maximum number of open connections.");
         text.value(connections.limit);
-        text.begin_counter("sake_connections_accepted", "", "Connections that were accepted.");
+        text.begin_counter("sake_connections_accepted", "", "Accepted connections.");
         text.value(connections.accepted);
     }
 
     void write_loop(MetricsText& text) const {
         text.begin_histogram("sake_loop_turn_duration_seconds", "seconds",
-                             "How long the event loop was busy between two looks at its sockets.");
+                             "Time the event loop was busy between two polls of its sockets.");
         text.histogram(figures_.turns(), short_ends);
         text.begin_counter("sake_loop_stalls", "",
-                           "How often a handler held the loop for Config::stall_warning.");
+                           "Handlers that held the event loop for Config::stall_warning or longer.");
         text.value(EngineInside::run(engine_).stalls());
     }
 
@@ -127,64 +129,65 @@ class MetricsPage {
         text.begin_gauge("sake_worker_threads_busy", "", "Threads that run a handler.");
         text.value(workers.busy);
         text.begin_gauge("sake_worker_threads_stuck", "",
-                         "Threads that run a handler for whose answer nobody waits any more.");
+                         "Threads whose handler runs on after its request has ended.");
         text.value(workers.stuck);
-        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a thread.");
+        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a worker thread.");
         text.value(workers.queued);
-        text.begin_gauge("sake_worker_queue_limit", "", "The most requests that may wait.");
+        text.begin_gauge("sake_worker_queue_limit", "", "Maximum number of waiting requests.");
         text.value(workers.queue_limit);
-        text.begin_counter("sake_worker_jobs", "", "Requests that a thread is done with.");
+        text.begin_counter("sake_worker_jobs", "", "Requests that worker threads have finished.");
         text.value(workers.done);
-        text.begin_counter("sake_worker_rejected", "", "Requests for which the queue had no room.");
+        text.begin_counter("sake_worker_rejected", "", "Requests rejected because the queue was full.");
         text.value(workers.rejected);
         text.begin_histogram("sake_worker_wait_seconds", "seconds",
-                             "Time in the queue, of requests that a thread took.");
+                             "Time that requests waited in the queue.");
         text.histogram(workers.waits, short_ends);
         text.begin_histogram("sake_worker_run_seconds", "seconds",
-                             "Time on a thread, of requests that it is done with.");
+                             "Time that requests ran on a worker thread.");
         text.histogram(workers.runs, short_ends);
     }
 
     void write_memory(MetricsText& text) const {
         const MemoryFigures memory = memory_figures(engine_);
-        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory that all connections together hold.");
+        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory buffered for all connections.");
         text.value(memory.held);
         text.begin_gauge("sake_buffered_limit_bytes", "bytes",
-                         "The most that they may hold: Config::max_buffered.");
+                         "Maximum of sake_buffered_bytes: Config::max_buffered.");
         text.value(memory.limit);
-        text.begin_counter("sake_log_lines_dropped", "", "Lines that the access log has lost.");
+        text.begin_counter("sake_log_lines_dropped", "", "Lines of the access log that were dropped.");
         text.value(EngineInside::observers(engine_).dropped());
     }
 
     void write_process(MetricsText& text, const OpenFiles& files) const {
         const ProcessFacts facts = process_facts();
-        text.begin_counter("process_cpu_seconds", "seconds", "CPU time of all threads, user and system.");
+        text.begin_counter("process_cpu_seconds", "seconds", "User and system CPU time of the process.");
         text.seconds(facts.cpu_time);
         if (started_at_ != 0) {
             text.begin_gauge("process_start_time_seconds", "seconds",
-                             "When the process began, in seconds since 1970.");
+                             "Start time of the process, in seconds since 1970.");
             text.seconds(started_at_);
         }
         if (facts.resident_bytes != 0) {
-            text.begin_gauge("process_resident_memory_bytes", "bytes", "Memory that is in use.");
+            text.begin_gauge("process_resident_memory_bytes", "bytes", "Resident memory.");
             text.value(facts.resident_bytes);
-            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Memory that is mapped.");
+            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Virtual memory.");
             text.value(facts.virtual_bytes);
         }
         if (const auto open = files.count()) {
             text.begin_gauge("process_open_fds", "", "Open file descriptors.");
             text.value(*open);
         }
-        text.begin_gauge("process_max_fds", "", "The most file descriptors that may be open.");
+        text.begin_gauge("process_max_fds", "", "Maximum number of open file descriptors.");
         text.value(facts.most_files);
         text.info(
-            "sake_build", "The version of Sake, and what the loop waits with.",
+            "sake_build", "Version of Sake, and the poller of its event loop.",
             std::array<MetricLabel, 2>{
                 {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
     }
 
     Engine& engine_;
     Observatory& figures_;
+    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
     const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
 };
 

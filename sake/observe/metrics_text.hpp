@@ -103,7 +103,8 @@ class MetricsText {
 
     template <std::integral Number>
     void value(Number number, Labels labels = {}) {
-        begin_sample(suffix_, labels);
+        set_labels(labels);
+        begin_sample(suffix_);
         end_sample(number);
     }
     template <std::integral Number>
@@ -111,29 +112,27 @@ class MetricsText {
         value(number, Labels(&label, 1));
     }
     void seconds(std::int64_t nanoseconds) {
-        begin_sample(suffix_, {});
-        out_ += ' ';
-        append_seconds(nanoseconds);
-        out_ += '\n';
+        set_labels({});
+        begin_sample(suffix_);
+        end_with_seconds(nanoseconds);
     }
     void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
+        set_labels(labels);
+        bucket_.assign(name_).append("_bucket").append(labels_).append(labels_.empty() ? "{le=\"" : ",le=\"");
+        const std::uint64_t total = counts.total();
         std::uint64_t below = 0;
         std::size_t bucket = 0;
         for (const BucketEnd& end : ends) {
             for (; bucket < counts.ends.size() && counts.ends[bucket] <= end.nanoseconds; ++bucket) {
                 below += counts.counts()[bucket];
             }
-            begin_sample("_bucket", labels, {"le", is_open() ? end.open_metrics : end.text});
-            end_sample(below);
+            add_bucket(is_open() ? end.open_metrics : end.text, below);
         }
-        begin_sample("_bucket", labels, {"le", "+Inf"});
-        end_sample(counts.total());
-        begin_sample("_sum", labels);
-        out_ += ' ';
-        append_seconds(counts.nanoseconds());
-        out_ += '\n';
-        begin_sample("_count", labels);
-        end_sample(counts.total());
+        add_bucket("+Inf", total);
+        begin_sample("_sum");
+        end_with_seconds(counts.nanoseconds());
+        begin_sample("_count");
+        end_sample(total);
     }
 
     /// After all families.
@@ -156,24 +155,30 @@ class MetricsText {
         line("TYPE", type);
         if (is_open() && !unit.empty()) line("UNIT", unit);
     }
-    void begin_sample(std::string_view suffix, Labels labels, MetricLabel last = {}) {
-        out_.append(name_).append(suffix);
-        char separator = '{';
-        const auto add = [&](const MetricLabel& label) {
-            out_ += separator;
-            separator = ',';
-            out_.append(label.name).append("=\"");
-            append_escaped(label.value);
-            out_ += '"';
-        };
-        for (const MetricLabel& label : labels) add(label);
-        if (!last.name.empty()) add(last);
-        if (separator == ',') out_ += '}';
+    // Those of the samples that follow, without the last brace: a histogram has them in every line.
+    void set_labels(Labels labels) {
+        labels_.clear();
+        for (const MetricLabel& label : labels) {
+            labels_ += labels_.empty() ? '{' : ',';
+            labels_.append(label.name).append("=\"");
+            append_escaped(labels_, label.value);
+            labels_ += '"';
+        }
+    }
+    void begin_sample(std::string_view suffix) {
+        out_.append(name_).append(suffix).append(labels_).append(labels_.empty() ? " " : "} ");
+    }
+    void add_bucket(std::string_view end, std::uint64_t count) {
+        out_.append(bucket_).append(end).append("\"} ");
+        end_sample(count);
     }
     template <std::integral Number>
     void end_sample(Number number) {
-        out_ += ' ';
         append_number(number);
+        out_ += '\n';
+    }
+    void end_with_seconds(std::int64_t nanoseconds) {
+        append_seconds(nanoseconds);
         out_ += '\n';
     }
     template <std::integral Number>
@@ -196,13 +201,13 @@ class MetricsText {
             out_ += ".0";
         }
     }
-    void append_escaped(std::string_view text) {
+    static void append_escaped(std::string& out, std::string_view text) {
         for (const char c : text) {
-            if (c == '\\' || c == '"') out_ += '\\';
+            if (c == '\\' || c == '"') out += '\\';
             if (c == '\n') {
-                out_ += "\\n";
+                out += "\\n";
             } else {
-                out_ += c;
+                out += c;
             }
         }
     }
@@ -211,6 +216,8 @@ class MetricsText {
     const MetricsFormat format_;
     std::string_view name_;
     std::string_view suffix_;  // of the samples
+    std::string labels_;
+    std::string bucket_;  // the begin of all lines with buckets of one histogram
 };
 
 }  // namespace detail

@@ -100,8 +100,7 @@ class RequestJob final : public PoolJob {
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
-          board_(carrier.board),
-          queued_(WorkerBoard::moment(board_)),
+          ticket_(carrier.board),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -113,7 +112,7 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
-        const WorkerBoard::Entry shown(board_, route_, queued_);
+        const WorkerBoard::Entry shown(ticket_, route_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
@@ -290,8 +289,7 @@ class RequestJob final : public PoolJob {
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
-    CountedPtr<WorkerBoard> board_;
-    TimePoint queued_;
+    WorkerBoard::Ticket ticket_;
     RequestLimits limits_;
     CallLimits call_limits_;
     std::string request_;
