@@ -133,6 +133,29 @@ TEST_CASE("the policy of the page lets its own script and style run, and nothing
                 });
 }
 
+TEST_CASE("middleware of the engine stands in front of it, and leaves its policy as it is") {
+    with_client(
+        [](Engine& app) {
+            app.use(sake::middleware::security_headers());
+            app.use(sake::middleware::etag());
+            app.use([](Context& ctx) {
+                if (ctx.header("X-Refused") == "yes") ctx.abort(429);
+            });
+            app.dashboard("/_sake");
+        },
+        [](TestClient& client) {
+            const TestResponse page = client.get("/_sake", local());
+            CHECK(page.header("Content-Security-Policy")
+                      .starts_with("default-src 'none'; script-src 'sha256-"));
+            CHECK(page.header("X-Frame-Options") == "DENY");
+            CHECK(page.header("Cache-Control") == "no-store");
+            CHECK(client.get("/_sake", local_with({{"X-Refused", "yes"}})).status == 429);
+            CHECK(client.get(feed, local_with({{"X-Refused", "yes"}})).status == 429);
+            TestEvents events = client.events(feed, local());
+            CHECK(next_frame(events)["total"]["count"] == 0);
+        });
+}
+
 TEST_CASE("the page names no outside address, has no inline code, and writes no markup") {
     with_client(
         [](Engine& app) { app.dashboard("/_sake"); },

@@ -89,9 +89,18 @@ class Chart {
     if (this.values.length) this.add(null);
   }
 
+  // Nothing but zeros is not drawn.
   draw() {
-    const highest = Math.max(...this.values, Number.MIN_VALUE);
     const end = Math.max(this.values.length, least) - 1;
+    const [line, area] = this.values.some(Boolean) ? this.paths(end) : ["", ""];
+    if (!line && !this.line.getAttribute("d")) return;
+    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
+    this.line.setAttribute("d", line);
+    this.area.setAttribute("d", area);
+  }
+
+  paths(end) {
+    const highest = Math.max(...this.values);
     const first = end + 1 - this.values.length;
     let [line, area, begin] = ["", "", null];
     const close = (at) => {
@@ -107,9 +116,7 @@ class Chart {
       begin ??= x;
     });
     close(end);
-    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
-    this.line.setAttribute("d", line);
-    this.area.setAttribute("d", area);
+    return [line, area];
   }
 }
 
