@@ -106,6 +106,15 @@ TEST_CASE("security_headers refuses a text that may not stand in a field") {
     }
 }
 
+TEST_CASE("security_headers refuses a time below 0") {
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(security_headers({.strict_transport_security = std::chrono::seconds(-1)})),
+        "security_headers: strict_transport_security must be at least 0, which sends no field",
+        std::invalid_argument);
+    static_cast<void>(security_headers({.strict_transport_security = std::chrono::seconds(0)}));
+    static_cast<void>(security_headers({.strict_transport_security = std::chrono::seconds(1)}));
+}
+
 TEST_CASE("one step serves several engines and routes") {
     const auto step = security_headers();
     sake::Engine app;
