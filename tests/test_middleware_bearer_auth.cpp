@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "support/common.hpp"
+#include "support/observed.hpp"
 #include "support/refusals.hpp"
 
 namespace test_middleware_bearer_auth {

@@ -182,8 +182,8 @@ TEST_CASE("etag: the same bytes of another type are another answer") {
     CHECK(client.get("/text").body == client.get("/json").body);
     CHECK(client.get("/text").header("ETag") != of_json);
     CHECK(client.get("/sent").header("ETag") == of_json);
-    CHECK((client.get("/set").header("ETag") == of_json) ==
-          (client.get("/set").header("Content-Type") == "application/json"));
+    CHECK(client.get("/set").header("Content-Type") == "application/json");
+    CHECK(client.get("/set").header("ETag") == of_json);
 }
 
 TEST_CASE("etag: no-store counts in every field Cache-Control, also where the handler has set a tag") {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/common.hpp"
+#include "support/observed.hpp"
 #include "support/refusals.hpp"
 
 namespace test_middleware_trusted_proxies {
