@@ -447,10 +447,33 @@ TEST_CASE("W8 a document is refused where the server would have refused its requ
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "1.2.3.4\r\n"; }) == bad_address);
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "example.com"; }) == bad_address);
     CHECK(refusal([](WorkerContext& d) { d.remote_address = "2001:db8::1"; }) == "taken");
+    for (const char* text :
+         {"", "::::", "...", "dead", "1.2.3", "10.0.0.256", "[::1]", "fe80::1%eth0", "::1 "}) {
+        CAPTURE(text);
+        CHECK(refusal([&](WorkerContext& d) { d.remote_address = text; }) == bad_address);
+        if (*text == '\0') continue;  // nobody says who the client is
+        CHECK(refusal([&](WorkerContext& d) { d.client_ip = text; }) ==
+              "worker document: 'client_ip' is not one");
+    }
+    CHECK(refusal([](WorkerContext& d) { d.remote_address = d.client_ip = "unix"; }) == "taken");
+    const std::string bad_trace =
+        "worker document: 'traceparent', 'tracestate' and 'parent_id' are not those of a trace";
     const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     CHECK(refusal([&](WorkerContext& d) { d.traceparent = trace; }) == "taken");
-    CHECK(refusal([&](WorkerContext& d) { d.traceparent = "00-1"; }) ==
-          "worker document: 'traceparent' is not one");
+    CHECK(refusal([&](WorkerContext& d) { d.traceparent = "00-1"; }) == bad_trace);
+    for (const char* id :
+         {"b7ad6b716920333", "b7ad6b71692033311", "B7AD6B7169203331", "0000000000000000", "x"}) {
+        CAPTURE(id);
+        CHECK(refusal([&](WorkerContext& d) { d.traceparent = trace, d.parent_id = id; }) == bad_trace);
+    }
+    CHECK(refusal([&](WorkerContext& d) {
+              d.traceparent = trace, d.tracestate = "a=1", d.parent_id = "b7ad6b7169203331";
+          }) == "taken");
+    CHECK(refusal([&](WorkerContext& d) { d.traceparent = trace, d.tracestate = "A=1"; }) == bad_trace);
+    CHECK(refusal([&](WorkerContext& d) { d.traceparent = trace, d.tracestate = std::string(513, 'a'); }) ==
+          bad_trace);
+    CHECK(refusal([](WorkerContext& d) { d.tracestate = "a=1"; }) == bad_trace);
+    CHECK(refusal([](WorkerContext& d) { d.parent_id = "b7ad6b7169203331"; }) == bad_trace);
     CHECK(refusal([&](WorkerContext& d) { d.request_id = std::string(128, 'a'); }) == "taken");
     CHECK(refusal([&](WorkerContext& d) { d.request_id = std::string(129, 'a'); }) ==
           "worker document: 'request_id' is not one");

@@ -378,6 +378,35 @@ TEST_CASE("an error page may be as long as it likes, and HEAD has none") {
 
 // --- HttpError with fields and members ---
 
+TEST_CASE("an error keeps no field that describes the answer that it replaces") {
+    const char* const of_that_answer[] = {"Content-Encoding",
+                                          "Content-Language",
+                                          "Content-Location",
+                                          "Content-Range",
+                                          "ETag",
+                                          "Last-Modified",
+                                          "Cache-Control",
+                                          "Expires",
+                                          "Location",
+                                          "Content-Digest",
+                                          "Repr-Digest",
+                                          "Digest"};
+    sake::Engine app;
+    app.get("/", [&](Context& ctx) {
+        for (const char* name : of_that_answer) ctx.set_header(name, "x");
+        ctx.set_header("X-Kept", "yes");
+        throw HttpError(409, "no");
+    });
+    sake::TestClient client(app);
+    const auto response = client.get("/");
+    CHECK(response.status == 409);
+    CHECK(response.header("X-Kept") == "yes");
+    for (const char* name : of_that_answer) {
+        CAPTURE(name);
+        CHECK_FALSE(response.headers.contains(name));
+    }
+}
+
 TEST_CASE("an HttpError brings fields and members of its problem, thrown anywhere") {
     Log log;
     with_server(

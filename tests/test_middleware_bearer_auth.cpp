@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "support/common.hpp"
+#include "support/observed.hpp"
 #include "support/refusals.hpp"
 
 namespace test_middleware_bearer_auth {
@@ -102,6 +103,24 @@ TEST_CASE("bearer_auth takes one field, and no token from anywhere else") {
     CHECK(client.get("/", fields_of({{"Proxy-Authorization", "Bearer sesame"}})).status == 401);
     CHECK(client.get("/", fields_of({{"Authorization", "Bearer sesame"}, {"Authorization", "Bearer sesame"}}))
               .status == 400);
+}
+
+TEST_CASE("bearer_auth reads no token out of a head that is refused in the middle") {
+    std::string checked;
+    std::string user = "nobody asked";
+    Log log;
+    sake::Engine app(log.config());
+    app.use(bearer_auth([&](std::string_view token) -> std::optional<std::string> {
+        checked = token;
+        return "ann";
+    }));
+    app.on_answered([&](const sake::Answered& answered) { user = answered.ctx.state<sake::User>().name; });
+    TestClient client(app);
+    sake::TestConnection connection = client.connect();
+    connection.send("GET / HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer sesame\r\nBad Name: x\r\n\r\n");
+    CHECK(connection.receive_all().starts_with("HTTP/1.1 400"));
+    CHECK(checked == "");
+    CHECK(user == "");
 }
 
 TEST_CASE("tokens of bearer_auth have 8 KiB at most") {

@@ -238,6 +238,10 @@ TEST_CASE("cors refuses options that cannot work, in words") {
     };
     CHECK(complaint({}).starts_with("cors: no origins"));
     CHECK(complaint({.origins = {"*"}, .credentials = true}).starts_with("cors: '*' with credentials"));
+    CHECK(complaint({.origins = {"null"}, .credentials = true}).starts_with("cors: 'null' with credentials"));
+    CHECK(complaint({.origins = {app_origin, "null"}, .credentials = true})
+              .starts_with("cors: 'null' with credentials"));
+    CHECK(complaint({.origins = {"null"}}) == "taken");
     CHECK(complaint({.origins = {"*", app_origin}}) == "cors: '*' is every origin: list nothing beside it");
     for (const std::string origin :
          {"", "app.example", "https://", "https://app.example/", "https://app.example/path",

@@ -170,6 +170,48 @@ TEST_CASE("etag: bodies up to a size") {
     CHECK(client.get("/11").body == std::string(11, 'b'));
 }
 
+TEST_CASE("etag: the same bytes of another type are another answer") {
+    sake::Engine app;
+    app.use(etag());
+    app.get("/text", [](Context& ctx) { ctx.text("[1]"); });
+    app.get("/json", [](Context& ctx) { ctx.json({1}); });
+    app.get("/set", [](Context& ctx) { ctx.set_header("Content-Type", "application/json").text("[1]"); });
+    app.get("/sent", [](Context& ctx) { ctx.send("[1]", "application/json"); });
+    TestClient client(app);
+    const std::string of_json = client.get("/json").header("ETag");
+    CHECK(client.get("/text").body == client.get("/json").body);
+    CHECK(client.get("/text").header("ETag") != of_json);
+    CHECK(client.get("/sent").header("ETag") == of_json);
+    CHECK(client.get("/set").header("Content-Type") == "application/json");
+    CHECK(client.get("/set").header("ETag") == of_json);
+}
+
+TEST_CASE("etag: no-store counts in every field Cache-Control, also where the handler has set a tag") {
+    sake::Engine app;
+    app.use(etag());
+    app.get("/two", [](Context& ctx) {
+        ctx.add_header("Cache-Control", "private").add_header("Cache-Control", "no-store").text("secret");
+    });
+    app.get("/own", [](Context& ctx) {
+        ctx.set_header("ETag", "\"v1\"").set_header("Cache-Control", "no-store").text("secret");
+    });
+    TestClient client(app);
+    CHECK(client.get("/two").header("ETag").empty());
+    CHECK(client.get("/own").header("ETag") == "\"v1\"");
+    CHECK(client.get("/own", {{"If-None-Match", "\"v1\""}}).status == 200);
+}
+
+TEST_CASE("etag: what has been encoded is not what has the tag, if etag stands behind it") {
+    sake::Engine app;
+    app.use([](Context& ctx) { ctx.after([](Context& answered) { answered.text("encoded"); }); });
+    app.use(etag());
+    app.get("/", [] { return "hello"; });
+    app.get("/encoded", [] { return "encoded"; });
+    TestClient client(app);
+    CHECK(client.get("/").body == client.get("/encoded").body);
+    CHECK(client.get("/").header("ETag") != client.get("/encoded").header("ETag"));
+}
+
 TEST_CASE("etag: the tag is of what middleware behind it makes of the body") {
     sake::Engine app;
     app.use(etag());

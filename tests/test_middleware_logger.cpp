@@ -118,11 +118,12 @@ TEST_CASE("logger: the line of each format") {
     CHECK(logged_get(LogFormat::combined, "/") ==
           std::vector<std::string>{
               R"(127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-")"});
-    CHECK(logged_get(LogFormat::json, "/users/7?x=1", headers) ==
-          std::vector<std::string>{
-              R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
-              R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
-              R"("cause":"handler","request_id":"","trace_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
+    CHECK(
+        logged_get(LogFormat::json, "/users/7?x=1", headers) ==
+        std::vector<std::string>{
+            R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
+            R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
+            R"("cause":"handler","request_id":"","trace_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
 }
 
 TEST_CASE("logger: a target without its query, if that is asked for") {
@@ -132,6 +133,45 @@ TEST_CASE("logger: a target without its query, if that is asked for") {
         REQUIRE(lines.size() == 1);
         CHECK(lines[0].find("secret") == std::string::npos);
         CHECK(lines[0].find('?') == std::string::npos);
+    }
+}
+
+TEST_CASE("logger: a referrer without its query, if that is asked for") {
+    for (const LogFormat format : {LogFormat::combined, LogFormat::json}) {
+        for (const std::string rest : {"?token=secret", "#secret", "?a#secret", "#a?secret"}) {
+            CAPTURE(rest);
+            const Headers headers{{"Referer", "https://app.example/reset" + rest}};
+            const auto send = [&](TestClient& client) { client.get("/", headers); };
+            const auto without = logged({.format = format, .with_query = false}, send);
+            REQUIRE(without.size() == 1);
+            CHECK(without[0].find("\"https://app.example/reset\"") != std::string::npos);
+            const auto with = logged({.format = format}, send);
+            REQUIRE(with.size() == 1);
+            CHECK(with[0].find("/reset" + rest + "\"") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("logger: no control character of a client reaches a terminal") {
+    const std::pair<std::string, std::string> cases[] = {
+        {"a\xc2\x9b"
+         "31m",
+         "a\\u009b31m"},
+        {"\xc2\x80\xc2\x85\xc2\x9f", "\\u0080\\u0085\\u009f"},
+        {"\xe2\x80\xa8"
+         "b\xe2\x80\xa9",
+         "\\u2028b\\u2029"},
+        {"\xc2\xa0\xc2\xbf\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8",
+         "\xc2\xa0\xc2\xbf\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8"},
+        {"\xc2\xe2\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\"\xc2\x9b\\", "\\\"\\u009b\\\\"},
+    };
+    for (const auto& [sent, expected] : cases) {
+        CAPTURE(expected);
+        const auto lines = logged_get(LogFormat::json, "/", {{"User-Agent", sent}});
+        REQUIRE(lines.size() == 1);
+        CHECK(lines[0].find("\"user_agent\":\"" + expected + "\"") != std::string::npos);
+        CHECK(Json::accept(lines[0]));
     }
 }
 
@@ -225,7 +265,7 @@ TEST_CASE("logger: a writer that stands still costs lines, and nothing else") {
                                               gate.pass();
                                               text += lines;
                                           },
-                                      .max_queued = 4096}));
+                                      .max_queued = 65536}));
     {
         sake::Engine app;
         app.use(*log);
@@ -236,7 +276,7 @@ TEST_CASE("logger: a writer that stands still costs lines, and nothing else") {
         const std::size_t line =
             std::string_view(R"(127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5)").size() +
             1;
-        fitting = 4096 / line;
+        fitting = 65536 / line;
         for (std::size_t i = 0; i < fitting; ++i) CHECK(client.get("/").status == 200);
         CHECK(log->dropped() == 0);
         for (int i = 0; i < 3; ++i) CHECK(client.get("/").status == 200);
@@ -329,11 +369,11 @@ TEST_CASE("logger: options that make no sense are refused") {
     const auto refuses = [](const LoggerOptions& options) {
         CHECK_THROWS_AS(static_cast<void>(logger(options)), std::invalid_argument);
     };
-    refuses({.max_queued = 4095});
+    refuses({.max_queued = 65535});
     refuses({.max_queued = 0});
     refuses({.path = "/dev/null", .write = [](std::string_view) {}});
-    static_cast<void>(logger({.max_queued = 4096}));
-    static_cast<void>(logger({.max_queued = 4097}));
+    static_cast<void>(logger({.max_queued = 65536}));
+    static_cast<void>(logger({.max_queued = 65537}));
 }
 
 }  // namespace test_middleware_logger

@@ -76,6 +76,23 @@ TEST_CASE("an order that cannot work is refused, with the reason and the cure") 
         {{"bearer_auth", "cors"},
          "cors behind bearer_auth: preflights have no token",
          "add cors before bearer_auth"},
+        {{"allowed_hosts", "trusted_proxies"},
+         "trusted_proxies behind allowed_hosts: it would check another host than handlers see",
+         "add trusted_proxies before allowed_hosts"},
+        {{"csrf", "plain", "trusted_proxies"},
+         "trusted_proxies behind csrf: it would compare origins with another host than handlers see",
+         "add trusted_proxies before csrf"},
+        {{"basic_auth", "trusted_proxies"}, "trusted_proxies behind basic_auth: ", "before basic_auth"},
+        {{"bearer_auth", "trusted_proxies"}, "trusted_proxies behind bearer_auth: ", "before bearer_auth"},
+        {{"rate_limit", "cors"},
+         "cors behind rate_limit: pages could not read its 429",
+         "add cors before rate_limit"},
+        {{"basic_auth", "bearer_auth"},
+         "basic_auth and bearer_auth: a request has the credentials of one of them",
+         "leave one out"},
+        {{"bearer_auth", "plain", "basic_auth"},
+         "bearer_auth and basic_auth: a request has the credentials of one of them",
+         "leave one out"},
         {{"trusted_proxies", "trusted_proxies"}, "trusted_proxies twice: ", "leave one out"},
         {{"cors", "cors"}, "cors twice: ", "leave one out"},
         {{"etag", "etag"}, "etag twice: ", "leave one out"},
@@ -99,6 +116,44 @@ TEST_CASE("an order that cannot work is refused, with the reason and the cure") 
         CHECK(said.find(each.has) != std::string::npos);
         CHECK(said.ends_with(each.cure));
     }
+}
+
+TEST_CASE("cors on a group or route would see no preflights, and is refused") {
+    const auto options = middleware::CorsOptions{.origins = {"https://a.example"}};
+    const auto complaint_of = [](Engine& app) -> std::string {
+        try {
+            TestClient client(app);
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "";
+    };
+    Engine on_route;
+    on_route.put("/", [] { return "hello"; }).use(middleware::cors(options));
+    const std::string of_route = complaint_of(on_route);
+    CHECK(of_route.starts_with("middleware: PUT / (tests/test_middleware_order.cpp:"));
+    CHECK(of_route.ends_with(
+        "has cors on a group or route: it would see no preflights there; add cors to the engine"));
+    Engine on_group;
+    on_group.use([](Context&) {});
+    auto group = on_group.group("/api").group("/v1");
+    group.use(middleware::cors(options));
+    group.get("/", [] { return "hello"; });
+    CHECK(complaint_of(on_group).find("has cors on a group or route: ") != std::string::npos);
+    Engine on_engine;
+    on_engine.group("/api").get("/", [] { return "hello"; });
+    on_engine.use([](Context&) {}).use(middleware::cors(options));
+    CHECK(complaint_of(on_engine) == "");
+}
+
+TEST_CASE(
+    "the credentials of one scheme on the engine and of another on a route are refused, others are not") {
+    Engine app;
+    app.group("/staff").use(middleware::basic_auth("realm", nobody)).get("/", [] { return "staff"; });
+    app.group("/api").use(middleware::bearer_auth(no_token)).get("/", [] { return "api"; });
+    CHECK(TestClient(app).get("/api/").status == 401);
+    app.use(middleware::basic_auth("realm", nobody));
+    CHECK_THROWS_WITH_AS(TestClient{app}, doctest::Contains("GET /api"), std::invalid_argument);
 }
 
 TEST_CASE("the order counts across the engine, groups and routes, however they were registered") {

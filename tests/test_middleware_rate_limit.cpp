@@ -92,6 +92,21 @@ TEST_CASE("rate_limit: what the answers say") {
     CHECK(client.get("/").status == 200);
 }
 
+TEST_CASE("rate_limit: on_error gives the 429 the shape of other errors") {
+    sake::Engine app;
+    app.use(rate_limit({.per_minute = 1}));
+    app.get("/", [] { return "hello"; });
+    app.on_error([](Context& ctx) { ctx.json({{"error", ctx.response().status()}}); });
+    TestClient client(app);
+    CHECK(client.get("/").status == 200);
+    const TestResponse refused = client.get("/");
+    CHECK(refused.status == 429);
+    CHECK(refused.body == "{\"error\":429}");
+    CHECK(refused.header("Retry-After") == "60");
+    CHECK(refused.header("RateLimit") == "\"default\";r=0;t=60");
+    CHECK(refused.header("RateLimit-Policy") == "\"default\";q=1;w=60");
+}
+
 TEST_CASE("rate_limit: each key has an allowance of its own") {
     sake::Engine app;
     app.use(rate_limit({.per_second = 2, .key = key_of}));
@@ -166,6 +181,8 @@ TEST_CASE("rate_limit: addresses of one IPv6 network share a key, and no others 
     CHECK(same("10.0.0.1", "10.0.0.1"));
     CHECK_FALSE(same("unix", "10.0.0.1"));
     CHECK_FALSE(same("not:an:address", "not:an:other"));
+    CHECK_FALSE(same("10.0.0.1", "3130:2e30:2e30:2e31::5"));   // the bytes of that text
+    CHECK_FALSE(same("10.0.0.12", "302e:302e:302e:3132::5"));  // of all but the first of them
     CHECK_FALSE(same(std::string(100, ':').c_str(), std::string(101, ':').c_str()));
 }
 

@@ -93,6 +93,24 @@ TEST_CASE("request_id: a client's id is kept only if that is asked for and it is
     CHECK(is_new_id(id_for(twice, keep)));
 }
 
+TEST_CASE("request_id: no handler and no worker replaces the id of the answer") {
+    Log log;
+    sake::Engine app(log.config());
+    app.use(middleware::request_id());
+    const auto forge = [](Context& ctx) {
+        ctx.set_header("X-Request-Id", "forged").text(std::string(ctx.state<sake::RequestId>().text()));
+    };
+    app.get("/", forge);
+    app.get("/worker", forge).worker();
+    TestClient client(app);
+    for (const char* target : {"/", "/worker"}) {
+        CAPTURE(target);
+        const auto response = client.get(target);
+        CHECK(is_new_id(response.body));
+        CHECK(response.header("X-Request-Id") == response.body);
+    }
+}
+
 TEST_CASE("request_id: the field may have another name, if an answer may have that") {
     CHECK(is_new_id(id_for({}, {.field = "X-Correlation-Id"})));
     CHECK(id_for({{"Trace", "t1"}}, {.field = "trace", .keep_received = true}) == "t1");

@@ -1,6 +1,7 @@
 // trusted_proxies: who the client is, and that no client can say so itself.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "support/common.hpp"
+#include "support/observed.hpp"
 #include "support/refusals.hpp"
 
 namespace test_middleware_trusted_proxies {
@@ -224,9 +226,9 @@ TEST_CASE("Forwarded is read by RFC 7239, strictly") {
         {"=192.0.2.1", "127.0.0.1 http test 127.0.0.1"},
         {"for=\"192.0.2.1", "127.0.0.1 http test 127.0.0.1"},
         {"for=\"192\\.0.2.1\"", "127.0.0.1 http test 127.0.0.1"},
-        {"for=unknown;proto=https", "127.0.0.1 http test 127.0.0.1"},
+        {"for=unknown;proto=https", "127.0.0.1 https test 127.0.0.1"},
         {"for=\"_gazonk\"", "127.0.0.1 http test 127.0.0.1"},
-        {"proto=https", "127.0.0.1 http test 127.0.0.1"},
+        {"proto=https", "127.0.0.1 https test 127.0.0.1"},
         {";;;", "127.0.0.1 http test 127.0.0.1"},
         {"", "127.0.0.1 http test 127.0.0.1"},
     };
@@ -304,6 +306,74 @@ TEST_CASE("observers and middleware behind trusted_proxies see the client, on re
     CHECK(client.get("/nowhere", fields).header("X-Client") == "192.0.2.1");
     CHECK(clients == "192.0.2.1 192.0.2.1 192.0.2.1 ");
     on_every_answer(trusted_proxies(proxies), fields, [](const TestResponse&) {});
+}
+
+TEST_CASE("a head that is refused in the middle names no client") {
+    Log log;
+    std::string seen_client;
+    sake::Engine app(log.config());
+    app.use(trusted_proxies({"127.0.0.1"}));
+    app.use(sake::middleware::rate_limit({.per_minute = 1}));
+    app.on_answered([&](const sake::Answered& answered) { seen_client = answered.ctx.client_ip(); });
+    app.get("/", [] { return "hello"; });
+    TestClient client(app);
+    std::string many = "X-Forwarded-For: 203.0.113.66\r\n";
+    for (int i = 0; i < 110; ++i) many += "A" + std::to_string(i) + ": x\r\n";
+    struct Case {
+        std::string fields;
+        std::string_view status;
+    };
+    for (const Case& each :
+         {Case{many, "431"}, Case{"X-Forwarded-For: 203.0.113.66\r\nBad Name: x\r\n", "400"},
+          Case{"Forwarded: for=203.0.113.66\r\nBad Name: x\r\n", "400"}}) {
+        sake::TestConnection connection = client.connect();
+        // The last field is what the proxy has added.
+        connection.send("GET / HTTP/1.1\r\nHost: t\r\n" + each.fields +
+                        "X-Forwarded-For: 198.51.100.1\r\n\r\n");
+        CHECK(connection.receive_all().starts_with("HTTP/1.1 " + std::string(each.status)));
+        CHECK(seen_client == "127.0.0.1");
+    }
+    sake::TestConnection slow = client.connect();
+    slow.send("GET / HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 203.0.113.66\r\n");
+    client.advance(std::chrono::hours(1));
+    CHECK(slow.receive_all().starts_with("HTTP/1.1 408"));
+    CHECK(seen_client == "127.0.0.1");
+    CHECK(client.get("/", fields_of({{"X-Forwarded-For", "203.0.113.66"}})).status ==
+          200);  // its first request
+}
+
+TEST_CASE("the host that a proxy says counts for a request without Host, and for one with another target") {
+    sake::Engine app;
+    app.use(trusted_proxies({"127.0.0.1"}, with_host));
+    app.use(sake::middleware::allowed_hosts({"app.example"}));
+    add_who(app);
+    TestClient client(app);
+    for (const std::string_view path : {"/", "/worker"}) {
+        CAPTURE(path);
+        sake::TestConnection connection = client.connect();
+        connection.send("GET " + std::string(path) + " HTTP/1.0\r\nX-Forwarded-Host: app.example\r\n\r\n");
+        CHECK(connection.response().body == "127.0.0.1 http app.example 127.0.0.1");
+    }
+    sake::TestConnection absolute = client.connect();
+    absolute.send(
+        "GET http://inner.test/ HTTP/1.1\r\nHost: inner.test\r\nX-Forwarded-Host: app.example\r\n\r\n");
+    CHECK(absolute.response().body == "127.0.0.1 http app.example 127.0.0.1");
+    sake::TestConnection none = client.connect();
+    none.send("GET / HTTP/1.0\r\n\r\n");
+    CHECK(none.response().status == 421);
+}
+
+TEST_CASE("a listed peer that hides its client's address still names scheme and host") {
+    for (const std::string_view node : {"_hidden", "unknown"}) {
+        CAPTURE(node);
+        const std::string element = "for=" + std::string(node) + ";proto=https;host=app.example";
+        CHECK(seen(fields_of({{"Forwarded", element}}), standard_with_host) ==
+              "127.0.0.1 https app.example 127.0.0.1");
+        CHECK(seen(fields_of({{"Forwarded", element + ", for=10.0.0.2;proto=http"}}), standard_with_host) ==
+              "10.0.0.2 https app.example 127.0.0.1");
+        CHECK(seen(fields_of({{"Forwarded", element + ", for=203.0.113.7;proto=http"}}), standard_with_host)
+                  .starts_with("203.0.113.7 http "));
+    }
 }
 
 TEST_CASE("a host that proxies say is checked by what follows") {

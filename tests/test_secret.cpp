@@ -18,9 +18,14 @@ TEST_CASE("a secret is equal to itself alone") {
         for (const std::string_view secret : texts) {
             CAPTURE(sent);
             CAPTURE(secret);
-            CHECK(equal_in_constant_time(sent, secret) == (sent == secret));
+            CHECK(equal_in_constant_time(sent, secret) == (sent == secret && !secret.empty()));
         }
     }
+}
+
+TEST_CASE("an empty secret is one that nobody has set, and nothing equals it") {
+    CHECK_FALSE(equal_in_constant_time("", ""));
+    CHECK_FALSE(equal_in_constant_time("a", ""));
 }
 
 TEST_CASE("bytes of 0 count like all others when secrets are compared") {

@@ -251,6 +251,26 @@ TEST_CASE("W8 what is no document is refused in words that name the member") {
     }
 }
 
+TEST_CASE("W8 a document has each member once, also those that may be missing") {
+    const Json request = Json::parse(to_text(full_context()));
+    for (const auto& [name, value] : request.items()) {
+        CAPTURE(name);
+        std::string text = request.dump();
+        text.insert(text.size() - 1, "," + Json(name).dump() + ":" + value.dump());
+        CHECK(refusal<WorkerContext>(text).find("'" + name + "' is there twice") != std::string::npos);
+    }
+    WorkerResponse full;
+    full.error = "e";
+    full.file = "f";
+    const Json response = Json::parse(to_text(full));
+    for (const auto& [name, value] : response.items()) {
+        CAPTURE(name);
+        std::string text = response.dump();
+        text.insert(text.size() - 1, "," + Json(name).dump() + ":" + value.dump());
+        CHECK(refusal<WorkerResponse>(text).find("'" + name + "' is there twice") != std::string::npos);
+    }
+}
+
 TEST_CASE("W8 members that are not known are skipped, and escapes mean what they mean") {
     Json document = Json::parse(to_text(full_context()));
     document["of_a_later_version"] = {{"a", {1, 2.5, true, nullptr, "x"}}};

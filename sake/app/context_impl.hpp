@@ -46,6 +46,8 @@ SAKE_INLINE std::string_view Context::scheme() const noexcept {
 SAKE_INLINE RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 SAKE_INLINE std::string_view Context::host() const noexcept {
+    const std::string_view taken = call_->request.taken_host();
+    if (!taken.empty()) return taken;
     const auto parts = detail::parse_target(call_->request.known_method, target());
     return parts && !parts->authority.empty() ? parts->authority : header("Host");
 }

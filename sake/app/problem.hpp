@@ -15,6 +15,8 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
+class HttpError;
+
 namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
@@ -36,6 +38,9 @@ struct GivenMembers : Counted {
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
 std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {});
+
+/// An error with such members, for code that does not compile JSON.
+[[nodiscard]] HttpError error_with(int status, std::string detail, const ProblemMembers& members);
 
 class Faults;
 
@@ -74,7 +79,8 @@ class HttpError : public std::exception {
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
-    friend void detail::refuse_faults(const detail::Faults& faults, std::string_view what);
+    friend HttpError detail::error_with(int status, std::string detail,
+                                        const detail::ProblemMembers& members);
 
     int status_;
     std::string detail_;

@@ -36,6 +36,12 @@ SAKE_INLINE std::string problem_body(int status, std::string_view detail, const 
     return body.append(members.errors).append(members.text).append("}");
 }
 
+SAKE_INLINE HttpError error_with(int status, std::string detail, const ProblemMembers& members) {
+    HttpError error(status, std::move(detail));
+    error.extra_ = members;
+    return error;
+}
+
 SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
     const Fault& first = *faults.begin();
     std::string detail = std::string(what) + ": ";
@@ -45,8 +51,8 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
         const std::string more = std::to_string(faults.size() - 1) + " more: see errors";
         detail.append(faults.is_full() ? ", and at least " : ", and ").append(more);
     }
-    HttpError error(422, std::move(detail));
-    std::string& errors = error.extra_.errors;
+    ProblemMembers members;
+    std::string& errors = members.errors;
     errors.append(R"(,"errors":[)");
     append_json_list(errors, faults, [&](const Fault& fault) {
         append_json_text(errors.append(R"({"pointer":)"), fault.pointer);
@@ -55,7 +61,7 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
         errors += '}';
     });
     errors += ']';
-    throw error;
+    throw error_with(422, std::move(detail), members);
 }
 
 SAKE_INLINE void refuse_member(std::string_view what, std::string_view where, const char* code,

@@ -40,6 +40,7 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
+    bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
@@ -66,8 +67,11 @@ class Request {
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target();
 
-    /// The host of an absolute target is the one that counts, whatever Host says (RFC 9112 section 3.2.2).
+    /// In place of what the field Host says, also if there is none: the host of an absolute target (RFC 9112
+    /// section 3.2.2), or that which a trusted proxy names. It is a part of the request's text.
     void take_host(std::string_view authority) noexcept;
+    /// That host; "" if the field Host counts.
+    [[nodiscard]] std::string_view taken_host() const noexcept { return host_.of(base); }
 
     /// Whether the target names the scheme https.
     [[nodiscard]] bool is_for_https() const noexcept { return is_for_https_; }
@@ -92,6 +96,7 @@ class Request {
 
     Slice path_;
     Slice query_;
+    Slice host_;
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;

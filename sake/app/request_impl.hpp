@@ -30,13 +30,14 @@ SAKE_INLINE void Request::clear() noexcept {
     known_method = Method::other;
     method_name = target_text = Slice{};
     fields = {};
+    has_all_fields = true;
     base = nullptr;
     body = {};
     shrink_text(storage);
     body_storage.shrink();
     params.count = 0;
     has_given_params = false;
-    path_ = query_ = Slice{};
+    path_ = query_ = host_ = Slice{};
     path_is_decoded_ = false;
     is_for_https_ = false;
     decoded_texts.clear();
@@ -83,8 +84,9 @@ SAKE_INLINE bool Request::resolve_target() {
 }
 
 SAKE_INLINE void Request::take_host(std::string_view authority) noexcept {
+    host_ = slice(authority);
     for (FieldSlice& field : fields) {
-        if (iequals(field.name.of(base), "Host")) field.value = slice(authority);
+        if (iequals(field.name.of(base), "Host")) field.value = host_;
     }
 }
 

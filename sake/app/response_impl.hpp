@@ -80,7 +80,8 @@ SAKE_INLINE void Response::set_problem_document(int code, std::string document) 
     status = code;
     for (const std::string_view name :
          {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Content-Location",
-          "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires", "Location"}) {
+          "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires", "Location", "Content-Digest",
+          "Repr-Digest", "Digest"}) {
         headers.remove(name);
     }
     content_type_ = problem_content_type;

@@ -188,7 +188,8 @@ class RouteEntry {
     void append(const OwningList<Middleware>& list);
     void append_scope(const Scope* scope);
     void check_order() const;
-    [[noreturn]] void refuse_order(const StepInfo& step, const StepRule& rule) const;
+    void check_rule(std::size_t place, const StepRule& rule) const;
+    [[noreturn]] void refuse_order(const std::string& has, const char* reason, const std::string& cure) const;
     [[nodiscard]] std::string describe() const;
 
     const Scope* scope_;

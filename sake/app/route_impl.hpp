@@ -52,26 +52,38 @@ SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
 }
 
 SAKE_INLINE void RouteEntry::check_order() const {
-    for (std::size_t place = 1; place < chain_.size(); ++place) {
+    const Scope* engine = scope_;
+    while (engine->outer != nullptr) engine = engine->outer;
+    std::size_t of_engine = 0;  // they come first
+    for (const Middleware* each = engine->middleware.first(); each != nullptr; each = each->next) ++of_engine;
+    for (std::size_t place = 0; place < chain_.size(); ++place) {
         const StepInfo* const step = chain_[place]->step();
         if (step == nullptr) continue;
-        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) {
-            for (std::size_t in_front = 0; in_front < place; ++in_front) {
-                const StepInfo* const other = chain_[in_front]->step();
-                if (other != nullptr && std::string_view(other->name) == rule->other)
-                    refuse_order(*step, *rule);
-            }
+        if (step->only_on_engine != nullptr && place >= of_engine) {
+            const std::string name(step->name);
+            refuse_order(name + " on a group or route", step->only_on_engine,
+                         "add " + name + " to the engine");
         }
+        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) check_rule(place, *rule);
     }
 }
 
-SAKE_INLINE void RouteEntry::refuse_order(const StepInfo& step, const StepRule& rule) const {
-    const std::string name(step.name);
-    const bool is_twice = name == rule.other;
-    throw std::invalid_argument("middleware: " + description_ + " has " +
-                                (is_twice ? name + " twice: " : name + " behind " + rule.other + ": ") +
-                                rule.reason +
-                                (is_twice ? "; leave one out" : "; add " + name + " before " + rule.other));
+SAKE_INLINE void RouteEntry::check_rule(std::size_t place, const StepRule& rule) const {
+    const bool is_of_order = rule.kind == StepRule::Kind::not_behind;
+    const std::size_t end = is_of_order ? place : chain_.size();
+    for (std::size_t at = 0; at < end; ++at) {
+        const StepInfo* const other = chain_[at]->step();
+        if (at == place || other == nullptr || std::string_view(other->name) != rule.other) continue;
+        const std::string name(chain_[place]->step()->name);
+        if (name == rule.other) refuse_order(name + " twice", rule.reason, "leave one out");
+        if (!is_of_order) refuse_order(name + " and " + rule.other, rule.reason, "leave one out");
+        refuse_order(name + " behind " + rule.other, rule.reason, "add " + name + " before " + rule.other);
+    }
+}
+
+SAKE_INLINE void RouteEntry::refuse_order(const std::string& has, const char* reason,
+                                          const std::string& cure) const {
+    throw std::invalid_argument("middleware: " + description_ + " has " + has + ": " + reason + "; " + cure);
 }
 
 SAKE_INLINE void RouteEntry::append(const Handler& handler) {

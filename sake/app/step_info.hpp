@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 
 #include "sake/base/version.hpp"
 
@@ -10,16 +11,19 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Middleware that may not stand behind another one.
+/// Middleware that may not stand behind another one, or with it on the same route.
 struct StepRule {
-    const char* other;   // what it may not stand behind, by its name
+    enum class Kind : std::uint8_t { not_behind, not_with };
+    const char* other;   // by its name
     const char* reason;  // what would go wrong
+    Kind kind = Kind::not_behind;
 };
 
 /// The list of rules ends with one that has no name.
 struct StepInfo {
     const char* name;  // of the function in sake::middleware
     const StepRule* rules;
+    const char* only_on_engine = nullptr;  // what would go wrong on a group or route; nullptr if nothing
 };
 
 inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};

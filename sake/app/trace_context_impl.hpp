@@ -34,14 +34,17 @@ struct TraceWriter {
         write_hex(id, trace.span_id_.data());
     }
 
-    /// The same trace on the other side of a worker; `parent_id` is "" or that of the caller.
+    /// The same trace on the other side of a worker; `parent_id` is "" or that of the caller. False if a text
+    /// is malformed.
     static bool restore(TraceContext& trace, std::string_view traceparent, std::string_view tracestate,
                         std::string_view parent_id) {
+        const bool has_parent = parent_id.size() == trace.parent_id_.size() && is_trace_part(parent_id);
+        if (!has_parent && !parent_id.empty()) return false;
+        if (!tracestate.empty() && !TraceState::is_valid(tracestate)) return false;
         if (!go_on(trace, traceparent, tracestate)) return false;
         trace.span_id_ = trace.parent_id_;
         trace.parent_id_ = {};
-        if (parent_id.size() == trace.parent_id_.size() && is_trace_part(parent_id))
-            parent_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
+        parent_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
         return true;
     }
 };

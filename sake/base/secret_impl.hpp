@@ -11,7 +11,7 @@ inline namespace SAKE_ABI {
 
 SAKE_INLINE bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept {
     // Volatile, so that no compiler ends the loop at the first difference.
-    volatile unsigned differences = sent.size() == secret.size() ? 0U : 1U;
+    volatile unsigned differences = sent.size() == secret.size() && !secret.empty() ? 0U : 1U;
     std::size_t place = 0;  // in the secret, which begins anew where what was sent is longer
     for (const char c : sent) {
         if (place >= secret.size()) place = 0;

@@ -20,6 +20,8 @@ namespace detail {
 class BasicAuth final : public StepWork {
   public:
     static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a password"},
+                                         {"bearer_auth", one_authorization, StepRule::Kind::not_with},
+                                         {"jwt", one_authorization, StepRule::Kind::not_with},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"basic_auth", rules};
 

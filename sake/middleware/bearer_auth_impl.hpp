@@ -16,6 +16,8 @@ namespace detail {
 class BearerAuth final : public StepWork {
   public:
     static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a token"},
+                                         {"basic_auth", one_authorization, StepRule::Kind::not_with},
+                                         {"jwt", one_authorization, StepRule::Kind::not_with},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"bearer_auth", rules};
 

@@ -18,7 +18,7 @@ middleware::Step make_body_limit(std::int64_t bytes);
 namespace middleware {
 
 /// Answers 413 to a body of more bytes, decoded: on the head if that announces them, else when the first byte
-/// too many comes. It makes limits tighter: Config::max_body and Route::max_body hold besides. Throws
+/// too many comes. It makes limits tighter: Config::max_body and Route::max_body still apply. Throws
 /// std::invalid_argument for a number below 0.
 template <std::integral Number>
 [[nodiscard]] Step body_limit(Number bytes) {

@@ -16,7 +16,7 @@ struct CorsOptions {
     /// Whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} is every page,
     /// "null" are pages without an origin of their own, such as files.
     std::vector<std::string> origins = {};
-    /// Whether the browser sends the user's cookies along. Not with "*".
+    /// Whether the browser sends the user's cookies along. Not with "*" and "null".
     bool credentials = false;
     /// What a page may use besides GET, HEAD and POST of forms and plain text.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
@@ -30,7 +30,8 @@ struct CorsOptions {
 /// Sets the fields of CORS on every answer, refusals too, and answers preflights with 204 itself. The fields
 /// are set for listed origins only; Vary: Origin always. Use it on the engine, in front of what asks for
 /// credentials: a preflight has none. Throws std::invalid_argument for no origins, for a text that is not an
-/// origin, for "*" with credentials or beside others, for "*" as a method or field, and for a time below 0.
+/// origin, for "*" or "null" with credentials, for "*" beside others, for "*" as a method or field, and for a
+/// time below 0.
 [[nodiscard]] Step cors(CorsOptions options);
 
 }  // namespace middleware

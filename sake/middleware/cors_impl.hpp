@@ -18,12 +18,15 @@ namespace detail {
 
 class Cors final : public StepWork {
   public:
-    static constexpr StepRule rules[] = {{"cors", "the first answers the preflights of both"},
-                                         {"basic_auth", "preflights have no password, and would be refused"},
-                                         {"bearer_auth", "preflights have no token, and would be refused"},
-                                         {"jwt", "preflights have no token, and would be refused"},
-                                         {nullptr, nullptr}};
-    static constexpr StepInfo info{"cors", rules};
+    static constexpr StepRule rules[] = {
+        {"cors", "the first answers the preflights of both"},
+        {"basic_auth", "preflights have no password, and would be refused"},
+        {"bearer_auth", "preflights have no token, and would be refused"},
+        {"jwt", "preflights have no token, and would be refused"},
+        {"rate_limit", "pages could not read its 429, and preflights would spend the allowance"},
+        {"cache", "answers from the cache would be sent without the fields for pages"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"cors", rules, "it would see no preflights there"};
 
     explicit Cors(middleware::CorsOptions options)
         : methods_(joined("method", options.methods)),
@@ -68,9 +71,12 @@ class Cors final : public StepWork {
         if (any_origin_ && origins_.size() > 1) {
             throw std::invalid_argument("cors: '*' is every origin: list nothing beside it");
         }
-        if (any_origin_ && credentials_) {
-            throw std::invalid_argument(
-                "cors: '*' with credentials would let every page act as the user: list the origins");
+        for (const std::string& origin : origins_) {
+            const bool is_everybody = origin == "*" || origin == "null";  // any page makes itself a "null"
+            if (!is_everybody || !credentials_) continue;
+            throw std::invalid_argument("cors: '" + origin +
+                                        "' with credentials would let every page act as the user: list the "
+                                        "origins");
         }
     }
 

@@ -18,6 +18,10 @@ namespace detail {
 
 inline constexpr std::size_t max_credentials = 8 * 1024;  // behind the scheme
 
+/// Why two kinds of them have no common route.
+inline constexpr const char* one_authorization =
+    "a request has the credentials of one of them, and the other would refuse it";
+
 /// Letters, digits and a few signs, with '=' at the end only.
 inline bool is_token68(std::string_view text) noexcept {
     text = text.substr(0, text.find_last_not_of('=') + 1);
@@ -25,7 +29,7 @@ inline bool is_token68(std::string_view text) noexcept {
     return !text.empty() && std::all_of(text.begin(), text.end(), may_stand);
 }
 
-/// What a request says under a scheme.
+/// What a request says under a scheme. Of a head that is refused in the middle, nothing counts.
 struct Credentials {
     enum class State : std::uint8_t { absent, malformed, present };
     State state = State::absent;  // also if it says something under another scheme
@@ -33,6 +37,7 @@ struct Credentials {
 };
 
 inline Credentials find_credentials(const Context& ctx, std::string_view scheme) noexcept {
+    if (!Call::of(ctx).request.has_all_fields) return {};
     const SingleField field = single_field(ctx, "Authorization");
     if (field.presence == SingleField::Presence::absent) return {};
     if (field.presence == SingleField::Presence::repeated) return {Credentials::State::malformed, {}};

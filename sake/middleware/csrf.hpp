@@ -12,7 +12,7 @@ namespace middleware {
 
 /// For csrf.
 struct CsrfOptions {
-    /// Other origins whose pages may send all the same: {"https://app.example"}, compared as a whole.
+    /// Other origins whose pages may send requests, too: {"https://app.example"}, compared as a whole.
     std::vector<std::string> origins = {};
 };
 

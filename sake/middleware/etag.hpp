@@ -20,8 +20,9 @@ struct EtagOptions {
 /// Gives answers to GET and HEAD an ETag, and answers the conditions of the request: If-None-Match by 304,
 /// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
 /// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
-/// A tag that the handler has set stays. The body is made all the same: this spares the way, not the work.
-/// Put it in front of middleware that changes bodies, but behind compress.
+/// A tag that the handler has set stays. The handler makes its body in any case; only sending it is saved.
+/// Put it behind middleware that encodes bodies, such as compress, so that a tag is of the body that the
+/// handler made.
 [[nodiscard]] Step etag(EtagOptions options = {});
 
 }  // namespace middleware

@@ -51,15 +51,25 @@ class EtagMaker final : public StepWork {
     [[nodiscard]] bool has_tag(Response& response) const {
         const std::string& body = response.body;
         if (response.status != 200 || body.empty() || response.file() != nullptr) return false;
+        if (may_not_be_stored(response.headers)) return false;
         if (response.headers.contains("ETag")) return true;
-        const std::string_view cache_control = response.headers.get("Cache-Control").value_or("");
-        if (body.size() > options_.max_body || list_contains(cache_control, "no-store")) return false;
+        if (body.size() > options_.max_body) return false;
+        // The same bytes of another type are another answer.
+        const auto type =
+            hash_of(key, response.headers.get("Content-Type").value_or(response.content_type()));
         char digits[32];
-        write_hex(hash_of(key, body), digits);
+        write_hex(hash_of({type.low, type.high}, body), digits);
         std::string tag(options_.weak ? "W/\"" : "\"");
         tag.append(digits, sizeof digits) += '"';
         response.headers.set("ETag", tag);
         return true;
+    }
+
+    static bool may_not_be_stored(const http::Headers& headers) noexcept {
+        for (const auto& [name, value] : headers) {
+            if (iequals(name, "Cache-Control") && list_contains(value, "no-store")) return true;
+        }
+        return false;
     }
 
     static void answer_conditions(Call& call) {

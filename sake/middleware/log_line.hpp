@@ -30,13 +30,16 @@ class LogLine {
         : out_(out), answered_(answered), now_(now) {}
 
     void append(middleware::LogFormat format, bool with_query) {
-        if (!with_query) target_ = target_.substr(0, target_.find('?'));
+        if (!with_query) {
+            target_ = target_.substr(0, target_.find('?'));
+            referrer_ = referrer_.substr(0, referrer_.find_first_of("?#"));  // the target of another page
+        }
         if (format == middleware::LogFormat::json) {
             append_object();
         } else {
             append_common();
             if (format == middleware::LogFormat::combined)
-                append_quoted("Referer"), append_quoted("User-Agent");
+                append_quoted(referrer_), append_quoted(answered_.ctx.header("User-Agent"));
         }
         out_ += '\n';
     }
@@ -71,7 +74,7 @@ class LogLine {
     }
     void append_quoted(std::string_view field) {
         out_ += " \"";
-        append_plain(answered_.ctx.header(field, "-"));
+        append_plain(field.empty() ? "-" : field);
         out_ += '"';
     }
     void append_local_time() {
@@ -116,12 +119,46 @@ class LogLine {
         const TraceContext* const trace = Call::of(answered_.ctx).state.find<TraceContext>();
         append_member("trace_id", trace != nullptr ? trace->trace_id() : std::string_view());
         append_member("user_agent", answered_.ctx.header("User-Agent"));
-        append_member("referrer", answered_.ctx.header("Referer"));
+        append_member("referrer", referrer_);
         out_ += '}';
     }
     void append_member(std::string_view name, std::string_view text) {
         out_.append(",\"").append(name).append("\":");
-        append_json_text(out_, text.substr(0, max_text));
+        text = text.substr(0, max_text);
+        if (find_hidden(text) == text.size()) return append_json_text(out_, text);
+        std::string json;
+        append_json_text(json, text);
+        append_escaped_hidden(json);
+    }
+    // What JSON lets stand though terminals obey it, or readers end a line there: DEL, the control characters
+    // U+0080 to U+009F, U+2028 and U+2029.
+    static char32_t hidden_at(std::string_view text, std::size_t at) noexcept {
+        const auto byte = [&](std::size_t n) {
+            return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0U;
+        };
+        if (byte(0) == 0x7f) return 0x7f;
+        if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return byte(1);
+        if (byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) == 0xa8 || byte(2) == 0xa9))
+            return 0x2000 + byte(2) - 0x80;
+        return 0;
+    }
+    static std::size_t find_hidden(std::string_view text) noexcept {
+        std::size_t at = 0;
+        while (at < text.size() && hidden_at(text, at) == 0) ++at;
+        return at;
+    }
+    void append_escaped_hidden(std::string_view json) {
+        while (true) {
+            const std::size_t size = find_hidden(json);
+            out_.append(json.substr(0, size));
+            json.remove_prefix(size);
+            if (json.empty()) return;
+            const char32_t character = hidden_at(json, 0);
+            constexpr char hex[] = "0123456789abcdef";
+            out_.append(character < 0x100 ? "\\u00" : "\\u20");
+            out_ += {hex[character >> 4U & 15U], hex[character & 15U]};
+            json.remove_prefix(character == 0x7f ? 1 : character < 0x100 ? 2 : 3);
+        }
     }
     void append_utc_time() {
         const auto day = std::chrono::floor<std::chrono::days>(now_);
@@ -151,6 +188,7 @@ class LogLine {
     const Answered& answered_;
     std::chrono::system_clock::time_point now_;
     std::string_view target_ = answered_.target;
+    std::string_view referrer_ = answered_.ctx.header("Referer");
 };
 
 }  // namespace detail

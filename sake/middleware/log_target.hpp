@@ -1,5 +1,5 @@
-// Where the lines of the access log end: a file, standard error, or a function of the program. All of them
-// wait a second at most for a reader that is slow, and say how many lines were lost.
+// Where the lines of the access log end: a file, standard error, or a function of the program. The first two
+// wait at most a second for a slow reader, and count the lines that were lost; a function takes its own time.
 #pragma once
 
 #include <fcntl.h>

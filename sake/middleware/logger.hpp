@@ -46,10 +46,10 @@ struct LoggerOptions {
     std::string path = {};
     /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
     std::function<void(std::string_view lines)> write = {};
-    /// The bytes of lines that may wait for the thread, at least 4096. Lines for which there is no room are
-    /// dropped, and counted.
+    /// The bytes of lines that may wait for the thread, at least 64 KiB. Lines for which there is no room
+    /// are dropped, and counted.
     std::size_t max_queued = 1024 * 1024;
-    /// Whether the target is written with its query, which may have secrets in it.
+    /// Whether targets and referrers are written with their queries, which may have secrets in them.
     bool with_query = true;
 };
 

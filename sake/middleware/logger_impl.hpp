@@ -33,7 +33,7 @@ class FormattedLog final : public AccessLog {
         : format_(options.format),
           with_query_(options.with_query),
           queue_(make_log_target(options),
-                 limit_of<std::size_t>(4096, options.max_queued, "logger: max_queued")) {}
+                 limit_of<std::size_t>(64 * 1024, options.max_queued, "logger: max_queued")) {}
 
     void add(const Answered& answered) override {
         queue_.add(

@@ -1,4 +1,4 @@
-// A limit on how many requests a client may send in a time.
+// A limit on how often a client may send requests.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +30,10 @@ struct RateLimitOptions {
     std::string name = "default";
 };
 
-/// Answers 429 with Retry-After when the allowance of the request's key is spent. Sets RateLimit-Policy and
-/// RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of this step: each call
-/// makes one of its own, and where it is given to several routes, they share it. Counted by GCRA, without a
-/// lock. Throws std::invalid_argument for options that make no sense.
+/// Throws HttpError 429 with Retry-After when the allowance of the request's key is spent. Sets
+/// RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of
+/// this step: each call makes one of its own, and where it is given to several routes, they share it. Counted
+/// by GCRA, without a lock. Throws std::invalid_argument for options that make no sense.
 [[nodiscard]] Step rate_limit(RateLimitOptions options);
 
 }  // namespace middleware

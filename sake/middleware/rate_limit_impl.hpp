@@ -31,11 +31,11 @@ namespace detail {
 inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
     constexpr std::size_t network = 8;
     std::array<char, INET6_ADDRSTRLEN> address{};  // with a NUL behind it
-    std::array<char, 16> bytes{};
+    std::array<char, 1 + 16> bytes{'\6'};          // no text of another address begins with it
     text.copy(address.data(), address.size() - 1);
     const bool may_be_v6 = text.find(':') != std::string_view::npos && text.size() < address.size();
-    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data()) != 1) return hash_of(key, text);
-    return hash_of(key, {bytes.data(), network});
+    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data() + 1) != 1) return hash_of(key, text);
+    return hash_of(key, {bytes.data(), 1 + network});
 }
 
 /// The value of a field, put together without an allocation.
@@ -67,7 +67,7 @@ class RateLimiter final : public StepWork {
           table_(interval_of(options_), options_.burst,
                  limit_of<std::size_t>(16, options_.max_keys, "rate_limit: max_keys")),
           policy_(policy_of(options_)),
-          problem_(problem_of(options_)) {}
+          members_(members_of(options_)) {}
 
     void run(Context& ctx) override {
         const std::chrono::nanoseconds now = sake::now().time_since_epoch();
@@ -79,8 +79,8 @@ class RateLimiter final : public StepWork {
         if (verdict.is_allowed) return;
         FieldText pause;
         pause.add(seconds(verdict.until_next));
-        ctx.abort(429).set_header("Retry-After", pause.text());
-        ctx.send(std::string_view(problem_), problem_content_type);
+        throw error_with(429, "too many requests: Retry-After says when the next may come", members_)
+            .header("Retry-After", pause.text());
     }
 
   private:
@@ -121,14 +121,14 @@ class RateLimiter final : public StepWork {
         const std::int64_t window = seconds(interval_of(options) * options.burst);
         return "\"" + options.name + "\";q=" + std::to_string(options.burst) + ";w=" + std::to_string(window);
     }
-    static std::string problem_of(const middleware::RateLimitOptions& options) {
+    static ProblemMembers members_of(const middleware::RateLimitOptions& options) {
         ProblemMembers members;
         members.has_type = true;
         members.text = R"(,"type":"https://iana.org/assignments/http-problem-types#quota-exceeded")"
                        R"(,"violated-policies":[)";
         append_json_text(members.text, options.name);
         members.text += ']';
-        return problem_body(429, "too many requests: Retry-After says when the next may come", members);
+        return members;
     }
 
     // --- Whose request it is ---
@@ -142,7 +142,7 @@ class RateLimiter final : public StepWork {
     const HashKey hash_key_ = make_random_key();  // so that nobody can choose addresses that meet
     RateTable table_;
     const std::string policy_;
-    const std::string problem_;
+    const ProblemMembers members_;
 };
 
 }  // namespace detail

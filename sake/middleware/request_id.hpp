@@ -20,9 +20,10 @@ struct RequestIdOptions {
     bool keep_received = false;
 };
 
-/// Gives each request an id and sets it on every answer, refusals too. The id is the trace id if
-/// trace_context() stands in front, else 32 hex digits that cannot be foreseen. Throws std::invalid_argument
-/// for a name that no field of an answer may have.
+/// Gives each request an id and sets it on every answer, refusals too; no handler replaces it. The id is the
+/// trace id if trace_context() stands in front, else 32 hex digits that cannot be foreseen. A trace id is
+/// what the client's traceparent says, unless trace_context() has trust_received = false. Throws
+/// std::invalid_argument for a name that no field of an answer may have.
 [[nodiscard]] Step request_id(RequestIdOptions options = {});
 
 }  // namespace middleware

@@ -49,7 +49,10 @@ class RequestIds final : public StepWork {
             write_hex(ids_.next(), text);
             IdWriter::write(id, {text, sizeof text});
         }
-        ctx.set_header(options_.field, id.text());
+        // Behind the handler, also one in a worker, so that no answer has another id than the log.
+        ctx.after([this](Context& answered) {
+            answered.set_header(options_.field, answered.state<RequestId>().text());
+        });
     }
 
   private:

@@ -27,7 +27,7 @@ struct SecurityHeadersOptions {
 
 /// Sets the fields of the options, X-Content-Type-Options: nosniff and X-Frame-Options: DENY on every answer
 /// that has none of its own, refusals too. Throws std::invalid_argument for a text that may not stand in a
-/// field.
+/// field, and for a time below 0.
 [[nodiscard]] Step security_headers(SecurityHeadersOptions options = {});
 
 }  // namespace middleware

@@ -1,6 +1,7 @@
 // How security_headers sets its fields.
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,11 @@ class SecurityHeaders final : public StepWork {
         add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
         add("X-Content-Type-Options", "nosniff");
         add("X-Frame-Options", "DENY");
-        if (options.strict_transport_security.count() <= 0) return;
+        if (options.strict_transport_security.count() < 0) {
+            throw std::invalid_argument(
+                "security_headers: strict_transport_security must be at least 0, which sends no field");
+        }
+        if (options.strict_transport_security.count() == 0) return;
         std::string value = "max-age=" + std::to_string(options.strict_transport_security.count());
         if (options.include_subdomains) value += "; includeSubDomains";
         secure_only_.set("Strict-Transport-Security", value);

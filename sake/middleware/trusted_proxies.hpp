@@ -29,8 +29,9 @@ struct TrustedProxiesOptions {
 /// Makes `ctx.client_ip()` and `ctx.scheme()` what the proxies say, for requests that come from one of these:
 /// {"10.0.0.0/8", "2001:db8::7", "unix"}. What they list is read from its end, and the first address that is
 /// not a listed proxy is the client. What is not an address ends the list: then it is the proxy that wrote
-/// it. Put it in front of all other middleware. Throws std::invalid_argument for an empty list, for a text
-/// that is not an address or network, and for a network of everybody.
+/// it. Of a head that is refused before its end, nothing is read. Put it in front of all other middleware.
+/// Throws std::invalid_argument for an empty list, for a text that is not an address or network, and for a
+/// network of everybody.
 [[nodiscard]] Step trusted_proxies(std::vector<std::string> proxies, TrustedProxiesOptions options = {});
 
 }  // namespace middleware

@@ -64,6 +64,13 @@ class TrustedProxies final : public StepWork {
     static constexpr StepRule rules[] = {
         {"trusted_proxies", "the second would take the first one's client for a proxy"},
         {"rate_limit", "the clients behind a proxy would share one allowance"},
+        {"allowed_hosts", "it would check another host than handlers see"},
+        {"csrf", "it would compare origins with another host than handlers see"},
+        {"basic_auth", "its check would see the proxy in place of the client"},
+        {"bearer_auth", "its check would see the proxy in place of the client"},
+        {"jwt", "its check would see the proxy in place of the client"},
+        {"sessions", "cookies would be set for the scheme of the proxy"},
+        {"cache", "answers would be kept under another host and scheme than handlers see"},
         {nullptr, nullptr}};
     static constexpr StepInfo info{"trusted_proxies", rules};
 
@@ -77,7 +84,8 @@ class TrustedProxies final : public StepWork {
 
     void run(Context& ctx) override {
         Call& call = call_of(ctx);
-        if (!is_listed(call.place.peer)) return;
+        // Of half a head, what the proxy has added may be missing, and the last element be a client's.
+        if (!call.request.has_all_fields || !is_listed(call.place.peer)) return;
         const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
         auto& client = ctx.state<ForwardedClient>();
@@ -139,9 +147,11 @@ class TrustedProxies final : public StepWork {
         Client client{call.place.peer, {}, {}};
         walk_back(call, "Forwarded", [&](std::string_view text) {
             const ForwardedElement element(text);
+            client.scheme = element.scheme();  // also where the node is not an address, such as "_hidden"
+            client.host = element.host();
             const auto node = parse_node(element.node());
             if (!node) return false;
-            client = {*node, element.scheme(), element.host()};
+            client.address = *node;
             return is_listed(client.address);
         });
         return client;

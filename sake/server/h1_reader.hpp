@@ -154,6 +154,7 @@ class H1Reader {
         if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
+            call_.request.has_all_fields = false;
             return;
         }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {

@@ -18,7 +18,9 @@
 #include "sake/app/request_id.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/trace_context_impl.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/base/peer_address.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/http/uri_impl.hpp"
@@ -93,6 +95,8 @@ Document describe_request(Call& call) {
     }
     out.query = request.raw_query();
     for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
+    if (!request.field("Host") && !request.taken_host().empty())
+        out.headers.emplace_back("Host", request.taken_host());
     out.body = request.body;
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
@@ -182,10 +186,7 @@ class RequestCheck {
     }
 
     static bool is_address(std::string_view text) noexcept {
-        constexpr auto of_an_address = [](char c) {
-            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
-        };
-        return text == "unix" || (text.size() < 64 && std::all_of(text.begin(), text.end(), of_an_address));
+        return text == "unix" || PeerAddress::parse(text).has_value();
     }
 
     static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
@@ -218,10 +219,13 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
     if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
-    if (document.traceparent.empty()) return;
+    const bool has_trace =
+        !(document.traceparent.empty() && document.tracestate.empty() && document.parent_id.empty());
+    if (!has_trace) return;
     if (!TraceWriter::restore(call.state.get<TraceContext>(), document.traceparent, document.tracestate,
                               document.parent_id)) {
-        throw std::invalid_argument("worker document: 'traceparent' is not one");
+        throw std::invalid_argument(
+            "worker document: 'traceparent', 'tracestate' and 'parent_id' are not those of a trace");
     }
 }
 

@@ -132,11 +132,13 @@ class DocumentReader {
   public:
     explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
 
+    using Names = std::initializer_list<std::string_view>;
+
     /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
-    /// know.
+    /// know. Each of both lists may be there once.
     template <class F>
-    void members(std::initializer_list<std::string_view> required, F member) {
-        std::uint32_t seen = 0;  // a bit for each that is required
+    void members(Names required, Names optional, F member) {
+        std::uint32_t seen = 0;  // a bit for each that is required, then for the others
         json_.object([&](std::string_view name) {
             name_ = name;
             const bool is_version = name == "version";
@@ -145,9 +147,10 @@ class DocumentReader {
             }
             if (!is_version && !member(name)) json_.raw();
             if (name == "values_tagged") name = "values";
-            const auto found = std::find(required.begin(), required.end(), name);
-            if (found == required.end()) return;
-            const std::uint32_t bit = 1U << (found - required.begin());
+            std::size_t place = place_of(name, required);
+            if (place == required.size()) place += place_of(name, optional);
+            if (place == required.size() + optional.size()) return;
+            const std::uint32_t bit = 1U << place;
             if ((seen & bit) != 0) refuse("is there twice");
             seen |= bit;
         });
@@ -194,11 +197,7 @@ class DocumentReader {
         out = static_cast<int>(status);
     }
 
-    /// For a member that may be missing.
-    void take(std::optional<std::string>& out) {
-        if (out) refuse("is there twice");
-        take(out.emplace());
-    }
+    void take(std::optional<std::string>& out) { take(out.emplace()); }
 
     // The reader has checked the limits on the way.
     template <class Value>
@@ -229,6 +228,10 @@ class DocumentReader {
   private:
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
+    static std::size_t place_of(std::string_view name, Names names) noexcept {
+        return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    }
+
     JsonReader& json_;
     std::string_view name_;
 };
@@ -237,7 +240,7 @@ template <std::same_as<WorkerResponse> Document>
 void read_document(JsonReader& json, Document& response) {
     DocumentReader reader(json);
     reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
-                   [&](std::string_view name) {
+                   {"error", "file"}, [&](std::string_view name) {
                        if (name == "status") return reader.take_status(response.status), true;
                        if (name == "content_type") return reader.take(response.content_type), true;
                        if (name == "headers") return reader.take(response.headers), true;
@@ -255,9 +258,9 @@ void read_document(JsonReader& json, Document& response) {
 template <std::same_as<WorkerContext> Document>
 void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
-    bool has_response = false;
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
+                   {"client_ip", "request_id", "traceparent", "tracestate", "parent_id", "response"},
                    [&](std::string_view name) {
                        if (name == "route") return reader.take(request.route), true;
                        if (name == "method") return reader.take(request.method), true;
@@ -275,9 +278,8 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "traceparent") return reader.take(request.traceparent), true;
                        if (name == "tracestate") return reader.take(request.tracestate), true;
                        if (name == "parent_id") return reader.take(request.parent_id), true;
-                       if (name != "response") return false;
-                       if (std::exchange(has_response, true)) reader.refuse("is there twice");
-                       return read_document(json, request.response), true;
+                       if (name == "response") return read_document(json, request.response), true;
+                       return false;
                    });
 }
 
