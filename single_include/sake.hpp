@@ -12095,9 +12095,16 @@ struct StepInfo {
 
 inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
 
-template <class F>
-concept TellsItsOrder = requires(const F& middleware) {
-    { middleware.info() } noexcept -> std::same_as<const StepInfo&>;
+/// A friend of what sake::middleware returns, which has an info_.
+struct StepAccess {
+    template <class F>
+    static constexpr bool has_info = requires(const F& middleware) {
+        { *middleware.info_ } -> std::same_as<const StepInfo&>;
+    };
+    template <class F>
+    static const StepInfo* info(const F& middleware) noexcept {
+        return middleware.info_;
+    }
 };
 
 }  // namespace detail
@@ -12284,7 +12291,7 @@ class Handler {
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
                 "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
-            if constexpr (TellsItsOrder<Callable>) step_ = &function.info();
+            if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {
@@ -15106,9 +15113,8 @@ class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }
 
-    [[nodiscard]] const detail::StepInfo& info() const noexcept { return *info_; }
-
   private:
+    friend struct detail::StepAccess;
     friend struct detail::StepMaker;
     Step(detail::CountedPtr<detail::StepWork> work, const detail::StepInfo& info) noexcept
         : work_(std::move(work)), info_(&info) {}
@@ -41811,8 +41817,9 @@ template <class Unused>
 Task<> Deadline::operator()(Context& ctx) const {
     bool is_late = false;
     try {
-        Task<> rest = ctx.next();
-        Task<> limited = sake::timeout(std::move(rest), limit_);
+        // A type that depends on Unused, or each program compiles sake::timeout.
+        std::conditional_t<true, Task<>, Unused> rest = ctx.next();
+        auto limited = sake::timeout(std::move(rest), limit_);
         co_await std::move(limited);
     } catch (const TimedOut&) {  // not one of the handler's own, which next() answers
         is_late = true;

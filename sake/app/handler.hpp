@@ -192,7 +192,7 @@ class Handler {
             static_assert(
                 takes_each_once(std::type_identity<Params>{}),
                 "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
-            if constexpr (TellsItsOrder<Callable>) step_ = &function.info();
+            if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = path_param_count<Params>;
             if constexpr (is_answer<Value>()) {

@@ -24,9 +24,16 @@ struct StepInfo {
 
 inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
 
-template <class F>
-concept TellsItsOrder = requires(const F& middleware) {
-    { middleware.info() } noexcept -> std::same_as<const StepInfo&>;
+/// A friend of what sake::middleware returns, which has an info_.
+struct StepAccess {
+    template <class F>
+    static constexpr bool has_info = requires(const F& middleware) {
+        { *middleware.info_ } -> std::same_as<const StepInfo&>;
+    };
+    template <class F>
+    static const StepInfo* info(const F& middleware) noexcept {
+        return middleware.info_;
+    }
 };
 
 }  // namespace detail

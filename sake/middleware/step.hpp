@@ -33,9 +33,8 @@ class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }
 
-    [[nodiscard]] const detail::StepInfo& info() const noexcept { return *info_; }
-
   private:
+    friend struct detail::StepAccess;
     friend struct detail::StepMaker;
     Step(detail::CountedPtr<detail::StepWork> work, const detail::StepInfo& info) noexcept
         : work_(std::move(work)), info_(&info) {}

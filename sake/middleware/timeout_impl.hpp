@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "sake/app/answerer.hpp"
@@ -38,8 +39,9 @@ template <class Unused>
 Task<> Deadline::operator()(Context& ctx) const {
     bool is_late = false;
     try {
-        Task<> rest = ctx.next();
-        Task<> limited = sake::timeout(std::move(rest), limit_);
+        // A type that depends on Unused, or each program compiles sake::timeout.
+        std::conditional_t<true, Task<>, Unused> rest = ctx.next();
+        auto limited = sake::timeout(std::move(rest), limit_);
         co_await std::move(limited);
     } catch (const TimedOut&) {  // not one of the handler's own, which next() answers
         is_late = true;
