@@ -1,6 +1,7 @@
 // Engine::on_answered: every answer passes it, whoever made it, with what a log or a metric needs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -498,6 +499,127 @@ TEST_CASE("the observer is told of a request that a graceful stop does not wait 
                     CHECK(server.wait() == 0);
                 },
                 quiet_config());
+}
+
+TEST_CASE("the observer is told of a request whose client left before its answer") {
+    for (const bool resets : {false, true}) {
+        Recorder recorder;
+        int begun = 0;
+        int afters = 0;
+        sake::Engine app(quiet_config());
+        recorder.observe(app);
+        app.use([&](Context& ctx) { ctx.after([&](Context&) { ++afters; }); });
+        app.post("/pay", [&](Context& ctx) -> Task<> {
+            ++begun;
+            co_await sake::sleep(1h);
+            ctx.text("paid");
+        });
+        app.post("/pays/in_spite", [&](Context& ctx) -> Task<> {
+            ++begun;
+            try {
+                co_await sake::sleep(1h);
+            } catch (const sake::Cancelled&) {
+                ctx.text(201, "paid");
+            }
+        });
+        app.post("/upload",
+                 [&](Context& ctx) -> Task<> {
+                     ++begun;
+                     while (co_await ctx.read()) continue;
+                 })
+            .stream_body();
+        sake::TestClient client(app);
+        for (const std::string path : {"/pay", "/pays/in_spite", "/upload"}) {
+            sake::TestConnection connection = client.connect();
+            const bool is_upload = path == "/upload";
+            connection.send("POST " + path + " HTTP/1.1\r\nHost: t\r\nX-Id: 7\r\nContent-Length: 4\r\n\r\n" +
+                            (is_upload ? "12" : "1234"));
+            client.advance(2s);
+            CHECK(std::exchange(begun, 0) == 1);
+            CHECK(recorder.take().empty());
+            resets ? connection.reset() : connection.close();
+            client.advance(1ms);
+            const std::vector<Seen> seen = recorder.take();
+            REQUIRE(seen.size() == 1);
+            CHECK(seen[0].line == "POST " + path + " " + path + " 499 0 client_closed");
+            CHECK(seen[0].duration >= 2s);
+            CHECK(seen[0].fields.find("X-Id=7|") != std::string::npos);
+        }
+        CHECK(afters == 0);  // there is no answer for them
+    }
+}
+
+TEST_CASE("the observer is told of a request whose client left before its handler began") {
+    Recorder recorder;
+    Gate gate;
+    std::atomic<bool> has_begun{false};
+    with_server(
+        [&](sake::Engine& app) {
+            recorder.observe(app);
+            app.get("/holds_the_loop", [&] { gate.wait(); });
+            app.get("/", [&](Context&) -> Task<> {
+                has_begun = true;
+                co_return;
+            });
+        },
+        [&](TestServer& server) {
+            RawClient leaving = server.connect();
+            leaving.send(get_request("/_ping"));
+            CHECK(leaving.read_response().status == 200);
+            RawClient other = server.connect();
+            other.send(get_request("/holds_the_loop"));
+            REQUIRE(eventually([&] { return gate.has_started(); }));
+            leaving.send(get_request("/"));
+            leaving.reset();
+            gate.open();
+            CHECK(other.read_response().status == 200);
+            REQUIRE(server.ping());
+            std::vector<std::string> lines = recorder.lines();
+            CHECK(std::count(lines.begin(), lines.end(), "GET / / 499 0 client_closed") == 1);
+            CHECK_FALSE(has_begun);
+        });
+}
+
+TEST_CASE("the observer is told once of a handler that outlives its 504 and its client") {
+    Recorder recorder;
+    sake::Engine app(quiet_config().with_request_timeout(1s));
+    recorder.observe(app);
+    app.get("/", [](Context&) -> Task<> {
+        try {
+            co_await sake::sleep(1h);
+        } catch (const sake::Cancelled&) {
+            throw std::runtime_error("thrown late");
+        }
+    });
+    sake::TestClient client(app);
+    sake::TestConnection connection = client.connect();
+    connection.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+    CHECK(connection.response().status == 504);
+    connection.reset();
+    client.advance(10s);
+    CHECK(recorder.lines().size() == 1);
+}
+
+TEST_CASE("the observer is told of a job whose client left, once") {
+    Recorder recorder;
+    Gate gate;
+    with_server(
+        [&](sake::Engine& app) {
+            recorder.observe(app);
+            app.get("/job", [&] { gate.wait(); }).worker();
+        },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            client.send(get_request("/job"));
+            REQUIRE(eventually([&] { return gate.has_started(); }));
+            client.reset();
+            std::vector<std::string> lines;
+            CHECK(eventually([&] { return !(lines = recorder.lines()).empty(); }));
+            gate.open();
+            CHECK(lines == Lines{"GET /job /job 499 0 client_closed"});
+            CHECK(server.stop() == 0);
+            CHECK(recorder.lines().empty());
+        });
 }
 
 TEST_CASE("the bytes are those of the body that is sent") {

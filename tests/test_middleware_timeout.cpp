@@ -51,9 +51,11 @@ TEST_CASE("timeout: a handler has the time that its route gives it") {
             CHECK(response.header("Content-Type") == "application/problem+json");
             CHECK(response.json()["detail"] == "the request took too long");
             CHECK(end == "cancelled");
-            CHECK(log.has("GET / took too long"));
+            CHECK(log.has("a request took too long in GET /"));
             CHECK(answers.all.at(0).cause == sake::AnswerCause::timeout);
-        } else if (time < 200ms) {
+        } else if (time == 200ms) {
+            CHECK((response.status == 504) == (end == "cancelled"));  // whichever timer comes first
+        } else {
             CHECK(response.status == 200);
             CHECK(response.body == "done");
             CHECK(end == "finished");
@@ -77,16 +79,19 @@ TEST_CASE("timeout: routes without it have the time of all requests") {
     CHECK(client.get("/slow").status == 504);
 }
 
-TEST_CASE("timeout: the connection serves the next request") {
+TEST_CASE("timeout: the next request is for another connection") {
     Log log;
     sake::Engine app(log.config());
     std::string end;
     app.get("/", sleeping(1h, end)).use(middleware::timeout(10ms));
     TestClient client(app);
-    sake::TestConnection connection = client.connect();
     for (int i = 0; i < 3; ++i) {
+        sake::TestConnection connection = client.connect();
         connection.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-        CHECK(connection.response().status == 504);
+        const TestResponse response = connection.response();
+        CHECK(response.status == 504);
+        CHECK(response.header("Connection") == "close");
+        CHECK(connection.receive_all().empty());
     }
 }
 
@@ -125,7 +130,7 @@ TEST_CASE("timeout: what the handler throws is answered as ever") {
     CHECK(client.get("/plain").body == "plain");
 }
 
-TEST_CASE("timeout: a handler that answers in spite of its cancellation is not lost") {
+TEST_CASE("timeout: what a handler answers in spite of its cancellation is dropped") {
     Log log;
     sake::Engine app(log.config());
     app.get("/",
@@ -138,7 +143,7 @@ TEST_CASE("timeout: a handler that answers in spite of its cancellation is not l
             })
         .use(middleware::timeout(10ms));
     TestClient client(app);
-    CHECK(client.get("/").body == "what I have so far");
+    CHECK(client.get("/").status == 504);
 }
 
 TEST_CASE("timeout: an answer that has begun to leave is cut off") {
@@ -155,9 +160,174 @@ TEST_CASE("timeout: an answer that has begun to leave is cut off") {
         .use(middleware::timeout(10ms));
     TestClient client(app);
     CHECK_THROWS_AS(client.get("/"), std::runtime_error);
+    client.advance(1ms);  // the handler ends behind its answer
     REQUIRE(answers.all.size() == 1);
     CHECK(answers.all[0].cause == sake::AnswerCause::cut);
-    CHECK(log.has("took too long"));
+    CHECK(answers.all[0].status == 200);
+    CHECK(log.has("an answer in pieces took too long in GET /"));
+}
+
+TEST_CASE("timeout: an answer in pieces has no more time because its client waits") {
+    for (const auto limit : {1s, 3s}) {
+        Log log;
+        sake::Engine app(log.config());
+        Answers answers;
+        answers.observe(app);
+        app.get("/",
+                [](Context& ctx) -> Task<> {
+                    auto out = ctx.stream("text/plain");
+                    for (int i = 0; i < 4; ++i) {
+                        co_await out.write("a piece");
+                        co_await sake::sleep(500ms);
+                    }
+                })
+            .use(middleware::timeout(limit));
+        TestClient client(app);
+        sake::TestConnection connection = client.connect();
+        connection.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+        client.advance(4s);
+        REQUIRE(answers.all.size() == 1);
+        CHECK(answers.all[0].cause == (limit == 1s ? sake::AnswerCause::cut : sake::AnswerCause::handler));
+    }
+}
+
+TEST_CASE("timeout: the time in which a handler waits for its body counts") {
+    for (const bool streams : {true, false}) {
+        Log log;
+        sake::Engine app(log.config());
+        std::string end;
+        app.post("/",
+                 [&](Context& ctx) -> Task<> {
+                     end = "cancelled";
+                     while (co_await ctx.read()) continue;
+                     end = "finished";
+                 })
+            .stream_body()
+            .use(middleware::timeout(100ms));
+        TestClient client(app);
+        sake::TestConnection connection = client.connect();
+        connection.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 8\r\n\r\n1234");
+        client.advance(90ms);
+        CHECK(connection.receive_now().empty());
+        if (streams) connection.send("5678");
+        client.advance(20ms);
+        CHECK(connection.response("POST").status == (streams ? 200 : 504));
+        CHECK(end == (streams ? "finished" : "cancelled"));
+    }
+}
+
+TEST_CASE("timeout: a body that is to come does not take the handler's time") {
+    Log log;
+    sake::Engine app(log.config());
+    std::string end;
+    app.post("/", sleeping(150ms, end)).use(middleware::timeout(200ms));
+    TestClient client(app);
+    for (const int pause : {100, 3000}) {
+        sake::TestConnection connection = client.connect();
+        connection.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\n12");
+        client.advance(std::chrono::milliseconds(pause));
+        connection.send("34");
+        CHECK(connection.response("POST").status == 200);
+        connection.send("GET /nowhere HTTP/1.1\r\nHost: t\r\n\r\n");
+        CHECK(connection.response().status == 404);
+    }
+}
+
+TEST_CASE("timeout: a limit for a body that is to come holds, and for this request alone") {
+    Log log;
+    sake::Engine app(log.config());
+    std::string end;
+    app.post("/short", sleeping(150ms, end)).use(middleware::timeout(100ms));
+    app.post("/free", sleeping(150ms, end));
+    app.post("/plain", [](Context& ctx) { ctx.text(ctx.body()); }).use(middleware::timeout(100ms));
+    TestClient client(app);
+    sake::TestConnection connection = client.connect();
+    const auto post = [&](std::string path) {
+        connection.send("POST " + path + " HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\n12");
+        client.advance(1ms);
+        connection.send("34");
+        return connection.response("POST").status;
+    };
+    CHECK(post("/plain") == 200);
+    CHECK(post("/free") == 200);
+    CHECK(post("/short") == 504);
+}
+
+TEST_CASE("timeout: of several limits the shortest holds, and none makes another longer") {
+    Log log;
+    sake::Engine app(log.config().with_request_timeout(1s));
+    app.use([](Context& ctx) -> Task<> {
+        co_await sake::sleep(900ms);
+        co_await ctx.next();
+    });
+    std::string end;
+    app.get("/", sleeping(500ms, end)).use(middleware::timeout(600ms));
+    app.get("/two", sleeping(50ms, end)).use(middleware::timeout(20ms)).use(middleware::timeout(1h));
+    TestClient client(app);
+    CHECK(client.get("/").status == 504);
+    CHECK(client.get("/two").status == 504);
+}
+
+TEST_CASE("timeout: the answer does not wait for a job in the background") {
+    Log log;
+    std::promise<void> release;
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/",
+                    [released = release.get_future().share()](Context& ctx) -> Task<> {
+                        co_await sake::background([&] { released.wait_for(10s); });
+                        ctx.text("late");
+                    })
+                .use(middleware::timeout(20ms));
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/").status == 504);
+            release.set_value();
+        },
+        log.config());
+}
+
+TEST_CASE("timeout: an answer in pieces is cut off before its job in the background ends") {
+    Log log;
+    std::promise<void> release;
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/",
+                    [released = release.get_future().share()](Context& ctx) -> Task<> {
+                        auto out = ctx.stream("text/plain");
+                        co_await out.write("a piece");
+                        co_await sake::background([&] { released.wait_for(10s); });
+                        co_await out.write("late");
+                    })
+                .use(middleware::timeout(20ms));
+        },
+        [&](TestServer& server) {
+            RawClient client(server.port());
+            client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+            const std::string all = client.read_until_close(5s);
+            CHECK(all.ends_with("a piece\r\n"));
+            release.set_value();
+        },
+        log.config());
+}
+
+TEST_CASE("timeout: what stands behind it refuses a body before it is asked for") {
+    Log log;
+    sake::Engine app(log.config());
+    app.use(middleware::timeout(1s));
+    app.use(middleware::body_limit(10));
+    app.post("/", [](Context& ctx) -> Task<> {
+        ctx.text(ctx.body());
+        co_return;
+    });
+    TestClient client(app);
+    for (const int size : {10, 11}) {
+        sake::TestConnection connection = client.connect();
+        connection.send("POST / HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: " +
+                        std::to_string(size) + "\r\n\r\n");
+        const std::string expected = size == 10 ? "HTTP/1.1 100 " : "HTTP/1.1 413 ";
+        CHECK(connection.receive_now().starts_with(expected));
+    }
 }
 
 TEST_CASE("timeout: an answer in pieces that is quick enough is whole, and so is a body") {

@@ -22,7 +22,7 @@ enum class AnswerCause : std::uint8_t {
     overload,       // no memory or no worker was free: 503
     stop,           // the server stops: a 503, or a stream that a graceful stop has ended early
     cut,            // it was sent in pieces and has no end: the handler threw, or the client was too slow
-    client_closed,  // it was sent in pieces, and the client left before the end
+    client_closed,  // the client left before its answer was made, or before the end of one in pieces
 };
 
 /// The name of a cause: "handler", "error", ...
@@ -32,7 +32,15 @@ enum class AnswerCause : std::uint8_t {
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
+namespace detail {
+
+/// The status of a request that had no answer, as nginx writes it.
+inline constexpr int no_answer = 499;
+
+}  // namespace detail
+
+/// An answer that is about to leave; one that is sent in pieces has left. Or a request that has none, since
+/// its client has left: status 499. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise

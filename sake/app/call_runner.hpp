@@ -2,6 +2,7 @@
 // they ended. An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -56,8 +57,10 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
+        last_ = end_of(call_.time_limit);
+        call_.runner = this;
         try {
-            reactor_.deadlines().set(*this, reactor_.now() + limit_);
+            reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));
             const Root root = run(reactor_, *this);
             fiber_ = &root.fiber();
             fiber_->work = call_.route;
@@ -65,6 +68,7 @@ class CallRunner : private Timer {
             root.start();
         } catch (const std::bad_alloc&) {
             reactor_.deadlines().cancel(*this);
+            call_.runner = nullptr;
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -119,11 +123,18 @@ class CallRunner : private Timer {
         if (time_ == Time::limited) set_due(Time::unlimited, never);
     }
 
+    /// The handlers have so much time from now on, whether they wait for their client or not, and whether
+    /// their answer has begun to leave or not. Never makes a limit longer.
+    void limit_time(std::chrono::milliseconds limit) noexcept {
+        last_ = std::min(last_, end_of(limit));
+        if (time_ < Time::ends_early && last_ < deadline()) reactor_.deadlines().set(*this, last_);
+    }
+
   private:
     /// What the timer is for.
     enum class Time : std::uint8_t {
         limited,     // the handlers have so much time
-        unlimited,   // they may take as long as they like
+        unlimited,   // they may take as long as they like, up to last_
         ends_early,  // they are being cancelled, but their answer stands
         is_up        // they are being cancelled, and are cancelled anew if that does not help
     };
@@ -134,7 +145,11 @@ class CallRunner : private Timer {
     // The timer is set as long as the handlers run, so this allocates nothing.
     void set_due(Time time, std::chrono::milliseconds in) noexcept {
         time_ = time;
-        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
+        const TimePoint due = end_of(in);
+        reactor_.deadlines().set(*this, time < Time::ends_early ? std::min(due, last_) : due);
+    }
+    [[nodiscard]] TimePoint end_of(std::chrono::milliseconds time) const noexcept {
+        return time == never ? TimePoint::max() : reactor_.now() + time;
     }
 
     void cut_off(End why) noexcept {
@@ -163,6 +178,7 @@ class CallRunner : private Timer {
     Fiber* fiber_ = nullptr;  // while the handlers run
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
+    TimePoint last_{};  // when a limit of middleware ends
     End end_ = End::answered;
     Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
@@ -178,6 +194,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
         runner.failure_ = caught_exception();
     }
     runner.fiber_ = nullptr;
+    runner.call_.runner = nullptr;
     runner.has_left_ = false;
     runner.reactor_.deadlines().cancel(runner);
     if (runner.owner_ != nullptr) runner.owner_->call_ended();

@@ -82,18 +82,28 @@ inline void H1Connection::end_stream(Turn& turn) {
 
 inline void H1Connection::tell_of_stream() noexcept {
     if (shard_.observers.empty()) return;
-    exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
-    note_answer(shard_, *exchange_, exchange_->answer.sent());
+    const H1AnswerStream& stream = exchange_->answer;
+    exchange_->call.response.status = stream.has_begun() ? stream.status() : no_answer;
+    note_answer(shard_, *exchange_, stream.sent());
 }
 
-/// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
-/// from a whole one.
+/// An answer that has begun has no end, or the client has left before it was made. Where the end would be
+/// that of the connection, only a reset tells the answer from a whole one.
 inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
-    if (!stream.has_begun()) return;
+    const bool has_left = exchange_->runner.end() == CallRunner::End::client_left;
+    if (!stream.has_begun() && !has_left) return;
     exchange_->call.cause = stream.cause_of_cut();
     tell_of_stream();
-    if (stream.ends_with_connection()) transport_.give_up_output();
+    if (stream.has_begun() && stream.ends_with_connection()) transport_.give_up_output();
+}
+
+/// The client has left before its handler could begin.
+inline void H1Connection::leave_unhandled() noexcept {
+    state_ = State::dead;
+    exchange_->answer.open(shard_, transport_);
+    exchange_->call.cause = AnswerCause::client_closed;
+    tell_of_stream();
 }
 
 inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
@@ -101,9 +111,14 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     if (why == CallRunner::End::client_left) {
         state_ = State::dead;
     } else if (exchange_->answer.has_begun()) {
+        const bool was_cancelled = exchange_->call.stop_requested;
         log_quietly(shard_.config.log, LogLevel::warning,
-                    "a handler did not end when it was cancelled: ", exchange_->call.route->description());
+                    was_cancelled ? "a handler did not end when it was cancelled: "
+                                  : "an answer in pieces took too long in ",
+                    exchange_->call.route->description());
         state_ = State::dead;
+        // The client need not wait for a handler that takes a while to end.
+        if (!exchange_->answer.ends_with_connection()) static_cast<void>(transport_.socket().end_output());
     } else {
         log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
                     exchange_->call.route->description());

@@ -122,6 +122,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void end_stream(Turn& turn);
     void cut_stream() noexcept;
     void tell_of_stream() noexcept;
+    void leave_unhandled() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
@@ -368,7 +369,7 @@ inline void H1Connection::answer_without_body(Turn& turn) {
 inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
     if (!send_gathered(turn)) return Progress::again;
     if (watch().is_broken()) {
-        state_ = State::dead;
+        leave_unhandled();
         return Progress::again;
     }
     become(State::handling);
