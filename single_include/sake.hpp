@@ -383,6 +383,7 @@
 //   sake/middleware/bearer_auth_impl.hpp
 //   sake/middleware/body_limit_impl.hpp
 //   sake/middleware/cache_control.hpp
+//   sake/middleware/cache_key.hpp
 //   sake/middleware/lru_table.hpp
 //   sake/middleware/cache_store.hpp
 //   sake/middleware/cache_impl.hpp
@@ -3614,7 +3615,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 
 /// Whether a text that somebody sent is the secret. The time that it takes depends on the length of what was
-/// sent alone, so that it does not tell how much of it is right, nor how long the secret is.
+/// sent alone, so that it does not tell how much of it is right, nor how long the secret is. An empty secret
+/// is one that nobody has set: nothing equals it, not even an empty text.
 [[nodiscard]] bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept;
 
 }  // namespace SAKE_ABI
@@ -10374,7 +10376,7 @@ enum class AnswerCause : std::uint8_t {
     overload,       // no memory or no worker was free: 503
     stop,           // the server stops: a 503, or a stream that a graceful stop has ended early
     cut,            // it was sent in pieces and has no end: the handler threw, or the client was too slow
-    client_closed,  // it was sent in pieces, and the client left before the end
+    client_closed,  // the client left before its answer was made, or before the end of one in pieces
 };
 
 /// The name of a cause: "handler", "error", ...
@@ -10384,7 +10386,15 @@ enum class AnswerCause : std::uint8_t {
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
+namespace detail {
+
+/// The status of a request that had no answer, as nginx writes it.
+inline constexpr int no_answer = 499;
+
+}  // namespace detail
+
+/// An answer that is about to leave; one that is sent in pieces has left. Or a request that has none, since
+/// its client has left: status 499. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise
@@ -10464,6 +10474,8 @@ struct ApiInfo {
 namespace sake {
 inline namespace SAKE_ABI {
 
+class HttpError;
+
 namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
@@ -10485,6 +10497,9 @@ struct GivenMembers : Counted {
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
 std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {});
+
+/// An error with such members, for code that does not compile JSON.
+[[nodiscard]] HttpError error_with(int status, std::string detail, const ProblemMembers& members);
 
 class Faults;
 
@@ -10523,7 +10538,8 @@ class HttpError : public std::exception {
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
-    friend void detail::refuse_faults(const detail::Faults& faults, std::string_view what);
+    friend HttpError detail::error_with(int status, std::string detail,
+                                        const detail::ProblemMembers& members);
 
     int status_;
     std::string detail_;
@@ -11591,8 +11607,8 @@ class Context {
     template <class T>
     [[nodiscard]] T& state();
 
-    // --- The session, behind middleware::sessions. Without that, in a worker, and when the answer has begun to
-    // leave, these throw std::logic_error ---
+    // --- The session, behind middleware::sessions; without that, in a worker, and once the head of the
+    // answer has been sent, these throw std::logic_error ---
 
     /// What the program keeps of this visitor from one request to the next: an object, to be read and
     /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
@@ -12325,16 +12341,19 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Middleware that may not stand behind another one.
+/// Middleware that may not stand behind another one, or with it on the same route.
 struct StepRule {
-    const char* other;   // what it may not stand behind, by its name
+    enum class Kind : std::uint8_t { not_behind, not_with };
+    const char* other;   // by its name
     const char* reason;  // what would go wrong
+    Kind kind = Kind::not_behind;
 };
 
 /// The list of rules ends with one that has no name.
 struct StepInfo {
     const char* name;  // of the function in sake::middleware
     const StepRule* rules;
+    const char* only_on_engine = nullptr;  // what would go wrong on a group or route; nullptr if nothing
 };
 
 inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
@@ -13419,7 +13438,8 @@ class RouteEntry {
     void append(const OwningList<Middleware>& list);
     void append_scope(const Scope* scope);
     void check_order() const;
-    [[noreturn]] void refuse_order(const StepInfo& step, const StepRule& rule) const;
+    void check_rule(std::size_t place, const StepRule& rule) const;
+    [[noreturn]] void refuse_order(const std::string& has, const char* reason, const std::string& cure) const;
     [[nodiscard]] std::string describe() const;
 
     const Scope* scope_;
@@ -15729,7 +15749,7 @@ middleware::Step make_body_limit(std::int64_t bytes);
 namespace middleware {
 
 /// Answers 413 to a body of more bytes, decoded: on the head if that announces them, else when the first byte
-/// too many comes. It makes limits tighter: Config::max_body and Route::max_body hold besides. Throws
+/// too many comes. It makes limits tighter: Config::max_body and Route::max_body still apply. Throws
 /// std::invalid_argument for a number below 0.
 template <std::integral Number>
 [[nodiscard]] Step body_limit(Number bytes) {
@@ -15900,7 +15920,7 @@ struct CorsOptions {
     /// Whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} is every page,
     /// "null" are pages without an origin of their own, such as files.
     std::vector<std::string> origins = {};
-    /// Whether the browser sends the user's cookies along. Not with "*".
+    /// Whether the browser sends the user's cookies along. Not with "*" and "null".
     bool credentials = false;
     /// What a page may use besides GET, HEAD and POST of forms and plain text.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
@@ -15914,7 +15934,8 @@ struct CorsOptions {
 /// Sets the fields of CORS on every answer, refusals too, and answers preflights with 204 itself. The fields
 /// are set for listed origins only; Vary: Origin always. Use it on the engine, in front of what asks for
 /// credentials: a preflight has none. Throws std::invalid_argument for no origins, for a text that is not an
-/// origin, for "*" with credentials or beside others, for "*" as a method or field, and for a time below 0.
+/// origin, for "*" or "null" with credentials, for "*" beside others, for "*" as a method or field, and for a
+/// time below 0.
 [[nodiscard]] Step cors(CorsOptions options);
 
 }  // namespace middleware
@@ -15931,7 +15952,7 @@ namespace middleware {
 
 /// For csrf.
 struct CsrfOptions {
-    /// Other origins whose pages may send all the same: {"https://app.example"}, compared as a whole.
+    /// Other origins whose pages may send requests, too: {"https://app.example"}, compared as a whole.
     std::vector<std::string> origins = {};
 };
 
@@ -15964,8 +15985,9 @@ struct EtagOptions {
 /// Gives answers to GET and HEAD an ETag, and answers the conditions of the request: If-None-Match by 304,
 /// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
 /// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
-/// A tag that the handler has set stays. The body is made all the same: this spares the way, not the work.
-/// Put it in front of middleware that changes bodies, but behind compress.
+/// A tag that the handler has set stays. The handler makes its body in any case; only sending it is saved.
+/// Put it behind middleware that encodes bodies, such as compress, so that a tag is of the body that the
+/// handler made.
 [[nodiscard]] Step etag(EtagOptions options = {});
 
 }  // namespace middleware
@@ -16187,10 +16209,10 @@ struct LoggerOptions {
     std::string path = {};
     /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
     std::function<void(std::string_view lines)> write = {};
-    /// The bytes of lines that may wait for the thread, at least 4096. Lines for which there is no room are
-    /// dropped, and counted.
+    /// The bytes of lines that may wait for the thread, at least 64 KiB. Lines for which there is no room
+    /// are dropped, and counted.
     std::size_t max_queued = 1024 * 1024;
-    /// Whether the target is written with its query, which may have secrets in it.
+    /// Whether targets and referrers are written with their queries, which may have secrets in them.
     bool with_query = true;
 };
 
@@ -16222,7 +16244,7 @@ class Logger {
 
 // ---- sake/middleware/rate_limit.hpp ----
 
-// A limit on how many requests a client may send in a time.
+// A limit on how often a client may send requests.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16247,10 +16269,10 @@ struct RateLimitOptions {
     std::string name = "default";
 };
 
-/// Answers 429 with Retry-After when the allowance of the request's key is spent. Sets RateLimit-Policy and
-/// RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of this step: each call
-/// makes one of its own, and where it is given to several routes, they share it. Counted by GCRA, without a
-/// lock. Throws std::invalid_argument for options that make no sense.
+/// Throws HttpError 429 with Retry-After when the allowance of the request's key is spent. Sets
+/// RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of
+/// this step: each call makes one of its own, and where it is given to several routes, they share it. Counted
+/// by GCRA, without a lock. Throws std::invalid_argument for options that make no sense.
 [[nodiscard]] Step rate_limit(RateLimitOptions options);
 
 }  // namespace middleware
@@ -16275,9 +16297,10 @@ struct RequestIdOptions {
     bool keep_received = false;
 };
 
-/// Gives each request an id and sets it on every answer, refusals too. The id is the trace id if
-/// trace_context() stands in front, else 32 hex digits that cannot be foreseen. Throws std::invalid_argument
-/// for a name that no field of an answer may have.
+/// Gives each request an id and sets it on every answer, refusals too; no handler replaces it. The id is the
+/// trace id if trace_context() stands in front, else 32 hex digits that cannot be foreseen. A trace id is
+/// what the client's traceparent says, unless trace_context() has trust_received = false. Throws
+/// std::invalid_argument for a name that no field of an answer may have.
 [[nodiscard]] Step request_id(RequestIdOptions options = {});
 
 }  // namespace middleware
@@ -16309,7 +16332,7 @@ struct SecurityHeadersOptions {
 
 /// Sets the fields of the options, X-Content-Type-Options: nosniff and X-Frame-Options: DENY on every answer
 /// that has none of its own, refusals too. Throws std::invalid_argument for a text that may not stand in a
-/// field.
+/// field, and for a time below 0.
 [[nodiscard]] Step security_headers(SecurityHeadersOptions options = {});
 
 }  // namespace middleware
@@ -16425,37 +16448,24 @@ class StoredSessions {
 
 namespace sake {
 inline namespace SAKE_ABI {
-
 namespace detail {
-[[noreturn]] void throw_bad_limit();
-}
+
+middleware::Step make_timeout(Clock::duration limit);
+
+}  // namespace detail
 
 namespace middleware {
 
-/// What timeout() returns: middleware that is a coroutine.
-class Deadline {
-  public:
-    template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
-
-  private:
-    template <class Rep, class Period>
-    friend Deadline timeout(std::chrono::duration<Rep, Period> limit);
-    explicit Deadline(detail::Clock::duration limit) noexcept : limit_(limit) {}
-    detail::Clock::duration limit_;
-};
-
-/// Gives what follows, a handler that is a coroutine or one in a worker, so much time to make its answer.
-/// Then it is cancelled as by Config::request_timeout, and the answer is 504, or it is cut off if it has
-/// begun to leave. The time in which a handler waits for its client counts. A plain handler holds the loop,
-/// and cannot be cancelled. Throws std::invalid_argument unless the limit is positive.
+/// Gives what follows, a handler that is a coroutine or one in a worker, so much time to make its answer, in
+/// whole milliseconds. Then the answer is 504, as by Config::request_timeout, and the handler is cancelled.
+/// The time in which it waits for its client counts, and an answer in pieces that has begun to leave is cut
+/// off. It never makes a limit longer. A plain handler holds the loop, and cannot be cancelled. Throws
+/// std::invalid_argument unless the limit is positive.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::timeout(2s));
 template <class Rep, class Period>
-[[nodiscard]] Deadline timeout(std::chrono::duration<Rep, Period> limit) {
-    const detail::Clock::duration time = detail::to_clock(limit);
-    if (time == time.zero()) detail::throw_bad_limit();
-    return Deadline(time);
+[[nodiscard]] Step timeout(std::chrono::duration<Rep, Period> limit) {
+    return detail::make_timeout(detail::to_clock(limit));
 }
 
 }  // namespace middleware
@@ -16518,8 +16528,9 @@ struct TrustedProxiesOptions {
 /// Makes `ctx.client_ip()` and `ctx.scheme()` what the proxies say, for requests that come from one of these:
 /// {"10.0.0.0/8", "2001:db8::7", "unix"}. What they list is read from its end, and the first address that is
 /// not a listed proxy is the client. What is not an address ends the list: then it is the proxy that wrote
-/// it. Put it in front of all other middleware. Throws std::invalid_argument for an empty list, for a text
-/// that is not an address or network, and for a network of everybody.
+/// it. Of a head that is refused before its end, nothing is read. Put it in front of all other middleware.
+/// Throws std::invalid_argument for an empty list, for a text that is not an address or network, and for a
+/// network of everybody.
 [[nodiscard]] Step trusted_proxies(std::vector<std::string> proxies, TrustedProxiesOptions options = {});
 
 }  // namespace middleware
@@ -18959,7 +18970,7 @@ inline namespace SAKE_ABI {
 
 SAKE_INLINE bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept {
     // Volatile, so that no compiler ends the loop at the first difference.
-    volatile unsigned differences = sent.size() == secret.size() ? 0U : 1U;
+    volatile unsigned differences = sent.size() == secret.size() && !secret.empty() ? 0U : 1U;
     std::size_t place = 0;  // in the secret, which begins anew where what was sent is longer
     for (const char c : sent) {
         if (place >= secret.size()) place = 0;
@@ -24839,17 +24850,26 @@ namespace detail {
 /// never virtual.
 class WorkerBoard : public Counted {
   public:
-    /// When a job was queued. Takes no time where there is no board.
-    [[nodiscard]] static TimePoint moment(const CountedPtr<WorkerBoard>& board) noexcept {
-        return board ? Clock::now() : TimePoint();
-    }
+    /// What a job has from when it is queued; of no board if that is null, and then it costs nothing.
+    class Ticket {
+      public:
+        explicit Ticket(CountedPtr<WorkerBoard> board) noexcept
+            : board_(std::move(board)), queued_(board_ ? Clock::now() : TimePoint()) {}
 
-    /// A job, on the board from its first moment on a thread to its last there; on none if that is null.
+      private:
+        friend class WorkerBoard;
+        CountedPtr<WorkerBoard> board_;
+        TimePoint queued_;
+    };
+
+    /// A job, on the board from its first moment on a thread to its last there. The ticket must outlive it.
     class Entry : private ListNode {
       public:
-        Entry(const CountedPtr<WorkerBoard>& board, const void* work, TimePoint queued)
-            : board_(board.get()), work_(work), begun_(moment(board)) {
-            if (board_ != nullptr) board_->begin(*this, queued);
+        Entry(const Ticket& ticket, const void* work)
+            : board_(ticket.board_.get()),
+              work_(work),
+              begun_(board_ != nullptr ? Clock::now() : TimePoint()) {
+            if (board_ != nullptr) board_->begin(*this, ticket.queued_);
         }
         Entry(const Entry&) = delete;
         Entry& operator=(const Entry&) = delete;
@@ -27423,6 +27443,7 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
+    bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
@@ -27449,8 +27470,11 @@ class Request {
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target();
 
-    /// The host of an absolute target is the one that counts, whatever Host says (RFC 9112 section 3.2.2).
+    /// In place of what the field Host says, also if there is none: the host of an absolute target (RFC 9112
+    /// section 3.2.2), or that which a trusted proxy names. It is a part of the request's text.
     void take_host(std::string_view authority) noexcept;
+    /// That host; "" if the field Host counts.
+    [[nodiscard]] std::string_view taken_host() const noexcept { return host_.of(base); }
 
     /// Whether the target names the scheme https.
     [[nodiscard]] bool is_for_https() const noexcept { return is_for_https_; }
@@ -27475,6 +27499,7 @@ class Request {
 
     Slice path_;
     Slice query_;
+    Slice host_;
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;
@@ -27584,6 +27609,7 @@ namespace detail {
 
 class Answerer;
 class BodySource;
+class CallRunner;
 class Carrier;
 class ErrorAnswers;
 class RouteEntry;
@@ -27629,6 +27655,7 @@ struct BodyNeeded {};
 
 struct Call {
     static constexpr std::size_t no_body_limit = std::numeric_limits<std::size_t>::max();
+    static constexpr std::chrono::milliseconds no_time_limit = std::chrono::milliseconds::max();
 
     Call() = default;
     Call(const Call&) = delete;
@@ -27640,12 +27667,14 @@ struct Call {
     const RouteEntry* route = nullptr;
     std::size_t position = 0;                // of the next handler in the route's chain
     std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
+    std::chrono::milliseconds time_limit = no_time_limit;  // of middleware, for handlers that may wait
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
     Running running = Running::coroutine;  // where all are plain, nobody looks
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
+    CallRunner* runner = nullptr;       // while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
     BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
     std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
@@ -27758,6 +27787,12 @@ SAKE_INLINE std::string problem_body(int status, std::string_view detail, const 
     return body.append(members.errors).append(members.text).append("}");
 }
 
+SAKE_INLINE HttpError error_with(int status, std::string detail, const ProblemMembers& members) {
+    HttpError error(status, std::move(detail));
+    error.extra_ = members;
+    return error;
+}
+
 SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
     const Fault& first = *faults.begin();
     std::string detail = std::string(what) + ": ";
@@ -27767,8 +27802,8 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
         const std::string more = std::to_string(faults.size() - 1) + " more: see errors";
         detail.append(faults.is_full() ? ", and at least " : ", and ").append(more);
     }
-    HttpError error(422, std::move(detail));
-    std::string& errors = error.extra_.errors;
+    ProblemMembers members;
+    std::string& errors = members.errors;
     errors.append(R"(,"errors":[)");
     append_json_list(errors, faults, [&](const Fault& fault) {
         append_json_text(errors.append(R"({"pointer":)"), fault.pointer);
@@ -27777,7 +27812,7 @@ SAKE_INLINE void refuse_faults(const Faults& faults, std::string_view what) {
         errors += '}';
     });
     errors += ']';
-    throw error;
+    throw error_with(422, std::move(detail), members);
 }
 
 SAKE_INLINE void refuse_member(std::string_view what, std::string_view where, const char* code,
@@ -28243,13 +28278,14 @@ SAKE_INLINE void Request::clear() noexcept {
     known_method = Method::other;
     method_name = target_text = Slice{};
     fields = {};
+    has_all_fields = true;
     base = nullptr;
     body = {};
     shrink_text(storage);
     body_storage.shrink();
     params.count = 0;
     has_given_params = false;
-    path_ = query_ = Slice{};
+    path_ = query_ = host_ = Slice{};
     path_is_decoded_ = false;
     is_for_https_ = false;
     decoded_texts.clear();
@@ -28296,8 +28332,9 @@ SAKE_INLINE bool Request::resolve_target() {
 }
 
 SAKE_INLINE void Request::take_host(std::string_view authority) noexcept {
+    host_ = slice(authority);
     for (FieldSlice& field : fields) {
-        if (iequals(field.name.of(base), "Host")) field.value = slice(authority);
+        if (iequals(field.name.of(base), "Host")) field.value = host_;
     }
 }
 
@@ -28465,7 +28502,8 @@ SAKE_INLINE void Response::set_problem_document(int code, std::string document) 
     status = code;
     for (const std::string_view name :
          {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Content-Location",
-          "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires", "Location"}) {
+          "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires", "Location", "Content-Digest",
+          "Repr-Digest", "Digest"}) {
         headers.remove(name);
     }
     content_type_ = problem_content_type;
@@ -28535,6 +28573,7 @@ SAKE_INLINE void Call::clear() noexcept {
     route = nullptr;
     position = 0;
     body_limit = no_body_limit;
+    time_limit = no_time_limit;
     is_aborted = false;
     stop_requested = false;
     cause = AnswerCause::handler;
@@ -28926,8 +28965,10 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
+        last_ = end_of(call_.time_limit);
+        call_.runner = this;
         try {
-            reactor_.deadlines().set(*this, reactor_.now() + limit_);
+            reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));
             const Root root = run(reactor_, *this);
             fiber_ = &root.fiber();
             fiber_->work = call_.route;
@@ -28935,6 +28976,7 @@ class CallRunner : private Timer {
             root.start();
         } catch (const std::bad_alloc&) {
             reactor_.deadlines().cancel(*this);
+            call_.runner = nullptr;
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -28989,11 +29031,18 @@ class CallRunner : private Timer {
         if (time_ == Time::limited) set_due(Time::unlimited, never);
     }
 
+    /// The handlers have so much time from now on, whether they wait for their client or not, and whether
+    /// their answer has begun to leave or not. Never makes a limit longer.
+    void limit_time(std::chrono::milliseconds limit) noexcept {
+        last_ = std::min(last_, end_of(limit));
+        if (time_ < Time::ends_early && last_ < deadline()) reactor_.deadlines().set(*this, last_);
+    }
+
   private:
     /// What the timer is for.
     enum class Time : std::uint8_t {
         limited,     // the handlers have so much time
-        unlimited,   // they may take as long as they like
+        unlimited,   // they may take as long as they like, up to last_
         ends_early,  // they are being cancelled, but their answer stands
         is_up        // they are being cancelled, and are cancelled anew if that does not help
     };
@@ -29004,7 +29053,11 @@ class CallRunner : private Timer {
     // The timer is set as long as the handlers run, so this allocates nothing.
     void set_due(Time time, std::chrono::milliseconds in) noexcept {
         time_ = time;
-        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
+        const TimePoint due = end_of(in);
+        reactor_.deadlines().set(*this, time < Time::ends_early ? std::min(due, last_) : due);
+    }
+    [[nodiscard]] TimePoint end_of(std::chrono::milliseconds time) const noexcept {
+        return time == never ? TimePoint::max() : reactor_.now() + time;
     }
 
     void cut_off(End why) noexcept {
@@ -29033,6 +29086,7 @@ class CallRunner : private Timer {
     Fiber* fiber_ = nullptr;  // while the handlers run
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
+    TimePoint last_{};  // when a limit of middleware ends
     End end_ = End::answered;
     Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
@@ -29048,6 +29102,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
         runner.failure_ = caught_exception();
     }
     runner.fiber_ = nullptr;
+    runner.call_.runner = nullptr;
     runner.has_left_ = false;
     runner.reactor_.deadlines().cancel(runner);
     if (runner.owner_ != nullptr) runner.owner_->call_ended();
@@ -29809,6 +29864,8 @@ SAKE_INLINE std::string_view Context::scheme() const noexcept {
 SAKE_INLINE RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 SAKE_INLINE std::string_view Context::host() const noexcept {
+    const std::string_view taken = call_->request.taken_host();
+    if (!taken.empty()) return taken;
     const auto parts = detail::parse_target(call_->request.known_method, target());
     return parts && !parts->authority.empty() ? parts->authority : header("Host");
 }
@@ -32949,26 +33006,38 @@ SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
 }
 
 SAKE_INLINE void RouteEntry::check_order() const {
-    for (std::size_t place = 1; place < chain_.size(); ++place) {
+    const Scope* engine = scope_;
+    while (engine->outer != nullptr) engine = engine->outer;
+    std::size_t of_engine = 0;  // they come first
+    for (const Middleware* each = engine->middleware.first(); each != nullptr; each = each->next) ++of_engine;
+    for (std::size_t place = 0; place < chain_.size(); ++place) {
         const StepInfo* const step = chain_[place]->step();
         if (step == nullptr) continue;
-        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) {
-            for (std::size_t in_front = 0; in_front < place; ++in_front) {
-                const StepInfo* const other = chain_[in_front]->step();
-                if (other != nullptr && std::string_view(other->name) == rule->other)
-                    refuse_order(*step, *rule);
-            }
+        if (step->only_on_engine != nullptr && place >= of_engine) {
+            const std::string name(step->name);
+            refuse_order(name + " on a group or route", step->only_on_engine,
+                         "add " + name + " to the engine");
         }
+        for (const StepRule* rule = step->rules; rule->other != nullptr; ++rule) check_rule(place, *rule);
     }
 }
 
-SAKE_INLINE void RouteEntry::refuse_order(const StepInfo& step, const StepRule& rule) const {
-    const std::string name(step.name);
-    const bool is_twice = name == rule.other;
-    throw std::invalid_argument("middleware: " + description_ + " has " +
-                                (is_twice ? name + " twice: " : name + " behind " + rule.other + ": ") +
-                                rule.reason +
-                                (is_twice ? "; leave one out" : "; add " + name + " before " + rule.other));
+SAKE_INLINE void RouteEntry::check_rule(std::size_t place, const StepRule& rule) const {
+    const bool is_of_order = rule.kind == StepRule::Kind::not_behind;
+    const std::size_t end = is_of_order ? place : chain_.size();
+    for (std::size_t at = 0; at < end; ++at) {
+        const StepInfo* const other = chain_[at]->step();
+        if (at == place || other == nullptr || std::string_view(other->name) != rule.other) continue;
+        const std::string name(chain_[place]->step()->name);
+        if (name == rule.other) refuse_order(name + " twice", rule.reason, "leave one out");
+        if (!is_of_order) refuse_order(name + " and " + rule.other, rule.reason, "leave one out");
+        refuse_order(name + " behind " + rule.other, rule.reason, "add " + name + " before " + rule.other);
+    }
+}
+
+SAKE_INLINE void RouteEntry::refuse_order(const std::string& has, const char* reason,
+                                          const std::string& cure) const {
+    throw std::invalid_argument("middleware: " + description_ + " has " + has + ": " + reason + "; " + cure);
 }
 
 SAKE_INLINE void RouteEntry::append(const Handler& handler) {
@@ -34427,14 +34496,17 @@ struct TraceWriter {
         write_hex(id, trace.span_id_.data());
     }
 
-    /// The same trace on the other side of a worker; `parent_id` is "" or that of the caller.
+    /// The same trace on the other side of a worker; `parent_id` is "" or that of the caller. False if a text
+    /// is malformed.
     static bool restore(TraceContext& trace, std::string_view traceparent, std::string_view tracestate,
                         std::string_view parent_id) {
+        const bool has_parent = parent_id.size() == trace.parent_id_.size() && is_trace_part(parent_id);
+        if (!has_parent && !parent_id.empty()) return false;
+        if (!tracestate.empty() && !TraceState::is_valid(tracestate)) return false;
         if (!go_on(trace, traceparent, tracestate)) return false;
         trace.span_id_ = trace.parent_id_;
         trace.parent_id_ = {};
-        if (parent_id.size() == trace.parent_id_.size() && is_trace_part(parent_id))
-            parent_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
+        parent_id.copy(trace.parent_id_.data(), trace.parent_id_.size());
         return true;
     }
 };
@@ -35250,11 +35322,13 @@ class DocumentReader {
   public:
     explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
 
+    using Names = std::initializer_list<std::string_view>;
+
     /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
-    /// know.
+    /// know. Each of both lists may be there once.
     template <class F>
-    void members(std::initializer_list<std::string_view> required, F member) {
-        std::uint32_t seen = 0;  // a bit for each that is required
+    void members(Names required, Names optional, F member) {
+        std::uint32_t seen = 0;  // a bit for each that is required, then for the others
         json_.object([&](std::string_view name) {
             name_ = name;
             const bool is_version = name == "version";
@@ -35263,9 +35337,10 @@ class DocumentReader {
             }
             if (!is_version && !member(name)) json_.raw();
             if (name == "values_tagged") name = "values";
-            const auto found = std::find(required.begin(), required.end(), name);
-            if (found == required.end()) return;
-            const std::uint32_t bit = 1U << (found - required.begin());
+            std::size_t place = place_of(name, required);
+            if (place == required.size()) place += place_of(name, optional);
+            if (place == required.size() + optional.size()) return;
+            const std::uint32_t bit = 1U << place;
             if ((seen & bit) != 0) refuse("is there twice");
             seen |= bit;
         });
@@ -35312,11 +35387,7 @@ class DocumentReader {
         out = static_cast<int>(status);
     }
 
-    /// For a member that may be missing.
-    void take(std::optional<std::string>& out) {
-        if (out) refuse("is there twice");
-        take(out.emplace());
-    }
+    void take(std::optional<std::string>& out) { take(out.emplace()); }
 
     // The reader has checked the limits on the way.
     template <class Value>
@@ -35347,6 +35418,10 @@ class DocumentReader {
   private:
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
+    static std::size_t place_of(std::string_view name, Names names) noexcept {
+        return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    }
+
     JsonReader& json_;
     std::string_view name_;
 };
@@ -35355,7 +35430,7 @@ template <std::same_as<WorkerResponse> Document>
 void read_document(JsonReader& json, Document& response) {
     DocumentReader reader(json);
     reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
-                   [&](std::string_view name) {
+                   {"error", "file"}, [&](std::string_view name) {
                        if (name == "status") return reader.take_status(response.status), true;
                        if (name == "content_type") return reader.take(response.content_type), true;
                        if (name == "headers") return reader.take(response.headers), true;
@@ -35373,9 +35448,9 @@ void read_document(JsonReader& json, Document& response) {
 template <std::same_as<WorkerContext> Document>
 void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
-    bool has_response = false;
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
+                   {"client_ip", "request_id", "traceparent", "tracestate", "parent_id", "response"},
                    [&](std::string_view name) {
                        if (name == "route") return reader.take(request.route), true;
                        if (name == "method") return reader.take(request.method), true;
@@ -35393,9 +35468,8 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "traceparent") return reader.take(request.traceparent), true;
                        if (name == "tracestate") return reader.take(request.tracestate), true;
                        if (name == "parent_id") return reader.take(request.parent_id), true;
-                       if (name != "response") return false;
-                       if (std::exchange(has_response, true)) reader.refuse("is there twice");
-                       return read_document(json, request.response), true;
+                       if (name == "response") return read_document(json, request.response), true;
+                       return false;
                    });
 }
 
@@ -35515,6 +35589,8 @@ Document describe_request(Call& call) {
     }
     out.query = request.raw_query();
     for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
+    if (!request.field("Host") && !request.taken_host().empty())
+        out.headers.emplace_back("Host", request.taken_host());
     out.body = request.body;
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
@@ -35604,10 +35680,7 @@ class RequestCheck {
     }
 
     static bool is_address(std::string_view text) noexcept {
-        constexpr auto of_an_address = [](char c) {
-            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
-        };
-        return text == "unix" || (text.size() < 64 && std::all_of(text.begin(), text.end(), of_an_address));
+        return text == "unix" || PeerAddress::parse(text).has_value();
     }
 
     static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
@@ -35640,10 +35713,13 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
     if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
-    if (document.traceparent.empty()) return;
+    const bool has_trace =
+        !(document.traceparent.empty() && document.tracestate.empty() && document.parent_id.empty());
+    if (!has_trace) return;
     if (!TraceWriter::restore(call.state.get<TraceContext>(), document.traceparent, document.tracestate,
                               document.parent_id)) {
-        throw std::invalid_argument("worker document: 'traceparent' is not one");
+        throw std::invalid_argument(
+            "worker document: 'traceparent', 'tracestate' and 'parent_id' are not those of a trace");
     }
 }
 
@@ -35764,8 +35840,7 @@ class RequestJob final : public PoolJob {
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
-          board_(carrier.board),
-          queued_(WorkerBoard::moment(board_)),
+          ticket_(carrier.board),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -35777,7 +35852,7 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
-        const WorkerBoard::Entry shown(board_, route_, queued_);
+        const WorkerBoard::Entry shown(ticket_, route_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
@@ -35954,8 +36029,7 @@ class RequestJob final : public PoolJob {
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
-    CountedPtr<WorkerBoard> board_;
-    TimePoint queued_;
+    WorkerBoard::Ticket ticket_;
     RequestLimits limits_;
     CallLimits call_limits_;
     std::string request_;
@@ -38197,6 +38271,7 @@ class H1Reader {
         if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
+            call_.request.has_all_fields = false;
             return;
         }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
@@ -39847,6 +39922,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void end_stream(Turn& turn);
     void cut_stream() noexcept;
     void tell_of_stream() noexcept;
+    void leave_unhandled() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
@@ -40093,7 +40169,7 @@ inline void H1Connection::answer_without_body(Turn& turn) {
 inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
     if (!send_gathered(turn)) return Progress::again;
     if (watch().is_broken()) {
-        state_ = State::dead;
+        leave_unhandled();
         return Progress::again;
     }
     become(State::handling);
@@ -40177,18 +40253,28 @@ inline void H1Connection::end_stream(Turn& turn) {
 
 inline void H1Connection::tell_of_stream() noexcept {
     if (shard_.observers.empty()) return;
-    exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
-    note_answer(shard_, *exchange_, exchange_->answer.sent());
+    const H1AnswerStream& stream = exchange_->answer;
+    exchange_->call.response.status = stream.has_begun() ? stream.status() : no_answer;
+    note_answer(shard_, *exchange_, stream.sent());
 }
 
-/// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
-/// from a whole one.
+/// An answer that has begun has no end, or the client has left before it was made. Where the end would be
+/// that of the connection, only a reset tells the answer from a whole one.
 inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
-    if (!stream.has_begun()) return;
+    const bool has_left = exchange_->runner.end() == CallRunner::End::client_left;
+    if (!stream.has_begun() && !has_left) return;
     exchange_->call.cause = stream.cause_of_cut();
     tell_of_stream();
-    if (stream.ends_with_connection()) transport_.give_up_output();
+    if (stream.has_begun() && stream.ends_with_connection()) transport_.give_up_output();
+}
+
+/// The client has left before its handler could begin.
+inline void H1Connection::leave_unhandled() noexcept {
+    state_ = State::dead;
+    exchange_->answer.open(shard_, transport_);
+    exchange_->call.cause = AnswerCause::client_closed;
+    tell_of_stream();
 }
 
 inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
@@ -40196,9 +40282,14 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     if (why == CallRunner::End::client_left) {
         state_ = State::dead;
     } else if (exchange_->answer.has_begun()) {
+        const bool was_cancelled = exchange_->call.stop_requested;
         log_quietly(shard_.config.log, LogLevel::warning,
-                    "a handler did not end when it was cancelled: ", exchange_->call.route->description());
+                    was_cancelled ? "a handler did not end when it was cancelled: "
+                                  : "an answer in pieces took too long in ",
+                    exchange_->call.route->description());
         state_ = State::dead;
+        // The client need not wait for a handler that takes a while to end.
+        if (!exchange_->answer.ends_with_connection()) static_cast<void>(transport_.socket().end_output());
     } else {
         log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
                     exchange_->call.route->description());
@@ -42719,6 +42810,10 @@ namespace detail {
 
 inline constexpr std::size_t max_credentials = 8 * 1024;  // behind the scheme
 
+/// Why two kinds of them have no common route.
+inline constexpr const char* one_authorization =
+    "a request has the credentials of one of them, and the other would refuse it";
+
 /// Letters, digits and a few signs, with '=' at the end only.
 inline bool is_token68(std::string_view text) noexcept {
     text = text.substr(0, text.find_last_not_of('=') + 1);
@@ -42726,7 +42821,7 @@ inline bool is_token68(std::string_view text) noexcept {
     return !text.empty() && std::all_of(text.begin(), text.end(), may_stand);
 }
 
-/// What a request says under a scheme.
+/// What a request says under a scheme. Of a head that is refused in the middle, nothing counts.
 struct Credentials {
     enum class State : std::uint8_t { absent, malformed, present };
     State state = State::absent;  // also if it says something under another scheme
@@ -42734,6 +42829,7 @@ struct Credentials {
 };
 
 inline Credentials find_credentials(const Context& ctx, std::string_view scheme) noexcept {
+    if (!Call::of(ctx).request.has_all_fields) return {};
     const SingleField field = single_field(ctx, "Authorization");
     if (field.presence == SingleField::Presence::absent) return {};
     if (field.presence == SingleField::Presence::repeated) return {Credentials::State::malformed, {}};
@@ -42774,6 +42870,8 @@ namespace detail {
 class BasicAuth final : public StepWork {
   public:
     static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a password"},
+                                         {"bearer_auth", one_authorization, StepRule::Kind::not_with},
+                                         {"jwt", one_authorization, StepRule::Kind::not_with},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"basic_auth", rules};
 
@@ -42875,6 +42973,8 @@ namespace detail {
 class BearerAuth final : public StepWork {
   public:
     static constexpr StepRule rules[] = {{"cache", "answers from the cache would be sent without a token"},
+                                         {"basic_auth", one_authorization, StepRule::Kind::not_with},
+                                         {"jwt", one_authorization, StepRule::Kind::not_with},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"bearer_auth", rules};
 
@@ -42990,6 +43090,62 @@ struct CacheControl {
         if (!to || seconds < *to) to = seconds;
     }
 };
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/middleware/cache_key.hpp ----
+
+// What a kept answer depends on, as text.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Puts a key together of parts that cannot run into each other: each has its length in front.
+inline void add_key_part(std::string& key, std::string_view part) {
+    key.append(std::to_string(part.size())).append(":").append(part);
+}
+/// The same of all fields of a name, in order.
+inline void add_key_fields(std::string& key, const Context& ctx, std::string_view wanted) {
+    add_key_part(key, wanted);
+    for (const auto& [name, value] : ctx.headers()) {
+        if (iequals(name, wanted)) add_key_part(key, value);
+    }
+    key += ';';
+}
+
+/// What an answer depends on before anything is known of it. Texts as they were sent: two that mean the same
+/// have an entry each.
+inline std::string key_of(Context& ctx, std::string_view extra) {
+    const auto* const user = Call::of(ctx).state.find<User>();
+    std::string key;
+    for (const std::string_view part :
+         {ctx.method(), ctx.scheme(), ctx.host(), ctx.target(),
+          user != nullptr ? std::string_view(user->name) : std::string_view(), extra}) {
+        add_key_part(key, part);
+    }
+    return key;
+}
+
+/// Adds the names in the fields Vary to a list. False if the answer is never the same ("*"), or depends on
+/// too much.
+inline bool add_varying(Array<std::string>& names, const http::Headers& fields) {
+    constexpr std::size_t most = 16;
+    for (const auto& [field, value] : fields) {
+        if (!iequals(field, "Vary")) continue;
+        std::string_view rest = value;
+        while (!rest.empty()) {
+            std::string name(take_element(rest, ','));
+            for (char& c : name) c = to_lower(c);
+            if (name == "*") return false;
+            if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+                names.push_back(std::move(name));
+        }
+    }
+    return names.size() <= most;
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -43232,50 +43388,6 @@ class CacheStore {
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// Puts a key together of parts that cannot run into each other: each has its length in front.
-inline void add_key_part(std::string& key, std::string_view part) {
-    key.append(std::to_string(part.size())).append(":").append(part);
-}
-/// The same of all fields of a name, in order.
-inline void add_key_fields(std::string& key, const Context& ctx, std::string_view wanted) {
-    add_key_part(key, wanted);
-    for (const auto& [name, value] : ctx.headers()) {
-        if (iequals(name, wanted)) add_key_part(key, value);
-    }
-    key += ';';
-}
-
-/// What an answer depends on before anything is known of it. Texts as they were sent: two that mean the same
-/// have an entry each.
-inline std::string key_of(Context& ctx, std::string_view extra) {
-    const auto* const user = Call::of(ctx).state.find<User>();
-    std::string key;
-    for (const std::string_view part :
-         {ctx.method(), ctx.scheme(), ctx.host(), ctx.target(),
-          user != nullptr ? std::string_view(user->name) : std::string_view(), extra}) {
-        add_key_part(key, part);
-    }
-    return key;
-}
-
-/// Adds the names in the fields Vary to a list. False if the answer is never the same ("*"), or depends on
-/// too much.
-inline bool add_varying(Array<std::string>& names, const http::Headers& fields) {
-    constexpr std::size_t most = 16;
-    for (const auto& [field, value] : fields) {
-        if (!iequals(field, "Vary")) continue;
-        std::string_view rest = value;
-        while (!rest.empty()) {
-            std::string name(take_element(rest, ','));
-            for (char& c : name) c = to_lower(c);
-            if (name == "*") return false;
-            if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
-                names.push_back(std::move(name));
-        }
-    }
-    return names.size() <= most;
-}
 
 class AnswerCache final : public CacheWork {
   public:
@@ -43717,6 +43829,7 @@ class BrotliMemory {
         std::size_t size;  // of the block behind it
     };
     static constexpr std::size_t most_spare = 16;
+    static constexpr std::size_t most_kept = std::size_t{4} * 1024 * 1024;
 
     static Head* head_of(void* block) noexcept { return static_cast<Head*>(block) - 1; }
 
@@ -43741,12 +43854,16 @@ class BrotliMemory {
         return made + 1;
     }
     void give_back_block(Head* block) noexcept {
-        if (keeps_ == Keeps::blocks && spare_count_ < most_spare) {
-            spare_[spare_count_++] = block;
-        } else {
-            size_ -= block->size;
-            std::free(block);
+        if (keeps_ == Keeps::nothing || size_ > most_kept) return free_block(block);
+        if (spare_count_ == most_spare) {
+            free_block(spare_[0]);
+            spare_[0] = spare_[--spare_count_];
         }
+        spare_[spare_count_++] = block;
+    }
+    void free_block(Head* block) noexcept {
+        size_ -= block->size;
+        std::free(block);
     }
 
     const Keeps keeps_;
@@ -44366,12 +44483,15 @@ namespace detail {
 
 class Cors final : public StepWork {
   public:
-    static constexpr StepRule rules[] = {{"cors", "the first answers the preflights of both"},
-                                         {"basic_auth", "preflights have no password, and would be refused"},
-                                         {"bearer_auth", "preflights have no token, and would be refused"},
-                                         {"jwt", "preflights have no token, and would be refused"},
-                                         {nullptr, nullptr}};
-    static constexpr StepInfo info{"cors", rules};
+    static constexpr StepRule rules[] = {
+        {"cors", "the first answers the preflights of both"},
+        {"basic_auth", "preflights have no password, and would be refused"},
+        {"bearer_auth", "preflights have no token, and would be refused"},
+        {"jwt", "preflights have no token, and would be refused"},
+        {"rate_limit", "pages could not read its 429, and preflights would spend the allowance"},
+        {"cache", "answers from the cache would be sent without the fields for pages"},
+        {nullptr, nullptr}};
+    static constexpr StepInfo info{"cors", rules, "it would see no preflights there"};
 
     explicit Cors(middleware::CorsOptions options)
         : methods_(joined("method", options.methods)),
@@ -44416,9 +44536,12 @@ class Cors final : public StepWork {
         if (any_origin_ && origins_.size() > 1) {
             throw std::invalid_argument("cors: '*' is every origin: list nothing beside it");
         }
-        if (any_origin_ && credentials_) {
-            throw std::invalid_argument(
-                "cors: '*' with credentials would let every page act as the user: list the origins");
+        for (const std::string& origin : origins_) {
+            const bool is_everybody = origin == "*" || origin == "null";  // any page makes itself a "null"
+            if (!is_everybody || !credentials_) continue;
+            throw std::invalid_argument("cors: '" + origin +
+                                        "' with credentials would let every page act as the user: list the "
+                                        "origins");
         }
     }
 
@@ -44572,15 +44695,25 @@ class EtagMaker final : public StepWork {
     [[nodiscard]] bool has_tag(Response& response) const {
         const std::string& body = response.body;
         if (response.status != 200 || body.empty() || response.file() != nullptr) return false;
+        if (may_not_be_stored(response.headers)) return false;
         if (response.headers.contains("ETag")) return true;
-        const std::string_view cache_control = response.headers.get("Cache-Control").value_or("");
-        if (body.size() > options_.max_body || list_contains(cache_control, "no-store")) return false;
+        if (body.size() > options_.max_body) return false;
+        // The same bytes of another type are another answer.
+        const auto type =
+            hash_of(key, response.headers.get("Content-Type").value_or(response.content_type()));
         char digits[32];
-        write_hex(hash_of(key, body), digits);
+        write_hex(hash_of({type.low, type.high}, body), digits);
         std::string tag(options_.weak ? "W/\"" : "\"");
         tag.append(digits, sizeof digits) += '"';
         response.headers.set("ETag", tag);
         return true;
+    }
+
+    static bool may_not_be_stored(const http::Headers& headers) noexcept {
+        for (const auto& [name, value] : headers) {
+            if (iequals(name, "Cache-Control") && list_contains(value, "no-store")) return true;
+        }
+        return false;
     }
 
     static void answer_conditions(Call& call) {
@@ -45650,13 +45783,16 @@ class LogLine {
         : out_(out), answered_(answered), now_(now) {}
 
     void append(middleware::LogFormat format, bool with_query) {
-        if (!with_query) target_ = target_.substr(0, target_.find('?'));
+        if (!with_query) {
+            target_ = target_.substr(0, target_.find('?'));
+            referrer_ = referrer_.substr(0, referrer_.find_first_of("?#"));  // the target of another page
+        }
         if (format == middleware::LogFormat::json) {
             append_object();
         } else {
             append_common();
             if (format == middleware::LogFormat::combined)
-                append_quoted("Referer"), append_quoted("User-Agent");
+                append_quoted(referrer_), append_quoted(answered_.ctx.header("User-Agent"));
         }
         out_ += '\n';
     }
@@ -45691,7 +45827,7 @@ class LogLine {
     }
     void append_quoted(std::string_view field) {
         out_ += " \"";
-        append_plain(answered_.ctx.header(field, "-"));
+        append_plain(field.empty() ? "-" : field);
         out_ += '"';
     }
     void append_local_time() {
@@ -45736,12 +45872,46 @@ class LogLine {
         const TraceContext* const trace = Call::of(answered_.ctx).state.find<TraceContext>();
         append_member("trace_id", trace != nullptr ? trace->trace_id() : std::string_view());
         append_member("user_agent", answered_.ctx.header("User-Agent"));
-        append_member("referrer", answered_.ctx.header("Referer"));
+        append_member("referrer", referrer_);
         out_ += '}';
     }
     void append_member(std::string_view name, std::string_view text) {
         out_.append(",\"").append(name).append("\":");
-        append_json_text(out_, text.substr(0, max_text));
+        text = text.substr(0, max_text);
+        if (find_hidden(text) == text.size()) return append_json_text(out_, text);
+        std::string json;
+        append_json_text(json, text);
+        append_escaped_hidden(json);
+    }
+    // What JSON lets stand though terminals obey it, or readers end a line there: DEL, the control characters
+    // U+0080 to U+009F, U+2028 and U+2029.
+    static char32_t hidden_at(std::string_view text, std::size_t at) noexcept {
+        const auto byte = [&](std::size_t n) {
+            return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0U;
+        };
+        if (byte(0) == 0x7f) return 0x7f;
+        if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return byte(1);
+        if (byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) == 0xa8 || byte(2) == 0xa9))
+            return 0x2000 + byte(2) - 0x80;
+        return 0;
+    }
+    static std::size_t find_hidden(std::string_view text) noexcept {
+        std::size_t at = 0;
+        while (at < text.size() && hidden_at(text, at) == 0) ++at;
+        return at;
+    }
+    void append_escaped_hidden(std::string_view json) {
+        while (true) {
+            const std::size_t size = find_hidden(json);
+            out_.append(json.substr(0, size));
+            json.remove_prefix(size);
+            if (json.empty()) return;
+            const char32_t character = hidden_at(json, 0);
+            constexpr char hex[] = "0123456789abcdef";
+            out_.append(character < 0x100 ? "\\u00" : "\\u20");
+            out_ += {hex[character >> 4U & 15U], hex[character & 15U]};
+            json.remove_prefix(character == 0x7f ? 1 : character < 0x100 ? 2 : 3);
+        }
     }
     void append_utc_time() {
         const auto day = std::chrono::floor<std::chrono::days>(now_);
@@ -45771,6 +45941,7 @@ class LogLine {
     const Answered& answered_;
     std::chrono::system_clock::time_point now_;
     std::string_view target_ = answered_.target;
+    std::string_view referrer_ = answered_.ctx.header("Referer");
 };
 
 }  // namespace detail
@@ -45779,8 +45950,8 @@ class LogLine {
 
 // ---- sake/middleware/log_target.hpp ----
 
-// Where the lines of the access log end: a file, standard error, or a function of the program. All of them
-// wait a second at most for a reader that is slow, and say how many lines were lost.
+// Where the lines of the access log end: a file, standard error, or a function of the program. The first two
+// wait at most a second for a slow reader, and count the lines that were lost; a function takes its own time.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -46081,7 +46252,7 @@ class FormattedLog final : public AccessLog {
         : format_(options.format),
           with_query_(options.with_query),
           queue_(make_log_target(options),
-                 limit_of<std::size_t>(4096, options.max_queued, "logger: max_queued")) {}
+                 limit_of<std::size_t>(64 * 1024, options.max_queued, "logger: max_queued")) {}
 
     void add(const Answered& answered) override {
         queue_.add(
@@ -46197,11 +46368,11 @@ namespace detail {
 inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
     constexpr std::size_t network = 8;
     std::array<char, INET6_ADDRSTRLEN> address{};  // with a NUL behind it
-    std::array<char, 16> bytes{};
+    std::array<char, 1 + 16> bytes{'\6'};          // no text of another address begins with it
     text.copy(address.data(), address.size() - 1);
     const bool may_be_v6 = text.find(':') != std::string_view::npos && text.size() < address.size();
-    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data()) != 1) return hash_of(key, text);
-    return hash_of(key, {bytes.data(), network});
+    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data() + 1) != 1) return hash_of(key, text);
+    return hash_of(key, {bytes.data(), 1 + network});
 }
 
 /// The value of a field, put together without an allocation.
@@ -46233,7 +46404,7 @@ class RateLimiter final : public StepWork {
           table_(interval_of(options_), options_.burst,
                  limit_of<std::size_t>(16, options_.max_keys, "rate_limit: max_keys")),
           policy_(policy_of(options_)),
-          problem_(problem_of(options_)) {}
+          members_(members_of(options_)) {}
 
     void run(Context& ctx) override {
         const std::chrono::nanoseconds now = sake::now().time_since_epoch();
@@ -46245,8 +46416,8 @@ class RateLimiter final : public StepWork {
         if (verdict.is_allowed) return;
         FieldText pause;
         pause.add(seconds(verdict.until_next));
-        ctx.abort(429).set_header("Retry-After", pause.text());
-        ctx.send(std::string_view(problem_), problem_content_type);
+        throw error_with(429, "too many requests: Retry-After says when the next may come", members_)
+            .header("Retry-After", pause.text());
     }
 
   private:
@@ -46287,14 +46458,14 @@ class RateLimiter final : public StepWork {
         const std::int64_t window = seconds(interval_of(options) * options.burst);
         return "\"" + options.name + "\";q=" + std::to_string(options.burst) + ";w=" + std::to_string(window);
     }
-    static std::string problem_of(const middleware::RateLimitOptions& options) {
+    static ProblemMembers members_of(const middleware::RateLimitOptions& options) {
         ProblemMembers members;
         members.has_type = true;
         members.text = R"(,"type":"https://iana.org/assignments/http-problem-types#quota-exceeded")"
                        R"(,"violated-policies":[)";
         append_json_text(members.text, options.name);
         members.text += ']';
-        return problem_body(429, "too many requests: Retry-After says when the next may come", members);
+        return members;
     }
 
     // --- Whose request it is ---
@@ -46308,7 +46479,7 @@ class RateLimiter final : public StepWork {
     const HashKey hash_key_ = make_random_key();  // so that nobody can choose addresses that meet
     RateTable table_;
     const std::string policy_;
-    const std::string problem_;
+    const ProblemMembers members_;
 };
 
 }  // namespace detail
@@ -46361,7 +46532,10 @@ class RequestIds final : public StepWork {
             write_hex(ids_.next(), text);
             IdWriter::write(id, {text, sizeof text});
         }
-        ctx.set_header(options_.field, id.text());
+        // Behind the handler, also one in a worker, so that no answer has another id than the log.
+        ctx.after([this](Context& answered) {
+            answered.set_header(options_.field, answered.state<RequestId>().text());
+        });
     }
 
   private:
@@ -46401,7 +46575,11 @@ class SecurityHeaders final : public StepWork {
         add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
         add("X-Content-Type-Options", "nosniff");
         add("X-Frame-Options", "DENY");
-        if (options.strict_transport_security.count() <= 0) return;
+        if (options.strict_transport_security.count() < 0) {
+            throw std::invalid_argument(
+                "security_headers: strict_transport_security must be at least 0, which sends no field");
+        }
+        if (options.strict_transport_security.count() == 0) return;
         std::string value = "max-age=" + std::to_string(options.strict_transport_security.count());
         if (options.include_subdomains) value += "; includeSubDomains";
         secure_only_.set("Strict-Transport-Security", value);
@@ -46963,47 +47141,36 @@ SAKE_INLINE Step sessions(SessionOptions options) {
 
 // ---- sake/middleware/timeout_impl.hpp ----
 
-// How timeout ends what takes too long.
+// How timeout makes the time of a call shorter.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-SAKE_INLINE void throw_bad_limit() { throw std::invalid_argument("timeout: the limit must be positive"); }
+class CallTimeLimit final : public StepWork {
+  public:
+    static constexpr StepInfo info{"timeout", no_rules};
 
-/// The answer of a call whose handlers have been cancelled since their time was up.
-inline void answer_late(Call& call) {
-    if (call.answerer != nullptr && call.answerer->has_begun()) throw TimedOut("the handler took too long");
-    call.is_aborted = true;
-    call.cause = AnswerCause::timeout;
-    call.response.set_problem(504, "the request took too long");
-    call.place.errors->report(call, LogLevel::warning, "the time that its route gives it is over",
-                              " took too long");
+    explicit CallTimeLimit(Clock::duration limit)
+        : limit_(std::min(std::chrono::ceil<std::chrono::milliseconds>(limit), longest_setting)) {
+        if (limit == limit.zero()) throw std::invalid_argument("timeout: the limit must be positive");
+    }
+
+    void run(Context& ctx) override {
+        Call& call = Call::of(ctx);
+        if (call.runner != nullptr) return call.runner->limit_time(limit_);
+        call.time_limit = std::min(call.time_limit, limit_);  // the body is to come, and then its handler
+    }
+
+  private:
+    const std::chrono::milliseconds limit_;
+};
+
+SAKE_INLINE middleware::Step make_timeout(Clock::duration limit) {
+    return StepMaker::make<CallTimeLimit>(limit);
 }
 
 }  // namespace detail
-
-namespace middleware {
-
-template <class Unused>
-Task<> Deadline::operator()(Context& ctx) const {
-    bool is_late = false;
-    try {
-        // A type that depends on Unused, or each program compiles sake::timeout.
-        std::conditional_t<true, Task<>, Unused> rest = ctx.next();
-        auto limited = sake::timeout(std::move(rest), limit_);
-        co_await std::move(limited);
-    } catch (const TimedOut&) {  // not one of the handler's own, which next() answers
-        is_late = true;
-    }
-    if (is_late) detail::answer_late(detail::Call::of(ctx));
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template Task<> Deadline::operator()<void>(Context& ctx) const;
-#endif
-
-}  // namespace middleware
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -47113,6 +47280,13 @@ class TrustedProxies final : public StepWork {
     static constexpr StepRule rules[] = {
         {"trusted_proxies", "the second would take the first one's client for a proxy"},
         {"rate_limit", "the clients behind a proxy would share one allowance"},
+        {"allowed_hosts", "it would check another host than handlers see"},
+        {"csrf", "it would compare origins with another host than handlers see"},
+        {"basic_auth", "its check would see the proxy in place of the client"},
+        {"bearer_auth", "its check would see the proxy in place of the client"},
+        {"jwt", "its check would see the proxy in place of the client"},
+        {"sessions", "cookies would be set for the scheme of the proxy"},
+        {"cache", "answers would be kept under another host and scheme than handlers see"},
         {nullptr, nullptr}};
     static constexpr StepInfo info{"trusted_proxies", rules};
 
@@ -47126,7 +47300,8 @@ class TrustedProxies final : public StepWork {
 
     void run(Context& ctx) override {
         Call& call = call_of(ctx);
-        if (!is_listed(call.place.peer)) return;
+        // Of half a head, what the proxy has added may be missing, and the last element be a client's.
+        if (!call.request.has_all_fields || !is_listed(call.place.peer)) return;
         const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
         auto& client = ctx.state<ForwardedClient>();
@@ -47188,9 +47363,11 @@ class TrustedProxies final : public StepWork {
         Client client{call.place.peer, {}, {}};
         walk_back(call, "Forwarded", [&](std::string_view text) {
             const ForwardedElement element(text);
+            client.scheme = element.scheme();  // also where the node is not an address, such as "_hidden"
+            client.host = element.host();
             const auto node = parse_node(element.node());
             if (!node) return false;
-            client = {*node, element.scheme(), element.host()};
+            client.address = *node;
             return is_listed(client.address);
         });
         return client;
@@ -48079,9 +48256,18 @@ class Chart {
     if (this.values.length) this.add(null);
   }
 
+  // Nothing but zeros is not drawn.
   draw() {
-    const highest = Math.max(...this.values, Number.MIN_VALUE);
     const end = Math.max(this.values.length, least) - 1;
+    const [line, area] = this.values.some(Boolean) ? this.paths(end) : ["", ""];
+    if (!line && !this.line.getAttribute("d")) return;
+    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
+    this.line.setAttribute("d", line);
+    this.area.setAttribute("d", area);
+  }
+
+  paths(end) {
+    const highest = Math.max(...this.values);
     const first = end + 1 - this.values.length;
     let [line, area, begin] = ["", "", null];
     const close = (at) => {
@@ -48097,9 +48283,7 @@ class Chart {
       begin ??= x;
     });
     close(end);
-    this.element.setAttribute("viewBox", `0 0 ${end} 24`);
-    this.line.setAttribute("d", line);
-    this.area.setAttribute("d", area);
+    return [line, area];
   }
 }
 

@@ -244,10 +244,12 @@ TEST_CASE("trace_context: a worker has the same trace and the same id") {
 
 TEST_CASE("trace_context: without it, a worker has neither trace nor id") {
     sake::Engine app;
-    app.get("/worker", [](Context& ctx) {
-           return ctx.state<TraceContext>().traceparent() + "|" +
-                  std::string(ctx.state<sake::RequestId>().text());
-       }).worker();
+    app.get("/worker",
+            [](Context& ctx) {
+                return ctx.state<TraceContext>().traceparent() + "|" +
+                       std::string(ctx.state<sake::RequestId>().text());
+            })
+        .worker();
     CHECK(TestClient(app).get("/worker", {{"traceparent", good}}).body == "|");
 }
 
