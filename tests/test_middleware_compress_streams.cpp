@@ -436,6 +436,28 @@ TEST_CASE("compress: the memory of a stream's compressor is what was expected at
 }
 
 TEST_CASE(
+    "compress: a compressor of whole bodies keeps its memory from one to the next, and no more than that") {
+    using sake::detail::BodyEncoder;
+    using sake::detail::CompressorKind;
+    using sake::detail::ContentCoding;
+    for (const ContentCoding coding : {ContentCoding::gzip, ContentCoding::zstd, ContentCoding::br}) {
+        CAPTURE(to_string(coding));
+        const auto compressor = sake::detail::make_compressor(CompressorKind{coding, 4});
+        std::size_t held = 0;
+        for (const std::size_t size : {200'000UL, 200'000UL, 5'000UL, 70'000UL, 1'000UL, 200'000UL}) {
+            const std::string text = text_of(size);
+            sake::detail::ByteBuffer out;
+            compressor->begin(size);
+            compressor->encode(text, BodyEncoder::Behind::end, out);
+            CHECK(Decoder(to_string(coding)).read(out.view()) == text);
+            CHECK(compressor->memory() < 8UL * 1024 * 1024);
+            if (held == 0) held = compressor->memory();
+        }
+        CHECK(compressor->memory() <= held * 2);
+    }
+}
+
+TEST_CASE(
     "compress: what compressors hold counts in max_buffered, and without room a stream leaves as it is") {
     // gzip is expected to take 40,960 bytes for a window of 4 KiB, and half of max_buffered is for it.
     for (const std::size_t room : {81'000UL, 90'000UL}) {
