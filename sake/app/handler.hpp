@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <stdexcept>
@@ -161,6 +162,23 @@ class Owned {
     void (*destroy_)(void*) = nullptr;
 };
 
+/// What is found out while serving, from any thread.
+class Noted {
+  public:
+    Noted() = default;
+    Noted(Noted&& other) noexcept : is_noted_(other.is_noted()) {}
+    Noted& operator=(Noted&& other) noexcept {
+        is_noted_.store(other.is_noted(), std::memory_order_relaxed);
+        return *this;
+    }
+    ~Noted() = default;
+    void note() noexcept { is_noted_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool is_noted() const noexcept { return is_noted_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<bool> is_noted_{false};
+};
+
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
   public:
@@ -217,8 +235,8 @@ class Handler {
     [[nodiscard]] const StepInfo* step() const noexcept { return step_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
-    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
-    void note_that_it_reads_the_body() const noexcept { reads_body_ = true; }
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_.is_noted(); }
+    void note_that_it_reads_the_body() const noexcept { reads_body_.note(); }
 
     /// Runs a handler that is not a coroutine.
     void call(Call& call) const { plain_(callable_.get(), call); }
@@ -276,7 +294,7 @@ class Handler {
     const Signature* signature_ = &no_signature;
     const StepInfo* step_ = nullptr;
     std::size_t param_count_ = 0;
-    mutable bool reads_body_ = false;
+    mutable Noted reads_body_;
 };
 
 /// A handler that stands in front of others, of routes with other parameters.

@@ -29,7 +29,7 @@ class IdSource {
 
   private:
     const HashKey key_ = make_random_key();
-    std::atomic<std::uint64_t> count_{0};
+    alignas(64) std::atomic<std::uint64_t> count_{0};  // not in the line of the key, which all threads read
 };
 
 }  // namespace detail

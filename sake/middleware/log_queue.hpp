@@ -46,22 +46,14 @@ class LogQueue {
     /// Calls `append(text)`, which appends a line. What would be too much is dropped.
     template <class F>
     void add(F append) noexcept {
-        const std::lock_guard lock(mutex_);
-        const std::size_t before = queued_.size();
+        thread_local std::string line;  // made outside the lock, and keeps its memory for the next
+        line.clear();
         try {
-            append(queued_);
+            append(line);
         } catch (const std::exception&) {  // no memory
-            queued_.resize(before);
+            line.clear();
         }
-        if (queued_.size() == before || queued_.size() > max_queued_) {
-            queued_.resize(before);
-            ++lost_;
-            return;
-        }
-        if (!thread_.joinable()) start();
-        const std::size_t half = max_queued_ / 2;
-        const bool is_half_full = before < half && queued_.size() >= half;
-        if (before == 0 || is_half_full) changed_.notify_one();
+        if (take(line)) start();
     }
 
     [[nodiscard]] std::uint64_t lost() const noexcept {
@@ -73,11 +65,37 @@ class LogQueue {
     // Lines gather for so long, so that a busy server wakes its thread 50 times a second.
     static constexpr std::chrono::milliseconds gather_time{20};
 
+    /// Queues a line. True for one caller, who is to start the thread.
+    bool take(std::string_view line) noexcept {
+        const std::lock_guard lock(mutex_);
+        const std::size_t before = queued_.size();
+        if (!has_room_for(line) || !append(line)) {
+            ++lost_;
+            return false;
+        }
+        const std::size_t half = max_queued_ / 2;
+        const bool is_half_full = before < half && queued_.size() >= half;
+        if (before == 0 || is_half_full) changed_.notify_one();
+        return !std::exchange(has_thread_, true);
+    }
+
+    [[nodiscard]] bool has_room_for(std::string_view line) const noexcept {
+        return !line.empty() && line.size() <= max_queued_ - queued_.size();
+    }
+    bool append(std::string_view line) noexcept {
+        try {
+            queued_.append(line);
+            return true;
+        } catch (const std::exception&) {
+            return false;  // no memory
+        }
+    }
     void start() noexcept {
         try {
             thread_ = start_thread([](void* self) { static_cast<LogQueue*>(self)->run(); }, this);
         } catch (const std::system_error&) {
-            // The next line tries again.
+            const std::lock_guard lock(mutex_);
+            has_thread_ = false;  // the next line tries again
         }
     }
 
@@ -157,6 +175,7 @@ class LogQueue {
     std::uint64_t lost_ = 0;
     std::uint64_t told_ = 0;
     std::string why_;  // the last that the target has lost was lost
+    bool has_thread_ = false;
     bool is_ending_ = false;
 };
 

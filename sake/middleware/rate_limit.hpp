@@ -22,8 +22,9 @@ struct RateLimitOptions {
     /// address do; of IPv6, from the same /64, since that is what a subscriber gets.
     std::function<std::string(Context&)> key = {};
     /// How many keys are remembered, of those that are short of their whole allowance; at least 16, rounded
-    /// up to a power of two. Each takes 16 bytes. If there is no place for a key, it shares one allowance
-    /// with all that have none; a key that is remembered is never forgotten before its time.
+    /// up to a power of two. Each takes 32 bytes. A key that is remembered is never forgotten before its
+    /// time. One for which there is no place, as happens to one in a thousand when all are taken, shares the
+    /// allowance of a small part of those that have none.
     std::size_t max_keys = 65536;
     /// The name of the limit in the fields: 64 bytes of ASCII at most, without quotes, backslashes and
     /// controls.

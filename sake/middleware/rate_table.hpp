@@ -16,7 +16,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Times are nanoseconds. For any thread: two that meet may count one request too many, and no more.
+/// Times are nanoseconds. For any thread. Requests of a key that has a place are counted exactly. If the
+/// first two of a key meet, each may find a place, of which the second is forgotten from then on.
 class RateTable {
   public:
     struct Verdict {
@@ -26,19 +27,38 @@ class RateTable {
         std::int64_t until_next;   // until the next request may come, if this one may not
     };
 
-    /// A request each `interval`, and so many at once after a pause.
+    /// A request each `interval`, and so many at once after a pause. As keys fall into groups by chance,
+    /// there are two places for each: of so many keys, one in a thousand finds its group full.
     RateTable(std::int64_t interval, std::int64_t burst, std::size_t max_keys)
         : interval_(interval),
           tolerance_(interval * burst),
-          groups_(std::bit_ceil(std::max(max_keys, group_size)) / group_size),
+          groups_(2 * std::bit_ceil(std::max(max_keys, group_size)) / group_size),
           entries_(new Entry[groups_ * group_size]) {}
 
     [[nodiscard]] Verdict take(const Hash128& key, std::int64_t now) noexcept {
-        return spend(place_of(key, now), now);
+        Entry* const group = entries_.get() + (key.high & (groups_ - 1)) * group_size;
+        Entry* const shared = group + (group_size - 1);
+        for (;;) {
+            Entry* free = nullptr;
+            std::int64_t free_since = 0;
+            for (Entry* each = group; each != shared; ++each) {
+                if (each->key.load(relaxed) == key.low) return spend(each->whole_at, now);
+                const std::int64_t whole_at = each->whole_at.load(relaxed);
+                if (free != nullptr || whole_at > now) continue;
+                free = each;
+                free_since = whole_at;
+            }
+            if (free == nullptr) return spend(shared->whole_at, now);
+            // It is taken by its moment, so that of two keys which want it one looks again, and none takes it
+            // from a key that has come back meanwhile.
+            if (!free->whole_at.compare_exchange_strong(free_since, now + interval_, relaxed)) continue;
+            free->key.store(key.low, relaxed);
+            return allowed(interval_);
+        }
     }
 
   private:
-    static constexpr std::size_t group_size = 16;
+    static constexpr std::size_t group_size = 16;  // the last place is of the keys that find no other one
     static constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min();
     static constexpr auto relaxed = std::memory_order_relaxed;
     using Moment = std::atomic<std::int64_t>;
@@ -49,19 +69,9 @@ class RateTable {
     };
     static_assert(sizeof(Entry) == 16);
 
-    /// Where the key is, or has its place from now on.
-    Moment& place_of(const Hash128& key, std::int64_t now) noexcept {
-        Entry* const group = entries_.get() + (key.high & (groups_ - 1)) * group_size;
-        Entry* free = nullptr;
-        for (Entry* each = group; each != group + group_size; ++each) {
-            if (each->key.load(relaxed) == key.low) return each->whole_at;
-            if (free == nullptr && each->whole_at.load(relaxed) <= now) free = each;
-        }
-        if (free == nullptr) return shared_;
-        free->key.store(key.low, relaxed);
-        return free->whole_at;
+    [[nodiscard]] Verdict allowed(std::int64_t until_whole) const noexcept {
+        return {true, (tolerance_ - until_whole) / interval_, until_whole, 0};
     }
-
     Verdict spend(Moment& whole_at, std::int64_t now) const noexcept {
         std::int64_t before = whole_at.load(relaxed);
         while (true) {
@@ -69,8 +79,7 @@ class RateTable {
             const std::int64_t until_whole = after - now;
             if (until_whole > tolerance_)
                 return {false, 0, until_whole - interval_, until_whole - tolerance_};
-            if (whole_at.compare_exchange_weak(before, after, relaxed))
-                return {true, (tolerance_ - until_whole) / interval_, until_whole, 0};
+            if (whole_at.compare_exchange_weak(before, after, relaxed)) return allowed(until_whole);
         }
     }
 
@@ -78,7 +87,6 @@ class RateTable {
     const std::int64_t tolerance_;
     const std::size_t groups_;
     const OwningPtr<Entry[]> entries_;
-    Moment shared_{long_ago};  // of the keys for which there is no place
 };
 
 }  // namespace detail
