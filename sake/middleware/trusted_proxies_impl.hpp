@@ -82,6 +82,7 @@ class TrustedProxies final : public StepWork {
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
         auto& client = ctx.state<ForwardedClient>();
         client.address = found.address.to_string();
+        client.peer = found.address;
         client.scheme = found.scheme;
         if (options_.use_host && !found.host.empty()) call.request.take_host(found.host);
     }
