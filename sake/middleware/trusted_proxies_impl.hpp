@@ -76,7 +76,7 @@ class TrustedProxies final : public StepWork {
     }
 
     void run(Context& ctx) override {
-        Call& call = call_of(ctx);
+        Call& call = Call::of(ctx);
         if (!is_listed(call.place.peer)) return;
         const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
