@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/common.hpp"
 
 namespace test_on_head {
@@ -41,6 +43,54 @@ void require_key(Context& ctx) {
 }
 
 }  // namespace
+
+TEST_CASE("no copy of the answer is made for middleware of Sake's own while the body is to come") {
+    std::vector<std::uint64_t> counts;
+    const auto note = [&](Context&) {
+        counts.push_back(harness::allocations::by_this_thread());
+        return "all"s;
+    };
+    counts.reserve(8);
+    sake::Engine app;
+    app.use([](Context& ctx) { ctx.set_header("X-Long", std::string(1000, 'x')); });
+    // Each notes the count before it changes the answer.
+    app.use(sake::middleware::rate_limit({.per_second = 1000, .key = note, .name = "a"}));
+    app.use(sake::middleware::rate_limit({.per_second = 1000, .key = note, .name = "b"}));
+    for (int i = 0; i < 5; ++i) app.use(sake::middleware::body_limit(10));
+    app.use(sake::middleware::rate_limit({.per_second = 1000, .key = note, .name = "c"}));
+    app.post("/", [](Context& ctx) { ctx.text(ctx.body()); });
+    TestClient client(app);
+    for (const bool is_first : {true, false}) {
+        counts.clear();
+        TestConnection connection = client.connect();
+        connection.send(waiting_head("/"));
+        CHECK(connection.receive_now().starts_with("HTTP/1.1 100 "));
+        connection.send("12345");
+        CHECK(connection.response("POST").body == "12345");
+        REQUIRE(counts.size() == 3);
+        if (is_first) continue;
+        CHECK(counts[2] - counts[1] == counts[1] - counts[0]);  // the same fields, and five steps more
+    }
+}
+
+TEST_CASE("middleware of Sake's own whose function reads the body runs again with it") {
+    sake::Engine app(quiet());
+    app.use(sake::middleware::rate_limit(
+        {.per_minute = 2, .key = [](Context& ctx) { return std::string(ctx.body()); }}));
+    app.post("/", [](Context& ctx) { ctx.text(ctx.body()); });
+    TestClient client(app);
+    for (const int status : {200, 200, 429}) {
+        TestConnection connection = client.connect();
+        connection.send(head("/", "Content-Length: 5\r\n"));
+        client.advance(10ms);
+        connection.send("12345");
+        const sake::TestResponse response = connection.response("POST");
+        CHECK(response.status == status);
+        int policies = 0;
+        for (const auto& [name, value] : response.headers) policies += name == "RateLimit-Policy" ? 1 : 0;
+        CHECK(policies == 1);
+    }
+}
 
 TEST_CASE("middleware that refuses on the head is answered before the body is asked for") {
     sake::Engine app;

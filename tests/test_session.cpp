@@ -26,6 +26,9 @@ struct Noting final : Session {
     ~Noting() override { list.remove(*this); }
 
     [[nodiscard]] bool is_busy() const noexcept override { return false; }
+    [[nodiscard]] sake::detail::SessionPhase phase() const noexcept override {
+        return sake::detail::SessionPhase::idle;
+    }
     void begin_drain() noexcept override { log += name; }
     [[nodiscard]] sake::detail::Maybe<sake::detail::TimePoint> idle_since() const noexcept override {
         return {};

@@ -69,6 +69,7 @@ enum class Running : std::uint8_t { coroutine, plain, after, before_stream, on_e
 /// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
 struct ForwardedClient {
     std::string address;
+    PeerAddress peer;         // the same; not on a worker
     std::string_view scheme;  // "http" or "https"; "" if they do not say
 };
 

@@ -58,7 +58,6 @@ SAKE_INLINE void Call::clear() noexcept {
 }
 
 SAKE_INLINE Context& context_of(Call& call) noexcept { return call.context; }
-SAKE_INLINE Call& call_of(Context& ctx) noexcept { return *ctx.call_; }
 SAKE_INLINE std::string_view path_param(Call& call, std::size_t index) { return call.request.param(index); }
 
 SAKE_INLINE CallHandle::CallHandle(Call& call) {

@@ -33,8 +33,6 @@ namespace detail {
 class CallHandle;
 class ReadWait;
 struct Call;
-/// The call that a context is the view of, for Sake's own middleware.
-Call& call_of(Context& ctx) noexcept;
 }  // namespace detail
 
 class Context {
@@ -300,7 +298,6 @@ class Context {
     Context& send_copy(std::string_view bytes, std::string_view content_type);
 
     friend struct detail::Call;  // makes it, as the view of itself
-    friend detail::Call& detail::call_of(Context& ctx) noexcept;
     explicit Context(detail::Call& call) noexcept : call_(&call) {}
 
     detail::Call* call_;

@@ -21,6 +21,7 @@
 #include "sake/app/file_body.hpp"
 #include "sake/app/file_tree.hpp"
 #include "sake/app/problem_impl.hpp"
+#include "sake/app/request_fields.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
@@ -37,33 +38,6 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// The value of a field that is a list: if the field is there more than once, all of them.
-inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
-    std::optional<std::string_view> first;
-    std::string all;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        const std::string_view value = field.value.of(request.base);
-        if (!first) {
-            first = value;
-            continue;
-        }
-        if (all.empty()) all = *first;
-        all.append(", ").append(value);
-    }
-    return all.empty() ? first : request.keep(std::move(all));
-}
-/// The value of a field that may be there once. Twice, it says nothing.
-inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
-    std::optional<std::string_view> found;
-    for (const FieldSlice& field : request.fields) {
-        if (!iequals(field.name.of(request.base), name)) continue;
-        if (found) return std::nullopt;
-        found = field.value.of(request.base);
-    }
-    return found;
-}
 
 inline Conditions conditions_of(Request& request) {
     Conditions conditions;

@@ -10,15 +10,18 @@
 #include "sake/app/chain_impl.hpp"
 #include "sake/app/response.hpp"
 #include "sake/app/route.hpp"
+#include "sake/base/maybe.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
 /// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
-/// answer is undone, and it is to run again with the body. What it throws passes.
+/// answer is undone, and it is to run again with the body. What it throws passes. Middleware of Sake's own
+/// reads no body, or reads it before it changes anything, so the answer is not copied for it.
 inline bool run_without_body(Call& call, const Handler& middleware) {
-    const Response before = call.response;
+    Maybe<Response> before;
+    if (middleware.step() == nullptr) before.emplace(call.response);
     const After* const first_after = call.afters.first();
     call.body_state = BodyState::to_come;
     try {
@@ -33,7 +36,7 @@ inline bool run_without_body(Call& call, const Handler& middleware) {
     // A middleware may have caught what told it that the body is not here.
     if (std::exchange(call.body_state, BodyState::here) != BodyState::asked_for) return true;
     middleware.note_that_it_reads_the_body();
-    call.response = before;
+    if (before) call.response = std::move(*before);
     call.is_aborted = false;
     while (call.afters.first() != first_after) static_cast<void>(call.afters.take_front());
     return false;

@@ -52,6 +52,13 @@ class PeerAddress {
     /// The network that it is in: what follows the first bits is 0.
     [[nodiscard]] PeerAddress network(unsigned bits) const noexcept;
 
+    /// Bytes that only the same address has.
+    [[nodiscard]] std::array<char, 17> bytes() const noexcept {
+        std::array<char, 17> all{static_cast<char>(family_)};
+        for (std::size_t i = 0; i < bytes_.size(); ++i) all[i + 1] = static_cast<char>(bytes_[i]);
+        return all;
+    }
+
     [[nodiscard]] friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 
   private:

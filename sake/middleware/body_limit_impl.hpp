@@ -26,7 +26,7 @@ class BodyLimit final : public StepWork {
     }
 
     void run(Context& ctx) override {
-        Call& call = call_of(ctx);
+        Call& call = Call::of(ctx);
         call.body_limit = std::min(call.body_limit, most_);  // for a body that is still to come
         const auto announced = parse_decimal<std::uint64_t>(ctx.header("Content-Length"));
         if (call.request.body.size() <= most_ && announced.value_or(0) <= most_) return;

@@ -1,9 +1,7 @@
 // Whose allowance a request spends, and what its answer says of it.
 #pragma once
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -14,11 +12,13 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/call_impl.hpp"
 #include "sake/app/problem_impl.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/hash.hpp"
 #include "sake/base/json_writer_impl.hpp"
+#include "sake/base/peer_address.hpp"
 #include "sake/base/random.hpp"
 #include "sake/middleware/rate_limit.hpp"
 #include "sake/middleware/rate_table.hpp"
@@ -28,14 +28,9 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// The same for all addresses of an IPv6 network of 64 bits.
-inline Hash128 address_key(const HashKey& key, std::string_view text) noexcept {
-    constexpr std::size_t network = 8;
-    std::array<char, INET6_ADDRSTRLEN> address{};  // with a NUL behind it
-    std::array<char, 1 + 16> bytes{'\6'};          // no text of another address begins with it
-    text.copy(address.data(), address.size() - 1);
-    const bool may_be_v6 = text.find(':') != std::string_view::npos && text.size() < address.size();
-    if (!may_be_v6 || ::inet_pton(AF_INET6, address.data(), bytes.data() + 1) != 1) return hash_of(key, text);
-    return hash_of(key, {bytes.data(), 1 + network});
+inline Hash128 address_key(const HashKey& key, const PeerAddress& address) noexcept {
+    const std::array<char, 17> bytes = address.network(std::min(address.bits(), 64U)).bytes();
+    return hash_of(key, {bytes.data(), bytes.size()});
 }
 
 /// The value of a field, put together without an allocation.
@@ -135,7 +130,9 @@ class RateLimiter final : public StepWork {
 
     [[nodiscard]] Hash128 key_of(Context& ctx) const {
         if (options_.key) return hash_of(hash_key_, options_.key(ctx));
-        return address_key(hash_key_, ctx.client_ip());
+        Call& call = Call::of(ctx);
+        const auto* const client = call.state.find<ForwardedClient>();
+        return address_key(hash_key_, client != nullptr ? client->peer : call.place.peer);
     }
 
     const middleware::RateLimitOptions options_;

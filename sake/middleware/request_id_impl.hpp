@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
-#include "sake/app/file_answer.hpp"
+#include "sake/app/request_fields.hpp"
 #include "sake/base/hash.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
