@@ -43081,7 +43081,7 @@ struct CacheControl {
         for (const auto& [name, value] : fields) {
             if (!iequals(name, "Cache-Control")) continue;
             std::string_view rest = value;
-            while (!rest.empty()) control.take(take_element(rest, ','));
+            while (!rest.empty()) control.take(take_list_item(rest));
         }
         return control;
     }
@@ -43160,7 +43160,7 @@ inline bool add_varying(Array<std::string>& names, const http::Headers& fields) 
         if (!iequals(field, "Vary")) continue;
         std::string_view rest = value;
         while (!rest.empty()) {
-            std::string name(take_element(rest, ','));
+            std::string name(take_list_item(rest));
             for (char& c : name) c = to_lower(c);
             if (name == "*") return false;
             if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
@@ -44311,7 +44311,7 @@ class Compress final : public StepWork {
             is_fixed = is_fixed || iequals(name, "Accept-Ranges");
             is_fixed = is_fixed || iequals(name, "Content-Digest") || iequals(name, "Repr-Digest") ||
                        iequals(name, "Digest") || iequals(name, "Content-MD5");
-            is_fixed = is_fixed || (iequals(name, "Cache-Control") && has_element(value, "no-transform"));
+            is_fixed = is_fixed || (iequals(name, "Cache-Control") && list_contains(value, "no-transform"));
         }
         if (is_stream) {
             is_fixed = is_fixed || !options_.streams;
@@ -44337,7 +44337,7 @@ class Compress final : public StepWork {
     /// Its tag is weak if the client's is.
     static void fit_not_modified(Call& call) {
         http::Headers& headers = call.response.headers;
-        if (has_element(headers.get("Cache-Control").value_or(""), "no-transform")) return;
+        if (list_contains(headers.get("Cache-Control").value_or(""), "no-transform")) return;
         add_vary(call.context, "Accept-Encoding");
         const std::string tag(headers.get("ETag").value_or(""));
         const auto known = list_field(call.request, "If-None-Match");

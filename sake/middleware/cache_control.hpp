@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
-#include "sake/middleware/fields.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -29,7 +29,7 @@ struct CacheControl {
         for (const auto& [name, value] : fields) {
             if (!iequals(name, "Cache-Control")) continue;
             std::string_view rest = value;
-            while (!rest.empty()) control.take(take_element(rest, ','));
+            while (!rest.empty()) control.take(take_list_item(rest));
         }
         return control;
     }

@@ -53,7 +53,7 @@ inline bool add_varying(Array<std::string>& names, const http::Headers& fields) 
         if (!iequals(field, "Vary")) continue;
         std::string_view rest = value;
         while (!rest.empty()) {
-            std::string name(take_element(rest, ','));
+            std::string name(take_list_item(rest));
             for (char& c : name) c = to_lower(c);
             if (name == "*") return false;
             if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())

@@ -18,6 +18,7 @@
 #include "sake/base/budget.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/conditional.hpp"
+#include "sake/http/headers_impl.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/negotiate.hpp"
 #include "sake/middleware/compress.hpp"
@@ -121,7 +122,7 @@ class Compress final : public StepWork {
             is_fixed = is_fixed || iequals(name, "Accept-Ranges");
             is_fixed = is_fixed || iequals(name, "Content-Digest") || iequals(name, "Repr-Digest") ||
                        iequals(name, "Digest") || iequals(name, "Content-MD5");
-            is_fixed = is_fixed || (iequals(name, "Cache-Control") && has_element(value, "no-transform"));
+            is_fixed = is_fixed || (iequals(name, "Cache-Control") && list_contains(value, "no-transform"));
         }
         if (is_stream) {
             is_fixed = is_fixed || !options_.streams;
@@ -147,7 +148,7 @@ class Compress final : public StepWork {
     /// Its tag is weak if the client's is.
     static void fit_not_modified(Call& call) {
         http::Headers& headers = call.response.headers;
-        if (has_element(headers.get("Cache-Control").value_or(""), "no-transform")) return;
+        if (list_contains(headers.get("Cache-Control").value_or(""), "no-transform")) return;
         add_vary(call.context, "Accept-Encoding");
         const std::string tag(headers.get("ETag").value_or(""));
         const auto known = list_field(call.request, "If-None-Match");
