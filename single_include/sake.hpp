@@ -31,7 +31,6 @@
 //   sake/base/byte_buffer.hpp
 //   sake/base/cast.hpp
 //   sake/base/closing_ptr.hpp
-//   sake/base/duration_counts.hpp
 //   sake/base/enum_names.hpp
 //   sake/base/error.hpp
 //   sake/base/faults.hpp
@@ -236,7 +235,6 @@
 //   sake/compute/pool_job_impl.hpp
 //   sake/compute/signals_impl.hpp
 //   sake/compute/thread_impl.hpp
-//   sake/compute/worker_board.hpp
 //   sake/compute/worker_pool_impl.hpp
 //   sake/io/accept.hpp
 //   sake/io/address.hpp
@@ -374,14 +372,6 @@
 //   sake/middleware/timeout_impl.hpp
 //   sake/middleware/trace_context_impl.hpp
 //   sake/middleware/trusted_proxies_impl.hpp
-//   sake/observe/health.hpp
-//   sake/observe/metrics_format.hpp
-//   sake/observe/metrics_text.hpp
-//   sake/observe/slow_requests.hpp
-//   sake/observe/observatory.hpp
-//   sake/observe/process_facts.hpp
-//   sake/observe/snapshot.hpp
-//   sake/observe/metrics_page.hpp
 
 #ifndef SAKE_HPP
 #define SAKE_HPP
@@ -1009,7 +999,6 @@ class Budget {
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
-    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     /// Whether so much more fits. What one connection holds alone is bounded by other limits.
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {
@@ -1340,106 +1329,6 @@ class ClosingPtr {
 
   private:
     CountedPtr<T> owned_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/base/duration_counts.hpp ----
-
-// DurationCounts: how many durations were how long, in buckets from 10 microseconds to 10 seconds. To add one
-// takes no memory and no lock. Percentiles of a time are had from the counts at its begin and its end.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-class DurationCounts {
-  public:
-    /// The upper ends of the buckets but the last, which has no end; in nanoseconds. Those that OpenTelemetry
-    /// names for requests (5 ms to 10 s) are among them.
-    static constexpr std::array<std::int64_t, 33> ends = [] {
-        std::array<std::int64_t, 33> made{
-            10,      20,        35,        50,        75,        100,       150,     200,     350,
-            500,     750,       1'000,     1'500,     2'500,     3'500,     5'000,   7'500,   10'000,
-            15'000,  25'000,    35'000,    50'000,    75'000,    100'000,   150'000, 250'000, 500'000,
-            750'000, 1'000'000, 2'500'000, 5'000'000, 7'500'000, 10'000'000};
-        for (std::int64_t& end : made) end *= 1000;
-        return made;
-    }();
-
-    /// Of a duration that is not negative.
-    void add(std::chrono::nanoseconds duration) noexcept {
-        const std::int64_t length = duration.count();
-        const int zeros = std::countl_zero(static_cast<std::uint64_t>(length) | 1);
-        std::size_t bucket = first_of[static_cast<std::size_t>(63 - zeros)];
-        while (length > limits[bucket]) ++bucket;
-        ++counts_[bucket];
-        sum_ += length;
-    }
-    void add(const DurationCounts& others) noexcept {
-        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
-        sum_ += others.sum_;
-    }
-
-    [[nodiscard]] std::uint64_t total() const noexcept {
-        std::uint64_t all = 0;
-        for (const std::uint64_t count : counts_) all += count;
-        return all;
-    }
-    /// Of all together.
-    [[nodiscard]] std::int64_t nanoseconds() const noexcept { return sum_; }
-    /// Of each bucket alone; the last is what took longer than all ends.
-    [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
-        return counts_;
-    }
-
-    /// Those since `before`, which are earlier counts of the same.
-    [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
-        DurationCounts later = *this;
-        for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
-        later.sum_ -= before.sum_;
-        return later;
-    }
-    /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
-    /// bucket by its place there. 10 s if it is more; 0 if there are none.
-    [[nodiscard]] double quantile(double part) const noexcept {
-        const auto all = static_cast<double>(total());
-        const double wanted = part * all;
-        double below = 0;
-        for (std::size_t i = 0; i < ends.size(); ++i) {
-            const auto count = static_cast<double>(counts_[i]);
-            if (count > 0 && below + count >= wanted) {
-                const double begin = i > 0 ? static_cast<double>(ends[i - 1]) : 0;
-                const double length = static_cast<double>(ends[i]) - begin;
-                return (begin + length * (wanted - below) / count) / 1e9;
-            }
-            below += count;
-        }
-        return all > 0 ? static_cast<double>(ends.back()) / 1e9 : 0;
-    }
-
-  private:
-    static constexpr std::array<std::int64_t, ends.size() + 1> limits = [] {
-        std::array<std::int64_t, ends.size() + 1> made{};
-        for (std::size_t i = 0; i < ends.size(); ++i) made[i] = ends[i];
-        made.back() = std::numeric_limits<std::int64_t>::max();
-        return made;
-    }();
-    // By the highest bit of a duration: the bucket of the shortest that has it.
-    static constexpr std::array<std::uint8_t, 64> first_of = [] {
-        std::array<std::uint8_t, 64> made{};
-        for (std::size_t bit = 1; bit < 63; ++bit) {
-            std::uint8_t bucket = 0;
-            while (std::int64_t{1} << bit > limits[bucket]) ++bucket;
-            made[bit] = bucket;
-        }
-        return made;
-    }();
-
-    std::array<std::uint64_t, ends.size() + 1> counts_{};
-    std::int64_t sum_ = 0;
 };
 
 }  // namespace detail
@@ -5293,12 +5182,6 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
-    /// Counts in `turns`, which must outlive the last turn, how long each turn from now on is busy: that
-    /// long, whatever became ready had to wait.
-    void count_turns(detail::DurationCounts& turns) noexcept {
-        turns_ = &turns;
-        last_events_ = present();
-    }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
@@ -5396,7 +5279,6 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
-    detail::DurationCounts* turns_ = nullptr;
     std::stop_token stop_token_;
     LogSink log_;
     detail::WorkMeter meter_;
@@ -12731,19 +12613,6 @@ namespace detail {
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
-struct Call;
-
-/// Counts the answers of a server.
-class AnswerCounter {
-  public:
-    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
-    virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
-                       std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
-
-  protected:
-    ~AnswerCounter() = default;
-};
-
 class Observers {
   public:
     template <class F>
@@ -12751,26 +12620,11 @@ class Observers {
         struct Given final : Observer {
             explicit Given(F&& given) : function(std::move(given)) {}
             void tell(const Answered& answered) override { function(answered); }
-            std::uint64_t dropped() const override {
-                if constexpr (requires { function.dropped(); })
-                    return function.dropped();
-                else
-                    return 0;
-            }
             F function;
         };
         list_.push_back(new Given(std::move(observer)));
-        empty_ = false;
     }
-    /// It must outlive the serving.
-    void count_by(AnswerCounter& counter) noexcept {
-        counter_ = &counter;
-        empty_ = false;
-    }
-    [[nodiscard]] bool empty() const noexcept { return empty_; }
-    /// Null if nobody counts.
-    [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
-    [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
@@ -12784,13 +12638,6 @@ class Observers {
         }
     }
 
-    /// How many lines the loggers among them have lost.
-    [[nodiscard]] std::uint64_t dropped() const {
-        std::uint64_t all = 0;
-        for (const Observer* each = list_.first(); each != nullptr; each = each->next) all += each->dropped();
-        return all;
-    }
-
   private:
     struct Observer {
         Observer() = default;
@@ -12798,13 +12645,10 @@ class Observers {
         Observer& operator=(const Observer&) = delete;
         virtual ~Observer() = default;
         virtual void tell(const Answered& answered) = 0;
-        virtual std::uint64_t dropped() const = 0;
         Observer* next = nullptr;
     };
 
     OwningList<Observer> list_;
-    AnswerCounter* counter_ = nullptr;
-    bool empty_ = true;
 };
 
 }  // namespace detail
@@ -13208,7 +13052,6 @@ class RouteEntry {
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
     bool is_hidden = false;      // from the description of the API
-    std::uint32_t number = 0;    // among the routes of this run, from 1 on; 0 where no route matched
     Owned notes;                 // RouteNotes, if the program says anything for that description
     RouteEntry* next = nullptr;  // in the order of registration
 
@@ -14509,23 +14352,6 @@ OwningPtr<LifeHook> make_life_hook(LifeHook::Kind kind, Clock::duration period, 
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-class Engine;
-
-namespace detail {
-
-struct EngineInside;
-
-// Templates, so that only programs that ask for them compile them; in observe/.
-template <class Unused = void>
-Route& add_health(RouteTable& table, const PatternInfo& pattern);
-template <class Unused = void>
-Route& add_ready(RouteTable& table, const PatternInfo& pattern);
-template <class Unused = void>
-Route& add_metrics(Engine& engine, const PatternInfo& pattern);
-
-}  // namespace detail
-
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
 /// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
@@ -14614,27 +14440,6 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
-    /// A GET that is answered with 200 for as long as the engine serves.
-    template <class Unused = void>
-    Route& health(const PatternOf<void (*)(Context&)>& path) {
-        return noted(detail::add_health<Unused>(*table_, path.info()));
-    }
-
-    /// A GET that is answered with 200, and with 503 once a graceful stop has begun: for what decides where
-    /// requests go.
-    template <class Unused = void>
-    Route& ready(const PatternOf<void (*)(Context&)>& path) {
-        return noted(detail::add_ready<Unused>(*table_, path.info()));
-    }
-
-    /// A GET of figures on the present run, for Prometheus: docs/observability.md names them. Whoever reaches
-    /// the path reads them; `.use(...)` of the route guards it. Counting begins with the first run after this
-    /// call. Throws std::logic_error while the engine runs.
-    template <class Unused = void>
-    Route& metrics(const PatternOf<void (*)(Context&)>& path) {
-        return noted(detail::add_metrics<Unused>(*this, path.info()));
-    }
-
     /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
     /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
     /// Throws std::system_error that names the address and says why. May be called several times. While the
@@ -14673,8 +14478,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    friend class TestClient;             // which runs the engine itself
-    friend struct detail::EngineInside;  // for what shows its figures
+    friend class TestClient;  // which runs the engine itself
 
     class Running;  // a run, from its start to its end
     struct State;   // what serves
@@ -14683,10 +14487,6 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { table_->modules.add(&detail::current_reactor); }
     void set_not_found(detail::Handler handler);
-    Route& noted(Route& route) {
-        note_module();
-        return route;
-    }
 
     // Templates, so that only programs that give such functions compile what runs them.
     template <class F>
@@ -23158,7 +22958,6 @@ SAKE_INLINE bool Reactor::may_put_off_events() noexcept {
     events_.clear();
     const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
-    if (turns_ != nullptr) turns_->add(asked_at_ - last_events_);
     Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
@@ -23799,92 +23598,6 @@ namespace detail {
 SAKE_INLINE void name_this_thread(const thread::Name& name) noexcept {
     if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
 }
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/compute/worker_board.hpp ----
-
-// WorkerBoard: what runs on the threads of a pool at this moment, and how long what has run waited and ran.
-// The threads write on it, and a loop reads.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// Shared, since a job that does not return may outlive its pool. Its time is that of the threads, which is
-/// never virtual.
-class WorkerBoard : public Counted {
-  public:
-    /// When a job was queued. Takes no time where there is no board.
-    [[nodiscard]] static TimePoint moment(const CountedPtr<WorkerBoard>& board) noexcept {
-        return board ? Clock::now() : TimePoint();
-    }
-
-    /// A job, on the board from its first moment on a thread to its last there; on none if that is null.
-    class Entry : private ListNode {
-      public:
-        Entry(const CountedPtr<WorkerBoard>& board, const void* work, TimePoint queued)
-            : board_(board.get()), work_(work), begun_(moment(board)) {
-            if (board_ != nullptr) board_->begin(*this, queued);
-        }
-        Entry(const Entry&) = delete;
-        Entry& operator=(const Entry&) = delete;
-        ~Entry() {
-            if (board_ != nullptr) board_->end(*this);
-        }
-
-      private:
-        friend class WorkerBoard;
-        WorkerBoard* const board_;
-        const void* const work_;
-        const TimePoint begun_;
-    };
-
-    WorkerBoard() = default;
-    WorkerBoard(const WorkerBoard&) = delete;
-    WorkerBoard& operator=(const WorkerBoard&) = delete;
-
-    /// How long jobs were in the queue, of those that have begun.
-    [[nodiscard]] DurationCounts waits() const {
-        const std::lock_guard lock(mutex_);
-        return waits_;
-    }
-    /// How long they ran, of those that have ended.
-    [[nodiscard]] DurationCounts runs() const {
-        const std::lock_guard lock(mutex_);
-        return runs_;
-    }
-    /// Calls f(work, for how long) for each that runs, the longest first. The threads wait meanwhile.
-    template <class F>
-    void for_each(F f) const {
-        const std::lock_guard lock(mutex_);
-        const TimePoint present = Clock::now();
-        for (const ListNode* node = running_.next(); node != &running_; node = node->next()) {
-            const auto& entry = static_cast<const Entry&>(*node);
-            f(entry.work_, present - entry.begun_);
-        }
-    }
-
-  private:
-    void begin(Entry& entry, TimePoint queued) {
-        const std::lock_guard lock(mutex_);
-        waits_.add(entry.begun_ - queued);
-        entry.insert_before(running_);
-    }
-    void end(Entry& entry) noexcept {
-        const TimePoint ended = Clock::now();
-        const std::lock_guard lock(mutex_);
-        runs_.add(ended - entry.begun_);
-        entry.unlink();
-    }
-
-    mutable std::mutex mutex_;
-    ListNode running_;
-    DurationCounts waits_;
-    DurationCounts runs_;
-};
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -27591,7 +27304,6 @@ class Reactor;
 namespace detail {
 
 struct Call;
-class WorkerBoard;
 
 /// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
 /// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
@@ -27626,8 +27338,6 @@ class Carrier {
     /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
     [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
-    /// From now on, what runs is on this board.
-    virtual void show_on(WorkerBoard& board) = 0;
     /// The server is stopping: tells what handlers have spawned.
     virtual void request_stop() noexcept = 0;
     /// Ends it. Returns how many handlers do not return, and are left behind.
@@ -33438,10 +33148,8 @@ SAKE_INLINE Array<std::string> RouteTable::allowed(std::string_view path) const 
 }
 
 SAKE_INLINE void RouteTable::freeze(bool has_carrier) {
-    std::uint32_t count = 0;
     for (RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
         each->build_chain(has_carrier);
-        each->number = ++count;
     }
     fallback_.first()->build_chain(has_carrier);
     frozen_ = true;
@@ -34384,7 +34092,6 @@ struct PoolCarrier final : Carrier {
 
     OwningPtr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
-    void show_on(WorkerBoard& shown) override { board = CountedPtr<WorkerBoard>(&shown); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
         const auto stuck = static_cast<std::size_t>(pool.stop(patience));
@@ -34396,7 +34103,6 @@ struct PoolCarrier final : Carrier {
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
     CountedPtr<Mailbox> mailbox;
-    CountedPtr<WorkerBoard> board;        // none if nobody looks
     CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
@@ -34432,8 +34138,6 @@ class RequestJob final : public PoolJob {
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
-          board_(carrier.board),
-          queued_(WorkerBoard::moment(board_)),
           limits_(carrier.limits),
           call_limits_(carrier.call_limits),
           request_(std::move(request)) {
@@ -34445,7 +34149,6 @@ class RequestJob final : public PoolJob {
     }
 
     void run() override {
-        const WorkerBoard::Entry shown(board_, route_, queued_);
         keep_exception([&] {
             Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
@@ -34622,8 +34325,6 @@ class RequestJob final : public PoolJob {
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
-    CountedPtr<WorkerBoard> board_;
-    TimePoint queued_;
     RequestLimits limits_;
     CallLimits call_limits_;
     std::string request_;
@@ -36535,12 +36236,6 @@ struct H1Exchange {
         call.body_state = BodyState::here;
     }
 
-    /// So much of the body was given to the handlers.
-    [[nodiscard]] std::uint64_t body_received() const noexcept {
-        const bool is_streamed = call.route != nullptr && call.route->streams_body;
-        return is_streamed ? reader.streamed() : call.request.body.size();
-    }
-
     Call call;
     H1Reader reader;
     CallRunner runner;
@@ -36562,9 +36257,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a session is at, for those who count.
-enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, closing };
-
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
   public:
@@ -36573,7 +36265,6 @@ class Session : public ListNode, public HangupListener {
 
     /// Whether a request or its answer is under way, for which a stop waits.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
-    [[nodiscard]] virtual SessionPhase phase() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
@@ -36596,15 +36287,11 @@ class Session : public ListNode, public HangupListener {
 /// The sessions of a shard.
 class SessionList {
   public:
-    class Walk;
-
     void add(Session& session) noexcept {
         session.insert_before(head_);
         ++count_;
     }
     void remove(Session& session) noexcept {
-        if (walks_.is_linked()) [[unlikely]]
-            tell_walks(session);
         session.unlink();
         --count_;
     }
@@ -36621,45 +36308,9 @@ class SessionList {
     }
 
   private:
-    inline void tell_walks(const Session& gone) noexcept;
-
     ListNode head_;
-    ListNode walks_;
     std::size_t count_ = 0;
 };
-
-/// Goes from session to session with pauses, in which sessions may come and go.
-class SessionList::Walk : private ListNode {
-  public:
-    explicit Walk(SessionList& sessions) noexcept
-        : sessions_(sessions), at_(sessions.head_.next()), left_(sessions.count_) {
-        insert_before(sessions.walks_);
-    }
-
-    /// Calls f(session) for at most so many. False if there are no more.
-    template <class F>
-    bool go_on(std::size_t most, F f) {
-        for (; most > 0; --most, --left_) {
-            if (left_ == 0 || at_ == &sessions_.head_) return false;
-            ListNode* const node = std::exchange(at_, at_->next());
-            f(static_cast<const Session&>(*node));
-        }
-        return true;
-    }
-
-  private:
-    friend class SessionList;
-    SessionList& sessions_;
-    ListNode* at_;      // the next
-    std::size_t left_;  // those that come meanwhile do not prolong it
-};
-
-inline void SessionList::tell_walks(const Session& gone) noexcept {
-    for (ListNode* node = walks_.next(); node != &walks_; node = node->next()) {
-        auto& walk = static_cast<Walk&>(*node);
-        if (walk.at_ == &gone) walk.at_ = walk.at_->next();
-    }
-}
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -37236,30 +36887,19 @@ struct AnswerTerms {
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-[[gnu::noinline]] inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t sent,
-                                             Clock::duration duration) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     Call& call = exchange.call;
+    const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
-                          .status = call.response.status,
-                          .bytes = sent,
-                          .duration = duration,
+                          .status = status,
+                          .bytes = sends_body ? body_size : 0,
+                          .duration = shard.reactor.present() - exchange.begun,
                           .cause = call.cause,
                           .ctx = call.context});
-}
-
-/// Counts an answer that is about to leave, and tells of it.
-[[gnu::noinline]] inline void note_answer(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
-    const Call& call = exchange.call;
-    const bool sends_body = call.request.known_method != Method::head && has_body(call.response.status);
-    const std::uint64_t sent = sends_body ? body_size : 0;
-    const Clock::duration duration = shard.reactor.present() - exchange.begun;
-    if (AnswerCounter* const counter = shard.observers.counter()) {
-        counter->count(call, sent, exchange.body_received(), duration, exchange.answer.has_begun());
-    }
-    if (shard.observers.has_any_to_tell()) tell_observers(shard, exchange, sent, duration);
 }
 
 /// The answer whose body is a file.
@@ -37269,7 +36909,7 @@ struct AnswerTerms {
     const bool sends_body = append_head(turn.gathered(), response, terms, file.length);
     OwningList<OutputPiece> pieces;
     for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
-    if (!shard.observers.empty()) note_answer(shard, exchange, file.length);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, file.length);
     if (!sends_body) return true;
     return turn.send_with(pieces.first()) != Output::Result::failed;
 }
@@ -37289,12 +36929,12 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     if (is_whole) [[likely]] {
-        if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
+        if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
         return true;
     }
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = std::move(response.body);
-    if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
     return turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
@@ -37440,7 +37080,6 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool is_busy() const noexcept override {
         return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
     }
-    [[nodiscard]] SessionPhase phase() const noexcept override;
     void begin_drain() noexcept override;
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
@@ -37829,7 +37468,7 @@ inline void H1Connection::end_stream(Turn& turn) {
 inline void H1Connection::tell_of_stream() noexcept {
     if (shard_.observers.empty()) return;
     exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
-    note_answer(shard_, *exchange_, exchange_->answer.sent());
+    tell_observers(shard_, *exchange_, exchange_->answer.sent());
 }
 
 /// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
@@ -38023,23 +37662,6 @@ inline void H1Connection::deadline_passed(Timer& timer) noexcept {
 
 // --- What the server asks for ---
 
-inline SessionPhase H1Connection::phase() const noexcept {
-    switch (state_) {
-        case State::idle:
-            return transport_.has_unsent() ? SessionPhase::writing : SessionPhase::idle;
-        case State::head:
-        case State::body:
-            return SessionPhase::reading;
-        case State::ready:
-        case State::cut_off:
-            return SessionPhase::handling;
-        case State::handling:
-            return exchange_->answer.has_begun() ? SessionPhase::streaming : SessionPhase::handling;
-        default:
-            return SessionPhase::closing;
-    }
-}
-
 inline void H1Connection::begin_drain() noexcept {
     try {
         if (state_ == State::head) become(State::head);  // it has a moment from now on
@@ -38129,9 +37751,6 @@ class Acceptor {
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
     Acceptor* next = nullptr;  // of the same run
-
-    /// How many connections it has taken so far.
-    [[nodiscard]] std::uint64_t accepted() const noexcept { return static_cast<std::uint64_t>(accepted_); }
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
@@ -39143,24 +38762,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Counts what happens in a run: see observe/observatory.hpp.
-class RunObserver {
-  public:
-    RunObserver() = default;
-    RunObserver(const RunObserver&) = delete;
-    RunObserver& operator=(const RunObserver&) = delete;
-    virtual ~RunObserver() = default;
-    /// A run begins, with all figures at zero. The carrier is null if nothing is carried.
-    virtual void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) = 0;
-};
-
 class Run {
   public:
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const CountedPtr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling,
-        RunObserver* observer)
+        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
           files_(config.raise_file_limit && config.max_connections == 0),
@@ -39171,7 +38778,6 @@ class Run {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
         reactor_.serve_modules(routes->modules);
-        if (observer != nullptr) observer->begin(reactor_, *routes, carrier_.get());
         if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
@@ -39196,16 +38802,6 @@ class Run {
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
-    [[nodiscard]] Shard& shard() noexcept { return shard_; }
-    [[nodiscard]] bool has_carrier() const noexcept { return carrier_ != nullptr; }
-    /// On the reactor's thread.
-    [[nodiscard]] std::uint64_t accepted() const noexcept {
-        std::uint64_t all = 0;
-        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
-            all += each->accepted();
-        }
-        return all;
-    }
 
     /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(OwningPtr<Wire> wire) {
@@ -39476,7 +39072,6 @@ struct Engine::State {
 
     detail::ErrorAnswers errors;
     detail::LifeHooks life_hooks;
-    detail::OwningPtr<detail::RunObserver> observer;  // none if the program asks for no figures
     detail::Fallback fallback;
     detail::StopRequest stop;
     std::mutex mutex;  // guards what follows
@@ -39562,7 +39157,7 @@ inline Engine::Running::Running(Engine& engine, detail::OwningPtr<detail::Poller
                                 detail::Run::Signals handling)
     : claim_(engine),
       run_(engine.config_, engine.table_, claim_.state.errors, engine.observers_, claim_.state.life_hooks,
-           std::move(poller), handling, claim_.state.observer.get()) {
+           std::move(poller), handling) {
     State& state = claim_.state;
     const std::lock_guard lock(state.mutex);
     state.current = this;
@@ -42131,1076 +41726,6 @@ SAKE_INLINE Step trusted_proxies(std::vector<std::string> proxies, TrustedProxie
 }
 
 }  // namespace middleware
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/health.hpp ----
-
-// Engine::health and Engine::ready: whether the process lives, and whether requests should come to it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The two handlers, which keep nothing. Nobody may keep their answers.
-template <class Unused = void>
-struct HealthPages {
-    static void answer_alive(void* /*none*/, Call& call) { answer(call, 200, "ok\n"); }
-    static void answer_ready(void* /*none*/, Call& call) {
-        if (!this_task::stop_token().stop_requested()) return answer(call, 200, "ready\n");
-        answer(call, 503, "stopping\n");
-    }
-    static Route& add(RouteTable& table, const PatternInfo& pattern, void (*answer)(void*, Call&)) {
-        Handler handler(ServerHandler{nullptr, answer});
-        RouteEntry& entry = table.add(table.root(), "GET", pattern, std::move(handler));
-        entry.handler_reads_body = false;
-        entry.is_hidden = true;
-        return entry.route;
-    }
-
-  private:
-    static void answer(Call& call, int status, std::string_view text) {
-        call.response.headers.set("Cache-Control", "no-store");
-        call.context.text(status, text);
-    }
-};
-
-template <class Unused>
-Route& add_health(RouteTable& table, const PatternInfo& pattern) {
-    return HealthPages<Unused>::add(table, pattern, &HealthPages<Unused>::answer_alive);
-}
-template <class Unused>
-Route& add_ready(RouteTable& table, const PatternInfo& pattern) {
-    return HealthPages<Unused>::add(table, pattern, &HealthPages<Unused>::answer_ready);
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template Route& add_health<void>(RouteTable& table, const PatternInfo& pattern);
-template Route& add_ready<void>(RouteTable& table, const PatternInfo& pattern);
-#endif
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/metrics_format.hpp ----
-
-// In which of two formats a page of metrics is sent: the text of Prometheus, 0.0.4, or OpenMetrics 1.0 if the
-// client prefers it by its Accept field.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-enum class MetricsFormat : std::uint8_t { prometheus, open_metrics };
-
-[[nodiscard]] constexpr std::string_view content_type(MetricsFormat format) noexcept {
-    return format == MetricsFormat::prometheus ? "text/plain; version=0.0.4; charset=utf-8"
-                                               : "application/openmetrics-text; version=1.0.0; charset=utf-8";
-}
-
-/// Whether a media range asks for this version, or for any.
-[[nodiscard]] inline bool asks_for_version(std::string_view range, std::string_view version) {
-    Parameters parameters(range);
-    while (parameters.next() == Parameters::Result::parameter) {
-        if (iequals(parameters.name, "version")) return parameters.text == version;
-    }
-    return true;
-}
-
-/// OpenMetrics only for who names it, and wants it at least as much as the text. A client that accepts
-/// neither gets the text.
-[[nodiscard]] inline MetricsFormat metrics_format(std::string_view accept) {
-    int open_metrics = 0;
-    int text = -1;
-    int others = 0;  // what ranges with a star give to the text
-    for_each_list_item(accept, [&](std::string_view range) {
-        const auto item = parse_quality_item(range);
-        if (!item) return;
-        if (iequals(item->name, "application/openmetrics-text") && asks_for_version(range, "1.0.0")) {
-            open_metrics = std::max(open_metrics, item->quality);
-        } else if (iequals(item->name, "text/plain") && asks_for_version(range, "0.0.4")) {
-            text = std::max(text, item->quality);
-        } else if (iequals(item->name, "text/*") || item->name == "*/*") {
-            others = std::max(others, item->quality);
-        }
-    });
-    if (text < 0) text = others;
-    return open_metrics > 0 && open_metrics >= text ? MetricsFormat::open_metrics : MetricsFormat::prometheus;
-}
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/metrics_text.hpp ----
-
-// MetricsText: writes the lines of a page of metrics, in either format. Not here: which metrics there are.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The end of a bucket, as a number and as both formats have it.
-struct BucketEnd {
-    std::int64_t nanoseconds;
-    std::string_view text;
-    std::string_view open_metrics;
-};
-
-/// Those that OpenTelemetry names for requests.
-inline constexpr std::array<BucketEnd, 14> request_ends{{
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {25'000'000, "0.025", "0.025"},
-    {50'000'000, "0.05", "0.05"},
-    {75'000'000, "0.075", "0.075"},
-    {100'000'000, "0.1", "0.1"},
-    {250'000'000, "0.25", "0.25"},
-    {500'000'000, "0.5", "0.5"},
-    {750'000'000, "0.75", "0.75"},
-    {1'000'000'000, "1", "1.0"},
-    {2'500'000'000, "2.5", "2.5"},
-    {5'000'000'000, "5", "5.0"},
-    {7'500'000'000, "7.5", "7.5"},
-    {10'000'000'000, "10", "10.0"},
-}};
-
-/// Those of what is short: turns of a loop, waits and runs of workers.
-inline constexpr std::array<BucketEnd, 11> short_ends{{
-    {100'000, "0.0001", "0.0001"},
-    {500'000, "0.0005", "0.0005"},
-    {1'000'000, "0.001", "0.001"},
-    {2'500'000, "0.0025", "0.0025"},
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {50'000'000, "0.05", "0.05"},
-    {100'000'000, "0.1", "0.1"},
-    {500'000'000, "0.5", "0.5"},
-    {1'000'000'000, "1", "1.0"},
-    {10'000'000'000, "10", "10.0"},
-}};
-
-/// Whether each is the end of a bucket that is counted, and they rise.
-consteval bool are_counted(std::span<const BucketEnd> ends) {
-    std::size_t found = 0;
-    for (const std::int64_t counted : DurationCounts::ends) {
-        if (found < ends.size() && ends[found].nanoseconds == counted) ++found;
-    }
-    return found == ends.size();
-}
-static_assert(are_counted(request_ends) && are_counted(short_ends));
-
-/// A label of a sample; its value is escaped.
-struct MetricLabel {
-    std::string_view name;
-    std::string_view value;
-};
-
-class MetricsText {
-  public:
-    using Labels = std::span<const MetricLabel>;
-
-    MetricsText(std::string& out, MetricsFormat format) noexcept : out_(out), format_(format) {}
-
-    // Each of these begins a family of metrics, whose samples follow. The name of a counter stands without
-    // its
-    // "_total". A unit is "", "seconds" or "bytes", and the last word of the name.
-
-    void begin_counter(std::string_view name, std::string_view unit, std::string_view help) {
-        begin(name, is_open() ? "" : "_total", "counter", unit, help);
-        suffix_ = "_total";
-    }
-    void begin_gauge(std::string_view name, std::string_view unit, std::string_view help) {
-        begin(name, "", "gauge", unit, help);
-    }
-    void begin_histogram(std::string_view name, std::string_view unit, std::string_view help) {
-        begin(name, "", "histogram", unit, help);
-    }
-    /// One sample, whose value is 1. The name stands without its "_info".
-    void info(std::string_view name, std::string_view help, Labels labels) {
-        begin(name, is_open() ? "" : "_info", is_open() ? "info" : "gauge", "", help);
-        suffix_ = "_info";
-        value(1, labels);
-    }
-
-    template <std::integral Number>
-    void value(Number number, Labels labels = {}) {
-        set_labels(labels);
-        begin_sample(suffix_);
-        end_sample(number);
-    }
-    template <std::integral Number>
-    void value(Number number, MetricLabel label) {
-        value(number, Labels(&label, 1));
-    }
-    void seconds(std::int64_t nanoseconds) {
-        set_labels({});
-        begin_sample(suffix_);
-        end_with_seconds(nanoseconds);
-    }
-    void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
-        set_labels(labels);
-        bucket_.assign(name_).append("_bucket").append(labels_).append(labels_.empty() ? "{le=\"" : ",le=\"");
-        const std::uint64_t total = counts.total();
-        std::uint64_t below = 0;
-        std::size_t bucket = 0;
-        for (const BucketEnd& end : ends) {
-            for (; bucket < counts.ends.size() && counts.ends[bucket] <= end.nanoseconds; ++bucket) {
-                below += counts.counts()[bucket];
-            }
-            add_bucket(is_open() ? end.open_metrics : end.text, below);
-        }
-        add_bucket("+Inf", total);
-        begin_sample("_sum");
-        end_with_seconds(counts.nanoseconds());
-        begin_sample("_count");
-        end_sample(total);
-    }
-
-    /// After all families.
-    void end() {
-        if (is_open()) out_ += "# EOF\n";
-    }
-
-  private:
-    [[nodiscard]] bool is_open() const noexcept { return format_ == MetricsFormat::open_metrics; }
-
-    void begin(std::string_view name, std::string_view ending, std::string_view type, std::string_view unit,
-               std::string_view help) {
-        name_ = name;
-        suffix_ = "";
-        const auto line = [&](std::string_view what, std::string_view text) {
-            out_.append("# ").append(what).append(" ").append(name).append(ending);
-            out_.append(" ").append(text).append("\n");
-        };
-        line("HELP", help);
-        line("TYPE", type);
-        if (is_open() && !unit.empty()) line("UNIT", unit);
-    }
-    // Those of the samples that follow, without the last brace: a histogram has them in every line.
-    void set_labels(Labels labels) {
-        labels_.clear();
-        for (const MetricLabel& label : labels) {
-            labels_ += labels_.empty() ? '{' : ',';
-            labels_.append(label.name).append("=\"");
-            append_escaped(labels_, label.value);
-            labels_ += '"';
-        }
-    }
-    void begin_sample(std::string_view suffix) {
-        out_.append(name_).append(suffix).append(labels_).append(labels_.empty() ? " " : "} ");
-    }
-    void add_bucket(std::string_view end, std::uint64_t count) {
-        out_.append(bucket_).append(end).append("\"} ");
-        end_sample(count);
-    }
-    template <std::integral Number>
-    void end_sample(Number number) {
-        append_number(number);
-        out_ += '\n';
-    }
-    void end_with_seconds(std::int64_t nanoseconds) {
-        append_seconds(nanoseconds);
-        out_ += '\n';
-    }
-    template <std::integral Number>
-    void append_number(Number number) {
-        std::array<char, 24> text;
-        const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-        out_.append(text.data(), end);
-    }
-    void append_seconds(std::int64_t nanoseconds) {
-        constexpr std::int64_t second = 1'000'000'000;
-        append_number(nanoseconds / second);
-        std::array<char, 24> text;  // "1" and nine digits
-        const auto end =
-            std::to_chars(text.data(), text.data() + text.size(), second + nanoseconds % second).ptr;
-        std::string_view digits(text.data() + 1, end);
-        digits = digits.substr(0, digits.find_last_not_of('0') + 1);
-        if (!digits.empty()) {
-            out_.append(".").append(digits);
-        } else if (is_open()) {
-            out_ += ".0";
-        }
-    }
-    static void append_escaped(std::string& out, std::string_view text) {
-        for (const char c : text) {
-            if (c == '\\' || c == '"') out += '\\';
-            if (c == '\n') {
-                out += "\\n";
-            } else {
-                out += c;
-            }
-        }
-    }
-
-    std::string& out_;
-    const MetricsFormat format_;
-    std::string_view name_;
-    std::string_view suffix_;  // of the samples
-    std::string labels_;
-    std::string bucket_;  // the begin of all lines with buckets of one histogram
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/slow_requests.hpp ----
-
-// SlowRequests: the slowest of the last minutes, so many at most. Nothing of a request but what stands here
-// is kept: no path, no query, no body.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-struct SlowRequest {
-    const RouteEntry* route = nullptr;  // null where none matched
-    Method method = Method::other;
-    int status = 0;
-    AnswerCause cause = AnswerCause::handler;
-    std::chrono::nanoseconds duration{};
-    std::chrono::system_clock::time_point at;  // of the answer
-};
-
-/// In two halves: one takes what comes, and what the other has is as old as `period` to twice that.
-class SlowRequests {
-  public:
-    static constexpr std::size_t most = 50;
-    static constexpr std::chrono::seconds period{150};
-
-    /// What is quicker is never among them, and costs nothing here.
-    static constexpr std::chrono::milliseconds shortest{1};
-
-    void add(const SlowRequest& request, TimePoint now) noexcept {
-        renew(now);
-        if (request.duration <= least_) return;
-        if (present_.size < most) {
-            present_.requests[present_.size++] = request;
-        } else {
-            *quickest() = request;
-        }
-        if (present_.size == most) least_ = quickest()->duration;
-    }
-
-    /// The slowest first.
-    [[nodiscard]] std::vector<SlowRequest> list(TimePoint now) {
-        renew(now);
-        std::vector<SlowRequest> all;
-        all.reserve(2 * most);
-        for (const Half* half : {&present_, &past_}) {
-            all.insert(all.end(), half->requests.begin(),
-                       half->requests.begin() + static_cast<std::ptrdiff_t>(half->size));
-        }
-        std::sort(all.begin(), all.end(), is_slower);
-        if (all.size() > most) all.resize(most);
-        return all;
-    }
-
-  private:
-    struct Half {
-        std::array<SlowRequest, most> requests;
-        std::size_t size = 0;
-    };
-
-    static bool is_slower(const SlowRequest& a, const SlowRequest& b) noexcept {
-        return a.duration != b.duration ? a.duration > b.duration : a.at > b.at;
-    }
-    SlowRequest* quickest() noexcept {
-        SlowRequest* quickest = present_.requests.data();
-        for (SlowRequest& each : present_.requests) {
-            if (each.duration < quickest->duration) quickest = &each;
-        }
-        return quickest;
-    }
-    void renew(TimePoint now) noexcept {
-        if (now < renew_at_) return;
-        if (now < renew_at_ + period) {
-            past_ = present_;
-        } else {
-            past_.size = 0;
-        }
-        present_.size = 0;
-        least_ = {};
-        renew_at_ = now + period;
-    }
-
-    Half present_;
-    Half past_;
-    std::chrono::nanoseconds least_{};  // what does not take longer is not for this half
-    TimePoint renew_at_{};
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/observatory.hpp ----
-
-// Observatory: counts every answer of an engine, by route, method and class of status, and how long the turns
-// of its loop take. An engine has one if the program asks for its metrics or its dashboard.
-//
-// It is written and read on the reactor's thread alone, without locks. A series takes memory when it is
-// first counted: there are as many as routes x methods x classes that have come, whatever clients send.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The answers of one route to one method with one class of status.
-struct AnswerSeries {
-    AnswerSeries(Method its_method, int status) noexcept
-        : method(its_method), first_status(status / 100 * 100) {}
-    [[nodiscard]] bool has(Method of, int status) const noexcept {
-        return method == of && static_cast<unsigned>(status - first_status) < 100;
-    }
-
-    const Method method;
-    const int first_status;  // 200 for all from there to 299
-    DurationCounts durations;
-    AnswerSeries* next = nullptr;
-};
-
-/// All series of a route.
-struct AnswerRow {
-    const RouteEntry* route = nullptr;  // null where none matched
-    OwningList<AnswerSeries> series;
-};
-
-inline constexpr std::size_t cause_count = 9;
-
-class Observatory final : public AnswerCounter, public RunObserver {
-  public:
-    void begin(Reactor& reactor, const RouteTable& routes, Carrier* carrier) override {
-        std::size_t count = 1;
-        for (const RouteEntry* each = routes.first(); each != nullptr; each = each->next) ++count;
-        rows_ = OwningPtr<AnswerRow[]>(new AnswerRow[count]);
-        row_count_ = count;
-        for (const RouteEntry* each = routes.first(); each != nullptr; each = each->next) {
-            rows_[each->number].route = each;
-        }
-        received_ = sent_ = 0;
-        causes_ = {};
-        turns_ = {};
-        slow_ = {};
-        workers_ = CountedPtr<WorkerBoard>(new WorkerBoard);
-        reactor_ = &reactor;
-        reactor.count_turns(turns_);
-        if (carrier != nullptr) carrier->show_on(*workers_);
-    }
-
-    void count(const Call& call, std::uint64_t sent, std::uint64_t received,
-               std::chrono::nanoseconds duration, bool is_stream) noexcept override {
-        AnswerRow& row = rows_[call.route != nullptr ? call.route->number : 0];
-        const Method method = call.request.known_method;
-        const int status = call.response.status;
-        AnswerSeries* series = row.series.first();
-        while (series != nullptr && !series->has(method, status)) series = series->next;
-        if (series == nullptr) [[unlikely]]
-            series = add_series(row, method, status);
-        series->durations.add(duration);
-        sent_ += sent;
-        received_ += received;
-        ++causes_[static_cast<std::size_t>(call.cause)];
-        if (duration >= SlowRequests::shortest) [[unlikely]]
-            note_slow(row, call, duration, is_stream);
-    }
-
-    /// One for each route by its number; the first is for requests without one.
-    [[nodiscard]] std::size_t row_count() const noexcept { return row_count_; }
-    [[nodiscard]] const AnswerRow& row(std::size_t number) const noexcept { return rows_[number]; }
-    /// By AnswerCause.
-    [[nodiscard]] const std::array<std::uint64_t, cause_count>& causes() const noexcept { return causes_; }
-    /// Bytes of bodies.
-    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
-    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-    /// How long the turns of the loop were busy.
-    [[nodiscard]] const DurationCounts& turns() const noexcept { return turns_; }
-    [[nodiscard]] const WorkerBoard& workers() const noexcept { return *workers_; }
-    [[nodiscard]] SlowRequests& slow() noexcept { return slow_; }
-
-  private:
-    [[gnu::noinline]] AnswerSeries* add_series(AnswerRow& row, Method method, int status) noexcept {
-        try {
-            return &row.series.push_back(new AnswerSeries(method, status));
-        } catch (const std::bad_alloc&) {
-            return &lost_;
-        }
-    }
-    [[gnu::noinline]] void note_slow(const AnswerRow& row, const Call& call,
-                                     std::chrono::nanoseconds duration, bool is_stream) noexcept {
-        if (is_stream) return;  // it is as long as it is meant to be
-        const SlowRequest request{row.route, call.request.known_method, call.response.status, call.cause,
-                                  duration,  reactor_->wall_now()};
-        slow_.add(request, reactor_->now());
-    }
-
-    AnswerSeries lost_{Method::other, 0};  // those for which there was no memory
-    OwningPtr<AnswerRow[]> rows_;
-    std::size_t row_count_ = 0;
-    Reactor* reactor_ = nullptr;
-    std::uint64_t received_ = 0;
-    std::uint64_t sent_ = 0;
-    std::array<std::uint64_t, cause_count> causes_{};
-    DurationCounts turns_;
-    SlowRequests slow_;
-    CountedPtr<WorkerBoard> workers_;
-};
-
-/// What the floor above the server reaches of an engine.
-struct EngineInside {
-    [[nodiscard]] static RouteTable& table(Engine& engine) noexcept { return *engine.table_; }
-    /// While it serves, on the reactor's thread.
-    [[nodiscard]] static Run& run(Engine& engine) noexcept { return engine.state_->current->run(); }
-    [[nodiscard]] static const Observers& observers(const Engine& engine) noexcept {
-        return engine.observers_;
-    }
-    /// The one of this engine, which is made by the first call. Throws std::logic_error while it serves.
-    template <class Made = Observatory>
-    [[nodiscard]] static Made& observatory(Engine& engine) {
-        engine.table_->require_unfrozen();
-        auto& kept = engine.state_->observer;
-        if (!kept) {
-            OwningPtr<Made> made(new Made);
-            engine.observers_.count_by(*made);
-            kept = std::move(made);
-        }
-        return static_cast<Made&>(*kept);
-    }
-};
-
-/// The name of a method as a label: of those that are not known, one for all.
-[[nodiscard]] inline std::string_view method_label(Method method) noexcept {
-    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
-                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", "_OTHER"};
-    return names[static_cast<std::size_t>(method)];
-}
-/// The name of a route.
-[[nodiscard]] inline std::string_view route_label(const RouteEntry* route) noexcept {
-    return route != nullptr ? route->pattern() : "unmatched";
-}
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/process_facts.hpp ----
-
-// ProcessFacts: what the system knows of this process. What a system does not tell is left out: only Linux
-// tells all of it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// Times are in nanoseconds. What is 0 is not known.
-struct ProcessFacts {
-    std::int64_t cpu_time = 0;  // of all threads
-    std::size_t most_files = 0;
-    std::int64_t resident_bytes = 0;
-    std::int64_t virtual_bytes = 0;
-    std::int64_t started_at = 0;  // since 1970
-};
-
-/// A small file of /proc as text; "" if there is none.
-class ProcText {
-  public:
-    explicit ProcText(const char* path) noexcept {
-        const SysResult opened = sys::open(path, O_RDONLY);
-        if (!opened.ok()) return;
-        const FileDescriptor file(static_cast<int>(opened.value));
-        const SysResult result = sys::read(file.get(), bytes_.data(), bytes_.size());
-        if (result.ok()) rest_ = {bytes_.data(), static_cast<std::size_t>(result.value)};
-    }
-    ProcText(const ProcText&) = delete;
-    ProcText& operator=(const ProcText&) = delete;
-
-    /// Goes on behind the last one of these.
-    void skip_to_last(char c) noexcept {
-        const std::size_t at = rest_.rfind(c);
-        rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + 1);
-    }
-    /// The next word but so many as a number.
-    Maybe<std::int64_t> number(std::size_t words_before) noexcept {
-        for (;; --words_before) {
-            rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
-            const std::string_view word = rest_.substr(0, rest_.find_first_of(" \n"));
-            rest_.remove_prefix(word.size());
-            if (words_before > 0) continue;
-            std::int64_t value = 0;
-            const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
-            if (word.empty() || read.ec != std::errc()) return {};
-            return value;
-        }
-    }
-
-  private:
-    std::array<char, 1024> bytes_;
-    std::string_view rest_;
-};
-
-inline std::int64_t nanoseconds_of(const timeval& time) noexcept {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_usec} * 1000;
-}
-inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_nsec};
-}
-
-/// The system knows it in ticks since it was booted.
-inline std::int64_t process_start() noexcept {
-#if defined(CLOCK_BOOTTIME)
-    ProcText stat("/proc/self/stat");
-    stat.skip_to_last(')');  // behind the name, which may have anything in it
-    const long ticks_in_second = ::sysconf(_SC_CLK_TCK);
-    if (const Maybe<std::int64_t> ticks = stat.number(19); ticks && ticks_in_second > 0) {
-        const std::int64_t booted = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_BOOTTIME);
-        return booted + *ticks * (1'000'000'000 / ticks_in_second);
-    }
-#endif
-    return 0;
-}
-
-inline ProcessFacts process_facts() noexcept {
-    ProcessFacts facts;
-    rusage usage{};
-    if (::getrusage(RUSAGE_SELF, &usage) == 0) {
-        facts.cpu_time = nanoseconds_of(usage.ru_utime) + nanoseconds_of(usage.ru_stime);
-    }
-    facts.most_files = sys::open_file_limit();
-    facts.started_at = process_start();
-    ProcText pages("/proc/self/statm");
-    const std::int64_t page = ::sysconf(_SC_PAGESIZE);
-    if (const auto all = pages.number(0)) facts.virtual_bytes = *all * page;
-    if (const auto resident = pages.number(0)) facts.resident_bytes = *resident * page;
-    return facts;
-}
-
-/// Counts the files that this process has open, as there may be many, so many at a time.
-class OpenFiles {
-  public:
-    OpenFiles() noexcept {
-#if SAKE_HAS_EPOLL
-        struct stat status{};
-        if (::stat("/proc/self/fd", &status) == 0 && status.st_size > 0) {  // Linux 6.2 says it at once
-            count_ = static_cast<std::size_t>(status.st_size);
-            is_known_ = true;
-        } else {
-            directory_ = ::opendir("/proc/self/fd");
-        }
-#endif
-    }
-    OpenFiles(const OpenFiles&) = delete;
-    OpenFiles& operator=(const OpenFiles&) = delete;
-    ~OpenFiles() {
-        if (directory_ != nullptr) ::closedir(directory_);
-    }
-
-    /// False when all are counted.
-    bool go_on(std::size_t most) noexcept {
-        for (; directory_ != nullptr && most > 0; --most) {
-            const dirent* const entry = ::readdir(directory_);
-            if (entry == nullptr) {
-                ::closedir(std::exchange(directory_, nullptr));
-                --count_;  // that of the directory
-                is_known_ = true;
-            } else if (entry->d_name[0] != '.') {
-                ++count_;
-            }
-        }
-        return directory_ != nullptr;
-    }
-    [[nodiscard]] Maybe<std::size_t> count() const noexcept {
-        return is_known_ ? Maybe<std::size_t>(count_) : Maybe<std::size_t>();
-    }
-
-  private:
-    DIR* directory_ = nullptr;
-    std::size_t count_ = 0;
-    bool is_known_ = false;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/snapshot.hpp ----
-
-// Snapshot: all figures of an engine at one moment, for whoever shows them. Two of them, one after the other,
-// give rates and percentiles:
-//
-//     Observatory& figures = EngineInside::observatory(engine);  // before it serves: counting begins
-//     ...                                                        // in a coroutine on the engine's loop:
-//     const Snapshot then = co_await take_snapshot<>(engine, figures);
-//     co_await sleep(std::chrono::seconds(1));
-//     const Snapshot now = co_await take_snapshot<>(engine, figures);
-//     const double seconds = std::chrono::duration<double>(now.at - then.at).count();
-//     for (std::size_t i = 0; i < now.routes.size(); ++i) {      // the same routes in the same order
-//         const DurationCounts added = now.routes[i].durations.since(then.routes[i].durations);
-//         rate = added.total() / seconds; p50 = added.quantile(0.50); p99 = added.quantile(0.99);
-//     }
-//
-// It is taken in pieces, between which the loop serves others: thousands of connections are counted. What it
-// points to (routes, patterns) lives as long as the engine; figures begin anew with each run.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The answers of one route, to all methods that it takes.
-struct RouteFigures {
-    const RouteEntry* route = nullptr;  // null for requests that no route has taken: the first of all
-    std::string_view method;            // as it was registered: "GET", "*"
-    std::string_view pattern;           // or "unmatched"
-    std::uint64_t count = 0;
-    std::uint64_t errors = 0;  // 5xx
-    DurationCounts durations;
-};
-
-/// A call of a worker route that runs now.
-struct RunningCall {
-    const RouteEntry* route = nullptr;
-    double seconds = 0;
-};
-
-/// All zero if the engine has no pool: no worker route, or it is off.
-struct WorkerFigures {
-    int threads = 0;
-    int busy = 0;
-    int stuck = 0;  // of the busy ones, nobody waits for these any more
-    int queued = 0;
-    int queue_limit = 0;
-    std::uint64_t done = 0;
-    std::uint64_t rejected = 0;
-    DurationCounts waits;  // in the queue
-    DurationCounts runs;
-    std::vector<RunningCall> running;  // the longest first
-};
-
-struct LoopFigures {
-    DurationCounts turns;      // how long it was busy between two looks at its sockets
-    std::uint64_t stalls = 0;  // how often a handler held it for Config::stall_warning
-};
-
-/// By SessionPhase, those of this moment.
-struct ConnectionFigures {
-    std::size_t idle = 0;       // between two requests
-    std::size_t reading = 0;    // a request is on its way
-    std::size_t handling = 0;   // a handler is at work, a coroutine or a worker
-    std::size_t writing = 0;    // the client has yet to take its answer
-    std::size_t streaming = 0;  // the answer leaves in pieces
-    std::size_t closing = 0;    // the last answer has left, or is about to
-    std::size_t limit = 0;
-    std::uint64_t accepted = 0;  // since the run began
-
-    [[nodiscard]] std::size_t open() const noexcept {
-        return idle + reading + handling + writing + streaming + closing;
-    }
-};
-
-struct MemoryFigures {
-    std::size_t held = 0;   // by all connections together
-    std::size_t limit = 0;  // Config::max_buffered
-};
-
-struct Snapshot {
-    TimePoint at;
-    std::vector<RouteFigures> routes;
-    WorkerFigures workers;
-    LoopFigures loop;
-    ConnectionFigures connections;
-    MemoryFigures memory;
-    std::vector<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
-};
-
-inline void count_connection(ConnectionFigures& figures, const Session& session) noexcept {
-    switch (session.phase()) {
-        case SessionPhase::idle:
-            ++figures.idle;
-            break;
-        case SessionPhase::reading:
-            ++figures.reading;
-            break;
-        case SessionPhase::handling:
-            ++figures.handling;
-            break;
-        case SessionPhase::writing:
-            ++figures.writing;
-            break;
-        case SessionPhase::streaming:
-            ++figures.streaming;
-            break;
-        case SessionPhase::closing:
-            ++figures.closing;
-            break;
-    }
-}
-
-/// Counts the connections, a thousand at a time.
-template <class Unused = void>
-Task<ConnectionFigures> count_connections(Engine& engine) {
-    Run& run = EngineInside::run(engine);
-    ConnectionFigures figures;
-    SessionList::Walk walk(run.shard().sessions);
-    const auto count = [&](const Session& session) { count_connection(figures, session); };
-    while (walk.go_on(1000, count)) co_await yield();
-    figures.limit = run.shard().connection_limit;
-    figures.accepted = run.accepted();
-    co_return figures;
-}
-
-inline RouteFigures route_figures(const AnswerRow& row) {
-    RouteFigures figures;
-    figures.route = row.route;
-    figures.method = row.route != nullptr ? row.route->method() : any_method;
-    figures.pattern = route_label(row.route);
-    for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
-        figures.durations.add(each->durations);
-        if (each->first_status == 500) figures.errors += each->durations.total();
-    }
-    figures.count = figures.durations.total();
-    return figures;
-}
-
-inline WorkerFigures worker_figures(Engine& engine, const Observatory& observatory) {
-    const Run& run = EngineInside::run(engine);
-    WorkerFigures figures;
-    if (!run.has_carrier()) return figures;
-    const WorkerPool::Stats stats = run.worker_stats();
-    figures.threads = worker_threads(engine.config());
-    figures.busy = stats.running;
-    figures.stuck = stats.stuck;
-    figures.queued = stats.queued;
-    figures.queue_limit = engine.config().worker_queue_limit;
-    figures.done = stats.done;
-    figures.rejected = stats.rejected;
-    figures.waits = observatory.workers().waits();
-    figures.runs = observatory.workers().runs();
-    figures.running.reserve(static_cast<std::size_t>(figures.threads));
-    observatory.workers().for_each([&](const void* work, Clock::duration time) {
-        const auto* const route = static_cast<const RouteEntry*>(work);
-        figures.running.push_back({route, std::chrono::duration<double>(time).count()});
-    });
-    return figures;
-}
-
-inline MemoryFigures memory_figures(Engine& engine) {
-    const Budget& memory = EngineInside::run(engine).shard().memory;
-    return {memory.used(), memory.limit()};
-}
-
-/// For a coroutine on the loop of the engine, which serves.
-template <class Unused = void>
-Task<Snapshot> take_snapshot(Engine& engine, Observatory& observatory) {
-    Snapshot snapshot;
-    snapshot.connections = co_await count_connections<>(engine);
-    const Run& run = EngineInside::run(engine);
-    snapshot.at = now();
-    snapshot.routes.reserve(observatory.row_count());
-    for (std::size_t number = 0; number < observatory.row_count(); ++number) {
-        snapshot.routes.push_back(route_figures(observatory.row(number)));
-    }
-    snapshot.workers = worker_figures(engine, observatory);
-    snapshot.loop = {observatory.turns(), run.stalls()};
-    snapshot.memory = memory_figures(engine);
-    snapshot.slow = observatory.slow().list(snapshot.at);
-    co_return snapshot;
-}
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/observe/metrics_page.hpp ----
-
-// Engine::metrics: the page of an engine's figures, for Prometheus. docs/observability.md describes each.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The handler. It makes the page in pieces, between which the loop serves others.
-template <class Unused = void>
-class MetricsPage {
-  public:
-    explicit MetricsPage(Engine& engine)
-        : engine_(engine), figures_(EngineInside::observatory(engine)), started_at_(process_start()) {}
-
-    static Task<> serve(void* self, Call& call) { return static_cast<MetricsPage*>(self)->serve(call); }
-    static void destroy(void* self) noexcept { delete static_cast<MetricsPage*>(self); }
-
-  private:
-    Task<> serve(Call& call) {
-        if (call.request.has_given_params) {
-            throw std::logic_error("metrics are sent by the reactor: their route cannot have worker()");
-        }
-        const MetricsFormat format = metrics_format(call.context.header("Accept"));
-        const ConnectionFigures connections = co_await count_connections<>(engine_);
-        OpenFiles files;
-        while (files.go_on(500)) co_await yield();
-        std::string page;
-        page.reserve(last_size_ + last_size_ / 16);
-        MetricsText text(page, format);
-        text.begin_histogram("http_server_request_duration_seconds", "seconds",
-                             "Duration of requests, from the first byte to the answer.");
-        std::size_t piece = 0;  // ends at this size
-        for (std::size_t number = 0; number < figures_.row_count(); ++number) {
-            write_row(text, figures_.row(number));
-            if (page.size() < piece) continue;
-            piece = page.size() + 32 * 1024;
-            co_await yield();
-        }
-        write_answers(text);
-        write_connections(text, connections);
-        write_loop(text);
-        write_workers(text);
-        write_memory(text);
-        write_process(text, files);
-        text.end();
-        last_size_ = page.size();
-        http::Headers& headers = call.response.headers;
-        headers.set("Cache-Control", "no-store");
-        headers.add("Vary", "Accept");
-        call.context.send(std::move(page), content_type(format));
-    }
-
-    static void write_row(MetricsText& text, const AnswerRow& row) {
-        constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx",
-                                                "5xx", "6xx", "7xx", "8xx", "9xx"};
-        for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
-            const std::array<MetricLabel, 3> labels{
-                {{"http_request_method", method_label(each->method)},
-                 {"http_route", route_label(row.route)},
-                 {"http_response_status_code", classes[each->first_status / 100]}}};
-            text.histogram(each->durations, request_ends, labels);
-        }
-    }
-
-    void write_answers(MetricsText& text) const {
-        text.begin_counter("sake_answers", "", "Answers by cause.");
-        for (std::size_t i = 0; i < cause_count; ++i) {
-            text.value(figures_.causes()[i], {"cause", to_string(static_cast<AnswerCause>(i))});
-        }
-        text.begin_counter("sake_request_body_bytes", "bytes",
-                           "Bytes of request bodies that handlers received.");
-        text.value(figures_.received());
-        text.begin_counter("sake_response_body_bytes", "bytes", "Bytes of response bodies.");
-        text.value(figures_.sent());
-    }
-
-    static void write_connections(MetricsText& text, const ConnectionFigures& connections) {
-        text.begin_gauge("sake_connections", "", "Open connections by state.");
-        text.value(connections.idle, {"state", "idle"});
-        text.value(connections.reading, {"state", "reading"});
-        text.value(connections.handling, {"state", "handling"});
-        text.value(connections.writing, {"state", "writing"});
-        text.value(connections.streaming, {"state", "streaming"});
-        text.value(connections.closing, {"state", "closing"});
-        text.begin_gauge("sake_connections_limit", "", "Maximum number of open connections.");
-        text.value(connections.limit);
-        text.begin_counter("sake_connections_accepted", "", "Accepted connections.");
-        text.value(connections.accepted);
-    }
-
-    void write_loop(MetricsText& text) const {
-        text.begin_histogram("sake_loop_turn_duration_seconds", "seconds",
-                             "Time the event loop was busy between two polls of its sockets.");
-        text.histogram(figures_.turns(), short_ends);
-        text.begin_counter("sake_loop_stalls", "",
-                           "Handlers that held the event loop for Config::stall_warning or longer.");
-        text.value(EngineInside::run(engine_).stalls());
-    }
-
-    void write_workers(MetricsText& text) const {
-        if (!EngineInside::run(engine_).has_carrier()) return;
-        const WorkerFigures workers = worker_figures(engine_, figures_);
-        text.begin_gauge("sake_worker_threads", "", "Threads of the worker pool.");
-        text.value(workers.threads);
-        text.begin_gauge("sake_worker_threads_busy", "", "Threads that run a handler.");
-        text.value(workers.busy);
-        text.begin_gauge("sake_worker_threads_stuck", "",
-                         "Threads whose handler runs on after its request has ended.");
-        text.value(workers.stuck);
-        text.begin_gauge("sake_worker_queue_jobs", "", "Requests that wait for a worker thread.");
-        text.value(workers.queued);
-        text.begin_gauge("sake_worker_queue_limit", "", "Maximum number of waiting requests.");
-        text.value(workers.queue_limit);
-        text.begin_counter("sake_worker_jobs", "", "Requests that worker threads have finished.");
-        text.value(workers.done);
-        text.begin_counter("sake_worker_rejected", "", "Requests rejected because the queue was full.");
-        text.value(workers.rejected);
-        text.begin_histogram("sake_worker_wait_seconds", "seconds",
-                             "Time that requests waited in the queue.");
-        text.histogram(workers.waits, short_ends);
-        text.begin_histogram("sake_worker_run_seconds", "seconds",
-                             "Time that requests ran on a worker thread.");
-        text.histogram(workers.runs, short_ends);
-    }
-
-    void write_memory(MetricsText& text) const {
-        const MemoryFigures memory = memory_figures(engine_);
-        text.begin_gauge("sake_buffered_bytes", "bytes", "Memory buffered for all connections.");
-        text.value(memory.held);
-        text.begin_gauge("sake_buffered_limit_bytes", "bytes",
-                         "Maximum of sake_buffered_bytes: Config::max_buffered.");
-        text.value(memory.limit);
-        text.begin_counter("sake_log_lines_dropped", "", "Lines of the access log that were dropped.");
-        text.value(EngineInside::observers(engine_).dropped());
-    }
-
-    void write_process(MetricsText& text, const OpenFiles& files) const {
-        const ProcessFacts facts = process_facts();
-        text.begin_counter("process_cpu_seconds", "seconds", "User and system CPU time of the process.");
-        text.seconds(facts.cpu_time);
-        if (started_at_ != 0) {
-            text.begin_gauge("process_start_time_seconds", "seconds",
-                             "Start time of the process, in seconds since 1970.");
-            text.seconds(started_at_);
-        }
-        if (facts.resident_bytes != 0) {
-            text.begin_gauge("process_resident_memory_bytes", "bytes", "Resident memory.");
-            text.value(facts.resident_bytes);
-            text.begin_gauge("process_virtual_memory_bytes", "bytes", "Virtual memory.");
-            text.value(facts.virtual_bytes);
-        }
-        if (const auto open = files.count()) {
-            text.begin_gauge("process_open_fds", "", "Open file descriptors.");
-            text.value(*open);
-        }
-        text.begin_gauge("process_max_fds", "", "Maximum number of open file descriptors.");
-        text.value(facts.most_files);
-        text.info(
-            "sake_build", "Version of Sake, and the poller of its event loop.",
-            std::array<MetricLabel, 2>{
-                {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
-    }
-
-    Engine& engine_;
-    Observatory& figures_;
-    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
-    const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
-};
-
-template <class Unused>
-Route& add_metrics(Engine& engine, const PatternInfo& pattern) {
-    RouteTable& table = EngineInside::table(engine);
-    table.require_unfrozen();
-    using Page = MetricsPage<Unused>;
-    Handler handler(ServerHandler{new Page(engine), nullptr, &Page::serve, &Page::destroy});
-    RouteEntry& entry = table.add(table.root(), "GET", pattern, std::move(handler));
-    entry.handler_reads_body = false;
-    entry.is_hidden = true;
-    return entry.route;
-}
-
-#if defined(SAKE_IMPLEMENTATION)
-template Route& add_metrics<void>(Engine& engine, const PatternInfo& pattern);
-#endif
-
-}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 

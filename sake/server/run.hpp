@@ -56,7 +56,7 @@ class Run {
 
     Run(const Config& config, const CountedPtr<const RouteTable>& routes, const ErrorAnswers& errors,
         const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling,
-        RunObserver* observer)
+        RunObserver* observer = nullptr)
         : config_(config),
           reactor_(std::move(poller)),
           files_(config.raise_file_limit && config.max_connections == 0),
