@@ -1,5 +1,5 @@
-// A server for dashboard.py: a dashboard of its own, and beneath /made the same page with frames that a file has,
-// which the script writes.
+// A server for dashboard.py: a dashboard of its own, and beneath /made the same page with frames that a file
+// has, which the script writes.
 
 #include <chrono>
 #include <fstream>
