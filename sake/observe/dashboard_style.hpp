@@ -105,7 +105,7 @@ td .spark { display: inline-block; vertical-align: middle; }
     border-bottom: 1px solid var(--line); }
   thead tr { display: flex; flex-wrap: wrap; gap: 0 1.1rem; padding: 0.25rem 0; }
   #slow thead { display: none; }
-  #slow tr { grid-template-columns: 1fr 0.7fr 1.1fr 1.2fr; }
+  #slow tr { grid-template-columns: 0.9fr 0.7fr 1fr 1.6fr; }
   tbody tr:last-child { border-bottom: 0; }
   th, td { padding: 0; border: 0; text-align: left; white-space: normal; }
   tbody th { grid-column: 1 / -1; }
