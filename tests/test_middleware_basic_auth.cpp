@@ -41,6 +41,19 @@ constexpr std::string_view challenge = "Basic realm=\"staff\", charset=\"UTF-8\"
 
 }  // namespace
 
+TEST_CASE("a password that nobody has set lets nobody in") {
+    const std::string unset;
+    sake::Engine app;
+    app.use(basic_auth("staff", [&](std::string_view user, std::string_view password) {
+        return user == "admin" && sake::equal_in_constant_time(password, unset);
+    }));
+    add_who(app);
+    TestClient client(app);
+    for (const std::string_view both : {"admin:", "admin:x", ":"}) {
+        CHECK(client.get("/", fields_of({{"Authorization", basic(both)}})).status == 401);
+    }
+}
+
 TEST_CASE("basic_auth lets the right user pass, and leaves the name") {
     sake::Engine app;
     app.use(basic_auth("staff", is_alice));
