@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_middleware_logger {
@@ -118,11 +118,12 @@ TEST_CASE("logger: the line of each format") {
     CHECK(logged_get(LogFormat::combined, "/") ==
           std::vector<std::string>{
               R"(127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-")"});
-    CHECK(logged_get(LogFormat::json, "/users/7?x=1", headers) ==
-          std::vector<std::string>{
-              R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
-              R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
-              R"("cause":"handler","request_id":"","trace_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
+    CHECK(
+        logged_get(LogFormat::json, "/users/7?x=1", headers) ==
+        std::vector<std::string>{
+            R"({"time":"2026-01-01T00:00:01.500Z","remote":"127.0.0.1","user":"","method":"GET",)"
+            R"("target":"/users/7?x=1","route":"/users/:id","status":200,"bytes":4,"duration":1.500000,)"
+            R"("cause":"handler","request_id":"","trace_id":"","user_agent":"test/1","referrer":"http://a.example/"})"});
 }
 
 TEST_CASE("logger: a target without its query, if that is asked for") {
@@ -180,7 +181,7 @@ TEST_CASE("logger: refusals have a line each") {
         [](const sake::TestResponse&) {});
     std::vector<int> statuses;
     for (const std::string& line : lines_of(text)) statuses.push_back(Json::parse(line)["status"]);
-    CHECK(statuses == std::vector<int>{404, 405, 413, 503, 504, 400});
+    CHECK(statuses == std::vector<int>{404, 405, 413, 503, 504, 400, 408, 431});
     CHECK(Json::parse(lines_of(text)[0])["route"] == "unmatched");
     CHECK(Json::parse(lines_of(text)[4])["cause"] == "timeout");
 }

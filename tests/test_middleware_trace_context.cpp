@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/machinery.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 
 namespace test_middleware_trace_context {
 
@@ -244,10 +244,12 @@ TEST_CASE("trace_context: a worker has the same trace and the same id") {
 
 TEST_CASE("trace_context: without it, a worker has neither trace nor id") {
     sake::Engine app;
-    app.get("/worker", [](Context& ctx) {
-           return ctx.state<TraceContext>().traceparent() + "|" +
-                  std::string(ctx.state<sake::RequestId>().text());
-       }).worker();
+    app.get("/worker",
+            [](Context& ctx) {
+                return ctx.state<TraceContext>().traceparent() + "|" +
+                       std::string(ctx.state<sake::RequestId>().text());
+            })
+        .worker();
     CHECK(TestClient(app).get("/worker", {{"traceparent", good}}).body == "|");
 }
 
