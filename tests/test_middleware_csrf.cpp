@@ -153,7 +153,7 @@ TEST_CASE("csrf answers before the body is read, with a problem document, and no
 }
 
 TEST_CASE("csrf leaves refusals as they are") {
-    on_every_answer(csrf(), fields_of({{"Sec-Fetch-Site", "same-origin"}}), [](const TestResponse&) {});
+    expect_no_change(csrf(), fields_of({{"Sec-Fetch-Site", "same-origin"}}));
     sake::Engine app(sake::Config().with_max_body(1).with_log([](sake::LogLevel, std::string_view) {}));
     app.use(csrf());
     app.post("/", [] {});

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_middleware_etag {

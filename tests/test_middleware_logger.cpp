@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_middleware_logger {
@@ -220,7 +220,7 @@ TEST_CASE("logger: refusals have a line each") {
         [](const sake::TestResponse&) {});
     std::vector<int> statuses;
     for (const std::string& line : lines_of(text)) statuses.push_back(Json::parse(line)["status"]);
-    CHECK(statuses == std::vector<int>{404, 405, 413, 503, 504, 400});
+    CHECK(statuses == std::vector<int>{404, 405, 413, 503, 504, 400, 408, 431});
     CHECK(Json::parse(lines_of(text)[0])["route"] == "unmatched");
     CHECK(Json::parse(lines_of(text)[4])["cause"] == "timeout");
 }

@@ -12,8 +12,8 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
-#include "support/every_refusal.hpp"
 #include "support/machinery.hpp"
+#include "support/refusals.hpp"
 
 namespace test_middleware_rate_limit {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 
 namespace test_middleware_request_id {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
 #include "support/machinery.hpp"
 #include "support/observed.hpp"
+#include "support/refusals.hpp"
 
 namespace test_middleware_trace_context {
 

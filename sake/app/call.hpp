@@ -78,7 +78,6 @@ struct BodyNeeded {};
 
 struct Call {
     static constexpr std::size_t no_body_limit = std::numeric_limits<std::size_t>::max();
-    static constexpr std::chrono::milliseconds no_time_limit = std::chrono::milliseconds::max();
 
     Call() = default;
     Call(const Call&) = delete;
@@ -90,15 +89,17 @@ struct Call {
     const RouteEntry* route = nullptr;
     std::size_t position = 0;                // of the next handler in the route's chain
     std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
-    std::chrono::milliseconds time_limit = no_time_limit;  // of middleware, for handlers that may wait
+    std::chrono::milliseconds time_limit{};  // of middleware, for handlers that may wait
+    // Side by side, so that one store clears them.
     bool is_aborted = false;
     bool stop_requested = false;
+    bool has_time_limit = false;
+    AnswerCause cause = AnswerCause::handler;
     BodyState body_state = BodyState::here;
     Running running = Running::coroutine;  // where all are plain, nobody looks
-    AnswerCause cause = AnswerCause::handler;
-    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
-    CallRunner* runner = nullptr;       // while its handlers run as coroutines
-    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
+    Answerer* answerer = nullptr;          // for an answer in pieces; while its handlers run as coroutines
+    CallRunner* runner = nullptr;          // while its handlers run as coroutines
+    BodySource* body_source = nullptr;     // of a body in pieces, while its handlers run
     BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
     std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
     std::exception_ptr error;

@@ -47,9 +47,9 @@ SAKE_INLINE void Call::clear() noexcept {
     route = nullptr;
     position = 0;
     body_limit = no_body_limit;
-    time_limit = no_time_limit;
     is_aborted = false;
     stop_requested = false;
+    has_time_limit = false;
     cause = AnswerCause::handler;
     error = nullptr;
     remote_address.clear();

@@ -57,7 +57,7 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
-        last_ = end_of(call_.time_limit);
+        last_ = end_of(call_.has_time_limit ? call_.time_limit : never);
         call_.runner = this;
         try {
             reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));

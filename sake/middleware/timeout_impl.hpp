@@ -26,7 +26,9 @@ class CallTimeLimit final : public StepWork {
     void run(Context& ctx) override {
         Call& call = Call::of(ctx);
         if (call.runner != nullptr) return call.runner->limit_time(limit_);
-        call.time_limit = std::min(call.time_limit, limit_);  // the body is to come, and then its handler
+        // The body is to come, and then the handler.
+        call.time_limit = call.has_time_limit ? std::min(call.time_limit, limit_) : limit_;
+        call.has_time_limit = true;
     }
 
   private:
