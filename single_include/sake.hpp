@@ -27679,7 +27679,6 @@ struct BodyNeeded {};
 
 struct Call {
     static constexpr std::size_t no_body_limit = std::numeric_limits<std::size_t>::max();
-    static constexpr std::chrono::milliseconds no_time_limit = std::chrono::milliseconds::max();
 
     Call() = default;
     Call(const Call&) = delete;
@@ -27691,15 +27690,17 @@ struct Call {
     const RouteEntry* route = nullptr;
     std::size_t position = 0;                // of the next handler in the route's chain
     std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
-    std::chrono::milliseconds time_limit = no_time_limit;  // of middleware, for handlers that may wait
+    std::chrono::milliseconds time_limit{};  // of middleware, for handlers that may wait
+    // Side by side, so that one store clears them.
     bool is_aborted = false;
     bool stop_requested = false;
+    bool has_time_limit = false;
+    AnswerCause cause = AnswerCause::handler;
     BodyState body_state = BodyState::here;
     Running running = Running::coroutine;  // where all are plain, nobody looks
-    AnswerCause cause = AnswerCause::handler;
-    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
-    CallRunner* runner = nullptr;       // while its handlers run as coroutines
-    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
+    Answerer* answerer = nullptr;          // for an answer in pieces; while its handlers run as coroutines
+    CallRunner* runner = nullptr;          // while its handlers run as coroutines
+    BodySource* body_source = nullptr;     // of a body in pieces, while its handlers run
     BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
     std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
     std::exception_ptr error;
@@ -28597,9 +28598,9 @@ SAKE_INLINE void Call::clear() noexcept {
     route = nullptr;
     position = 0;
     body_limit = no_body_limit;
-    time_limit = no_time_limit;
     is_aborted = false;
     stop_requested = false;
+    has_time_limit = false;
     cause = AnswerCause::handler;
     error = nullptr;
     remote_address.clear();
@@ -28988,7 +28989,7 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
-        last_ = end_of(call_.time_limit);
+        last_ = end_of(call_.has_time_limit ? call_.time_limit : never);
         call_.runner = this;
         try {
             reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));
@@ -47206,7 +47207,9 @@ class CallTimeLimit final : public StepWork {
     void run(Context& ctx) override {
         Call& call = Call::of(ctx);
         if (call.runner != nullptr) return call.runner->limit_time(limit_);
-        call.time_limit = std::min(call.time_limit, limit_);  // the body is to come, and then its handler
+        // The body is to come, and then the handler.
+        call.time_limit = call.has_time_limit ? std::min(call.time_limit, limit_) : limit_;
+        call.has_time_limit = true;
     }
 
   private:
@@ -48476,7 +48479,7 @@ td .spark { display: inline-block; vertical-align: middle; }
     border-bottom: 1px solid var(--line); }
   thead tr { display: flex; flex-wrap: wrap; gap: 0 1.1rem; padding: 0.25rem 0; }
   #slow thead { display: none; }
-  #slow tr { grid-template-columns: 1fr 0.7fr 1.1fr 1.2fr; }
+  #slow tr { grid-template-columns: 0.9fr 0.7fr 1fr 1.6fr; }
   tbody tr:last-child { border-bottom: 0; }
   th, td { padding: 0; border: 0; text-align: left; white-space: normal; }
   tbody th { grid-column: 1 / -1; }

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
+#include "support/refusals.hpp"
 #include "support/machinery.hpp"
 #include "support/observed.hpp"
 #include "support/refusals.hpp"

@@ -10,7 +10,7 @@
 
 #include "sake.hpp"
 #include "support/decoder.hpp"
-#include "support/every_refusal.hpp"
+#include "support/refusals.hpp"
 #include "support/observed.hpp"
 #include "support/temporary_directory.hpp"
 

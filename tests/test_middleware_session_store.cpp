@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/every_refusal.hpp"
+#include "support/refusals.hpp"
 #include "support/observed.hpp"
 
 namespace test_middleware_session_store {
