@@ -15806,8 +15806,7 @@ class Flight : public Counted {
     End end = End::given_up;
 };
 
-inline constexpr StepRule cache_rules[] = {{"cache", "one is enough"}, {nullptr, nullptr}};
-inline constexpr StepInfo cache_info{"cache", cache_rules};
+inline constexpr StepInfo cache_info{"cache", no_rules};
 
 /// What one request knows of its way through a cache.
 struct CachePassage {
@@ -44223,8 +44222,7 @@ namespace detail {
 
 class Compress final : public StepWork {
   public:
-    static constexpr StepRule rules[] = {{"compress", "bodies would be compressed twice"},
-                                         {"etag", "tags would be those of compressed bodies"},
+    static constexpr StepRule rules[] = {{"etag", "tags would be those of compressed bodies"},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"compress", rules};
 

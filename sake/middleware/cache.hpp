@@ -35,8 +35,7 @@ class Flight : public Counted {
     End end = End::given_up;
 };
 
-inline constexpr StepRule cache_rules[] = {{"cache", "one is enough"}, {nullptr, nullptr}};
-inline constexpr StepInfo cache_info{"cache", cache_rules};
+inline constexpr StepInfo cache_info{"cache", no_rules};
 
 /// What one request knows of its way through a cache.
 struct CachePassage {

@@ -33,8 +33,7 @@ namespace detail {
 
 class Compress final : public StepWork {
   public:
-    static constexpr StepRule rules[] = {{"compress", "bodies would be compressed twice"},
-                                         {"etag", "tags would be those of compressed bodies"},
+    static constexpr StepRule rules[] = {{"etag", "tags would be those of compressed bodies"},
                                          {nullptr, nullptr}};
     static constexpr StepInfo info{"compress", rules};
 
