@@ -146,9 +146,8 @@ TEST_CASE("cache: without a ttl, only answers that say for how long are kept") {
     Counter expires;
     expires.fields = {{"Expires", "Thu, 01 Jan 2026 01:00:00 GMT"}};
     sake::Engine app;
-    app.use(cache({}));
-    app.get("/silent", silent.handler());
-    app.get("/other", other.handler());
+    app.get("/silent", silent.handler()).use(cache({}));
+    app.get("/other", other.handler()).use(cache({}));
     app.get("/expires", expires.handler()).use(cache({.ttl = 10s}));
     TestClient client(app);
     for (const char* target : {"/silent", "/silent", "/other", "/other", "/expires", "/expires"})
