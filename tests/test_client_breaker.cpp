@@ -242,6 +242,42 @@ TEST_CASE("a 4xx and whatever else the server says well leave the circuit closed
     }
 }
 
+TEST_CASE("an answer that is longer than the client allows counts by its status") {
+    for (const int status : {200, 404, 500}) {
+        CAPTURE(status);
+        http::ClientOptions options = with({.failures = 2});
+        options.max_body = 4;
+        with_script({answer(503), answer(status, "", "12345")}, options,
+                    [&](ScriptedServer& server, Client& client) -> Task<> {
+                        static_cast<void>(co_await outcome(client, server.origin() + "/"));
+                        for (int i = 0; i < 4; ++i) {
+                            const std::string result = co_await outcome(client, server.origin() + "/");
+                            const bool was_refused = result == refusal;
+                            CHECK(was_refused == (status == 500 && i > 0));
+                        }
+                        CHECK(server.count() == (status == 500 ? 2 : 5));
+                    });
+    }
+    // A trial that brings such an answer has found the server well.
+    http::ClientOptions options = with({.failures = 2});
+    options.max_body = 4;
+    with_script({answer(503), answer(503), answer(200, "", "12345"), answer(200, "", "1234")}, options,
+                [&](ScriptedServer& server, Client& client) -> Task<> {
+                    for (int i = 0; i < 2; ++i)
+                        static_cast<void>(co_await outcome(client, server.origin() + "/"));
+                    co_await sake::sleep(10s);
+                    bool is_too_long = false;
+                    try {
+                        static_cast<void>(co_await client.get(server.origin() + "/"));
+                    } catch (const http::ResponseTooLong&) {
+                        is_too_long = true;
+                    }
+                    CHECK(is_too_long);
+                    const std::string result = co_await outcome(client, server.origin() + "/");
+                    CHECK(result == "200 1234");
+                });
+}
+
 TEST_CASE("what the request itself does wrong, and a cancelled one, do not count") {
     with_script({text(ScriptedServer::never)}, with({.failures = 1}),
                 [](ScriptedServer& server, Client& client) -> Task<> {

@@ -592,6 +592,18 @@ TEST_CASE("a stale answer stands in for a server that fails, if that is allowed,
     }
 }
 
+TEST_CASE("no stale answer stands in for one that is longer than the client allows") {
+    http::ClientOptions options = with({.stale_if_error = 30s});
+    options.max_body = 4;
+    with_script({answer(200, for_a_minute, "one"), answer(200, for_a_minute, "12345")}, options,
+                [](ScriptedServer& server, Client& client) -> Task<> {
+                    static_cast<void>(co_await outcome(client, ask(server)));
+                    co_await sake::sleep(61s);
+                    const std::string result = co_await outcome(client, ask(server));
+                    CHECK(result.find("is longer than 4 bytes") != std::string::npos);
+                });
+}
+
 TEST_CASE("all three habits together: retries, then an open circuit, and the answer that is kept") {
     http::ClientOptions options = with({.stale_if_error = 1h});
     options.retry = {.attempts = 3};

@@ -557,6 +557,13 @@ TEST_CASE("without a guard, it is for clients on this machine that ask for this 
         {"127.0.0.1", "localhost", "X-Forwarded-Whatever", 403},
         {"127.0.0.1", "localhost", "X-Real-IP", 403},
         {"127.0.0.1", "localhost", "Via", 403},
+        {"127.0.0.1", "localhost", "X-Original-Forwarded-For", 403},
+        {"127.0.0.1", "localhost", "X-Client-IP", 403},
+        {"127.0.0.1", "localhost", "True-Client-IP", 403},
+        {"127.0.0.1", "localhost", "cf-connecting-ip", 403},
+        {"127.0.0.1", "localhost", "Fly-Client-IP", 403},
+        {"127.0.0.1", "localhost", "X-Envoy-External-Address", 403},
+        {"127.0.0.1", "localhost", "CDN-Loop", 403},
         {"unix", "localhost", "X-Forwarded-For", 403},
         {"127.0.0.1", "localhost", "X-Forwarded", 200},
         {"127.0.0.1", "localhost", "Viable", 200},
@@ -572,6 +579,25 @@ TEST_CASE("without a guard, it is for clients on this machine that ask for this 
             CHECK(client.get("/_sake/", fields).status == each.status);
             CHECK(client.head(feed, fields).status == each.status);
         }
+    });
+}
+
+TEST_CASE("without a guard, it is not for HTTP/1.0, which old proxies speak") {
+    with_client(add_dashboard_of_anywhere, [](TestClient& client) {
+        const auto status = [&](std::string_view version) {
+            sake::TestConnection connection = client.connect();
+            connection.send("GET /_sake/ HTTP/" + std::string(version) +
+                            "\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n\r\n");
+            return connection.response().status;
+        };
+        CHECK(status("1.1") == 200);
+        CHECK(status("1.0") == 403);
+        // On one connection, each request counts by itself.
+        sake::TestConnection connection = client.connect();
+        connection.send("GET /_sake/ HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
+        CHECK(connection.response().status == 403);
+        connection.send("GET /_sake/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        CHECK(connection.response().status == 200);
     });
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <semaphore>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -276,6 +277,42 @@ TEST_CASE("the Accept field decides on the format") {
                 CHECK(answer.headers.get("Content-Type") == (each.is_open ? open_metrics_type : text_type));
                 CHECK(answer.body.ends_with("# EOF\n") == each.is_open);
             }
+        });
+}
+
+TEST_CASE("a page is made once for all who wait for it, and says what was counted before each of them came") {
+    with_client(
+        [](sake::Engine& app) {
+            app.metrics("/metrics");
+            for (int i = 0; i < 100; ++i) {
+                app.get(sake::runtime("/routes/" + std::to_string(i)),
+                        [](sake::Context& ctx) { ctx.text("one"); });
+            }
+        },
+        [](sake::TestClient& client) {
+            for (int i = 0; i < 100; ++i) client.get("/routes/" + std::to_string(i));
+            const std::string request = "GET /metrics HTTP/1.1\r\nHost: test\r\n";
+            const std::string open_request = request + "Accept: application/openmetrics-text\r\n";
+            std::vector<sake::TestConnection> connections;
+            for (int i = 0; i < 40; ++i) connections.push_back(client.connect());
+            for (int i = 0; i < 40; ++i) {
+                connections[static_cast<std::size_t>(i)].send((i < 30 ? request : open_request) + "\r\n");
+            }
+            connections.front().reset();
+            std::set<std::string> pages;
+            for (std::size_t i = 1; i < 40; ++i) {
+                const sake::TestResponse answer = connections[i].response();
+                CHECK(answer.status == 200);
+                CHECK(answer.body.size() > 100'000);
+                CHECK(answer.headers.get("Content-Type") == (i < 30 ? text_type : open_metrics_type));
+                CHECK(answer.body.ends_with("# EOF\n") == (i >= 30));
+                CHECK(value_of(answer.body, answers("GET", "/routes/99", "2xx")) == "1");
+                pages.insert(answer.body);
+            }
+            CHECK(pages.size() <= 4);  // each is another, by the CPU time in it
+            // Nobody is given an old one.
+            client.get("/routes/99");
+            CHECK(value_of(page(client), answers("GET", "/routes/99", "2xx")) == "2");
         });
 }
 

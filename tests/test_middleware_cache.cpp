@@ -146,9 +146,8 @@ TEST_CASE("cache: without a ttl, only answers that say for how long are kept") {
     Counter expires;
     expires.fields = {{"Expires", "Thu, 01 Jan 2026 01:00:00 GMT"}};
     sake::Engine app;
-    app.use(cache({}));
-    app.get("/silent", silent.handler());
-    app.get("/other", other.handler());
+    app.get("/silent", silent.handler()).use(cache({}));
+    app.get("/other", other.handler()).use(cache({}));
     app.get("/expires", expires.handler()).use(cache({.ttl = 10s}));
     TestClient client(app);
     for (const char* target : {"/silent", "/silent", "/other", "/other", "/expires", "/expires"})
@@ -538,7 +537,86 @@ TEST_CASE("cache: nobody waits for an answer that is not to be shared") {
     CHECK(calls == 10);
 }
 
-TEST_CASE("cache: those who wait for an answer that fails go on by themselves") {
+TEST_CASE("cache: of those who wait for an answer that fails, one at a time asks again") {
+    for (const int status : {304, 403, 404, 429, 500, 503}) {
+        CAPTURE(status);
+        Log log;
+        int calls = 0;
+        int running = 0;
+        int most = 0;
+        sake::Engine app(log.config());
+        app.get("/",
+                [&](Context& ctx) -> Task<> {
+                    const int number = ++calls;
+                    most = std::max(most, ++running);
+                    co_await sake::sleep(1s);
+                    --running;
+                    if (number <= 2)
+                        ctx.text(status, "");
+                    else
+                        ctx.text("good");
+                })
+            .use(cache({.ttl = 10s}));
+        TestClient client(app);
+        std::vector<TestConnection> connections;
+        for (int i = 0; i < 10; ++i) connections.push_back(client.connect());
+        for (TestConnection& each : connections) send_get(each, "/");
+        client.advance(3s);
+        int failed = 0;
+        for (TestConnection& each : connections) {
+            const TestResponse response = each.response();
+            if (response.status == status)
+                ++failed;
+            else
+                CHECK(response.body == "good");
+        }
+        CHECK(failed == 2);
+        CHECK(calls == 3);
+        CHECK(most == 1);
+    }
+}
+
+TEST_CASE("cache: an error or a 304 for one client leaves the answer that is kept for others") {
+    for (const int status : {206, 302, 304, 400, 403, 404, 429, 500, 503}) {
+        CAPTURE(status);
+        Counter counter;
+        Log log;
+        sake::Engine app(log.config());
+        app.use(cache({.ttl = 1h}));
+        app.get("/", counter.handler());
+        TestClient client(app);
+        CHECK(client.get("/").body == "1");
+        counter.status = status;
+        for (int i = 0; i < 2; ++i) {
+            CHECK(client.get("/", {{"Cache-Control", "no-cache"}}).status == status);
+            const TestResponse good = client.get("/");
+            CHECK(good.status == 200);
+            CHECK(good.body == "1");
+            CHECK(std::string_view(good.header("Cache-Status")).starts_with("sake; hit"));
+        }
+    }
+    // A limit behind it, which is one client's own.
+    Counter counter;
+    sake::Engine app;
+    app.use(sake::middleware::trusted_proxies({"127.0.0.1"}));
+    app.use(cache({.ttl = 1h}));
+    app.use(sake::middleware::rate_limit({.per_minute = 1}));
+    app.get("/", counter.handler());
+    TestClient client(app);
+    const Headers good{{"X-Forwarded-For", "192.0.2.1"}};
+    const Headers evil{{"X-Forwarded-For", "192.0.2.2"}, {"Cache-Control", "no-cache"}};
+    CHECK(client.get("/", good).body == "1");
+    CHECK(client.get("/", evil).body == "2");
+    CHECK(client.get("/", evil).status == 429);
+    CHECK(client.get("/", good).body == "2");
+    // But a 200 that is nobody else's takes its place.
+    counter.fields = {{"Cache-Control", "private"}};
+    const Headers other{{"X-Forwarded-For", "192.0.2.3"}, {"Cache-Control", "no-cache"}};
+    CHECK(client.get("/", other).body == "3");
+    CHECK(client.get("/", {{"X-Forwarded-For", "192.0.2.4"}}).body == "4");
+}
+
+TEST_CASE("cache: after an answer that fails, those who wait get one of the next") {
     Log log;
     int calls = 0;
     sake::Engine app(log.config());

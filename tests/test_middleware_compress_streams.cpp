@@ -492,6 +492,51 @@ TEST_CASE(
     CHECK_FALSE(budget.has_room_to_spare(0));
 }
 
+TEST_CASE("compress: without room, a stream for a client that accepts no other coding is refused") {
+    const auto setup = [](Engine& app) {
+        add_streams(app);
+        app.post("/lines", [](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.stream("text/csv");
+            co_await out.write("done\n");
+        });
+        app.get("/gone", [](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.status(410).stream("text/csv");
+            co_await out.write("gone\n");
+        });
+    };
+    for (const std::string_view coding : codings) {
+        CAPTURE(coding);
+        const Headers alone = accepting(std::string(coding) + ", identity;q=0");
+        with_client(
+            setup,
+            [&](TestClient& client) {
+                const TestResponse refused = client.get("/lines/2", alone);
+                CHECK(refused.status == 503);
+                CHECK(refused.header("Retry-After") == "10");
+                CHECK(refused.header("Content-Encoding").empty());
+                CHECK(refused.header("Vary") == "Accept-Encoding");
+                CHECK(client.head("/lines/2", alone).status == 503);
+                // What was done stays done, and an error is one in any coding.
+                const TestResponse done = client.request("POST", "/lines", alone, "");
+                CHECK(done.status == 200);
+                CHECK(done.body == "done\n");
+                CHECK(client.get("/gone", alone).body == "gone\n");
+            },
+            quiet_config().with_max_buffered(60'000));
+    }
+    with_client(
+        setup,
+        [&](TestClient& client) {
+            const Headers alone = accepting("gzip, identity;q=0");
+            TestStream first = client.open("/lines/9", alone);
+            CHECK(first.header("Content-Encoding") == "gzip");
+            CHECK(client.get("/lines/2", alone).status == 503);
+            static_cast<void>(first.receive_all());
+            CHECK(client.get("/lines/2", alone).status == 200);
+        },
+        quiet_config().with_max_buffered(90'000));
+}
+
 TEST_CASE("compress: a window is rounded up, and larger ones find more") {
     const auto setup = [](Engine& app) {
         for (const std::size_t window : {1024UL, 5000UL, 32768UL}) {

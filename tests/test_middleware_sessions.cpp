@@ -379,6 +379,13 @@ TEST_CASE("sessions: those who have logged in keep their place, and nobody else 
     CHECK(ann.get("/read") == "anna");
     bob.get("/logout");
     CHECK(eve.request("GET", "/login/eve").status == 200);
+    client.advance(15min - 1s);
+    CHECK(ann.get("/read") == "anna");
+    CHECK(bob.request("GET", "/login/bob").status == 503);  // eve was away for less than 15 minutes
+    client.advance(1s);
+    CHECK(bob.request("GET", "/login/bob").status == 200);  // and now for so long
+    CHECK(eve.get("/read") == "nobody");
+    CHECK(ann.get("/read") == "anna");
     client.advance(1h);  // nobody is there any more
     CHECK(bob.request("GET", "/login/bob").status == 200);
     CHECK(bob.get("/read") == "bob");
@@ -651,6 +658,27 @@ TEST_CASE("sessions: the table keeps its bounds and its order") {
     CHECK(table.use("other", start + 3s) == "text");
     CHECK(table.use("503", start + 101s) == "new");
     CHECK_FALSE(table.use("505", start + 102s));
+}
+
+TEST_CASE("sessions: the place of a member is safe for 15 minutes, and goes to one who comes later then") {
+    using Standing = SessionTable::Standing;
+    using Outcome = SessionTable::Outcome;
+    const SessionTable::Time start{};
+    for (const Standing standing : {Standing::guest, Standing::member}) {
+        SessionTable table(24h, 24h, 3);
+        for (const char* id : {"a", "b", "c"})
+            CHECK(table.add(id, id, Standing::member, start) == Outcome::kept);
+        CHECK(table.use("a", start + 1s));
+        CHECK(table.add("d", "d", standing, start + 15min - 1s) == Outcome::no_room);
+        CHECK(table.add("d", "d", standing, start + 15min) == Outcome::kept);
+        CHECK_FALSE(table.use("b", start + 15min));
+        CHECK(table.use("c", start + 15min));
+        CHECK(table.add("e", "e", standing, start + 15min) ==
+              (standing == Standing::guest ? Outcome::kept : Outcome::no_room));
+        CHECK(table.add("f", "f", standing, start + 15min + 1s) == Outcome::kept);
+        CHECK(table.use("a", start + 15min + 1s).has_value() == (standing == Standing::guest));
+        CHECK(table.use("c", start + 15min + 1s));
+    }
 }
 
 TEST_CASE("sessions: the table is for any thread") {

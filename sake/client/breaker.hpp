@@ -26,7 +26,8 @@ namespace detail {
 inline bool is_failure_of_origin(const std::exception& error) noexcept {
     return dynamic_cast<const std::system_error*>(&error) != nullptr ||
            dynamic_cast<const TimedOut*>(&error) != nullptr ||
-           dynamic_cast<const BadResponse*>(&error) != nullptr;
+           (dynamic_cast<const BadResponse*>(&error) != nullptr &&
+            dynamic_cast<const ResponseTooLong*>(&error) == nullptr);
 }
 
 /// The circuits of a client. An origin has one from its first failure to its next success.

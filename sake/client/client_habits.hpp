@@ -32,7 +32,8 @@ struct RetryOptions {
 };
 
 /// Refuses requests to an origin that fails all the time, so that they fail at once and the origin can
-/// recover. A 5xx, a failure of the connection and a time limit of the client count; a 4xx is a success.
+/// recover. A 5xx, a failure of the connection, a time limit of the client and an answer that is not HTTP as
+/// it should be count. A 4xx is a success, and so is an answer that is only longer than `max_body`.
 struct BreakerOptions {
     int failures = 0;  // in a row, which open the circuit; 0 is off
     // Requests are refused for so long. Then one is let through: its success closes the circuit, and its

@@ -40,8 +40,9 @@ Task<Response> Client::Sending::gather(Connections connections, R& request) {
             const std::string piece = co_await stream.read();
             if (piece.empty()) break;
             if (piece.size() > most - response.body.size()) {
-                throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
-                                  std::to_string(most) + " bytes");
+                passage.end_with(response.status);
+                throw ResponseTooLong("the response from " + body_of(stream).origin() + " is longer than " +
+                                      std::to_string(most) + " bytes");
             }
             response.body += piece;
         }

@@ -21,6 +21,12 @@ class BadResponse : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Thrown for an answer whose body is longer than ClientOptions::max_body. That is no failure of the server.
+class ResponseTooLong : public BadResponse {
+  public:
+    using BadResponse::BadResponse;
+};
+
 /// An answer with all of its body.
 struct Response {
     int status = 0;

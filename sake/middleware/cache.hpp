@@ -24,8 +24,11 @@ struct CacheMaker;
 /// An answer that is being made, for others to wait for. One reactor's.
 class Flight : public Counted {
   public:
-    /// Of `given_up` they try again: its client has left.
-    enum class End : std::uint8_t { given_up, kept, not_kept };
+    enum class End : std::uint8_t {
+        given_up,  // its client has left, or the answer is one that says nothing about others: the next leads
+        kept,
+        not_kept  // a 200 that nobody may share: all go on by themselves
+    };
 
     Flight() = default;
     Flight(const Flight&) = delete;

@@ -235,7 +235,8 @@ class AnswerCache final : public CacheWork {
             Response& response = Call::of(ctx).response;
             const std::chrono::seconds lifetime = lifetime_of(ctx, response);
             const bool is_answer = lifetime > lifetime.zero();
-            if (!is_answer && response.status >= 500) return End::not_kept;
+            // An error or a 304 is about this request alone: what is kept stays, and the next one leads.
+            if (!is_answer && response.status != 200) return End::given_up;
             OwningPtr<Entry> entry(new Entry);
             entry->made_at = sake::now();
             if (is_answer) {

@@ -162,11 +162,14 @@ class Compress final : public StepWork {
 
     /// What was done for another request than GET or HEAD stays done, and so does its answer.
     static void refuse(Call& call) {
-        const Method method = call.request.known_method;
-        const bool is_read = method == Method::get || method == Method::head;
-        if (!is_read || call.response.status < 200 || call.response.status > 299) return;
+        if (!may_be_refused(call)) return;
         add_vary(call.context, "Accept-Encoding");
         throw HttpError(406, "this answer is not there in a coding that the client accepts");
+    }
+    static bool may_be_refused(const Call& call) noexcept {
+        const Method method = call.request.known_method;
+        const bool is_read = method == Method::get || method == Method::head;
+        return is_read && call.response.status >= 200 && call.response.status <= 299;
     }
 
     // --- By what ---
@@ -213,7 +216,12 @@ class Compress final : public StepWork {
         const CompressorKind kind{coding, level_of(coding), window_bits_};
         const Budget* const memory = call.place.memory;
         const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
-        if (may_stay && !has_room) return false;
+        if (!has_room) {
+            if (may_stay || !may_be_refused(call)) return false;
+            throw HttpError(503,
+                            "there is no memory to compress this answer, and the client accepts no other")
+                .header("Retry-After", "10");
+        }
         call.answerer->encoder = make_compressor(kind);
         return true;
     }

@@ -30,11 +30,14 @@ class SessionTable {
     enum class Outcome : std::uint8_t {
         kept,
         gone,    // the session has ended since
-        no_room  // there are as many sessions as may be, and none of them is a guest's
+        no_room  // there are as many sessions as may be, all of members who were here a short while ago
     };
-    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; members
-    /// stay for their time.
+    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; if there
+    /// is no guest, the member who was, but only after `safe_time`: so one who logs in again and again keeps
+    /// nobody out for longer than that.
     enum class Standing : std::uint8_t { guest, member };
+
+    static constexpr std::chrono::minutes safe_time{15};
 
     SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
         : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
@@ -60,10 +63,7 @@ class SessionTable {
         entry->made_at = entry->used_at = now;
         const std::lock_guard lock(mutex_);
         drop_some_expired(now);
-        if (guests_.size() + members_.size() >= max_sessions_) {
-            if (guests_.size() == 0) return Outcome::no_room;
-            static_cast<void>(guests_.take(*guests_.oldest()));
-        }
+        if (guests_.size() + members_.size() >= max_sessions_ && !make_room(now)) return Outcome::no_room;
         table_of(standing).add(std::move(entry));
         return Outcome::kept;
     }
@@ -120,6 +120,13 @@ class SessionTable {
     }
     [[nodiscard]] bool has_expired(const Entry& entry, Time now) const noexcept {
         return now - entry.used_at >= idle_time_ || now - entry.made_at >= lifetime_;
+    }
+    [[nodiscard]] bool make_room(Time now) noexcept {
+        Table& table = guests_.size() > 0 ? guests_ : members_;
+        Entry& oldest = *table.oldest();
+        if (&table == &members_ && now - oldest.used_at < safe_time) return false;
+        static_cast<void>(table.take(oldest));
+        return true;
     }
     /// Those that nobody asks for any more, a few at a time.
     void drop_some_expired(Time now) noexcept {

@@ -32,7 +32,8 @@ struct SessionOptions {
     /// And it ends so long after it began, or was renewed; at most 400 days.
     std::chrono::seconds lifetime = std::chrono::hours(7 * 24);
     /// How many there are at most. If there are so many, a new one takes the place of the one that was idle
-    /// the longest among those that were never renewed; if all were, the answer is 503.
+    /// the longest among those that were never renewed; if all were, among those that were idle for 15
+    /// minutes; if none was, the answer is 503.
     std::size_t max_sessions = 65536;
     /// The size of a session as JSON text. One that is larger is not kept, and the answer is 500.
     std::size_t max_bytes = 4096;

@@ -20,8 +20,21 @@ namespace detail {
 /// Whether a proxy adds this field to what it passes on.
 inline bool is_of_a_proxy(std::string_view name) noexcept {
     constexpr std::string_view family = "X-Forwarded-";
-    return iequals(name, "Forwarded") || iequals(name, "Via") || iequals(name, "X-Real-IP") ||
-           iequals(name.substr(0, family.size()), family);
+    constexpr std::string_view others[] = {"Forwarded",
+                                           "Via",
+                                           "X-Real-IP",
+                                           "X-Client-IP",
+                                           "True-Client-IP",
+                                           "CF-Connecting-IP",
+                                           "Fly-Client-IP",
+                                           "X-Envoy-External-Address",
+                                           "X-Original-Forwarded-For",
+                                           "CDN-Loop"};
+    if (iequals(name.substr(0, family.size()), family)) return true;
+    for (const std::string_view other : others) {
+        if (iequals(name, other)) return true;
+    }
+    return false;
 }
 
 /// Whether this is the name or an address of this machine, with a port or without.
@@ -44,6 +57,8 @@ struct LocalGuard {
             throw HttpError(403, "the dashboard is for this machine alone: " + why.append(cure));
         };
         if (!Call::of(ctx).place.peer.is_local()) refuse("this request comes from another one");
+        // No browser speaks it; nginx does to the server behind it, unless it is told otherwise.
+        if (Call::of(ctx).request.is_http_1_0) refuse("this request has come through a proxy (HTTP/1.0)");
         for (const auto& [name, value] : ctx.headers()) {
             if (is_of_a_proxy(name))
                 refuse("this request has come through a proxy (" + std::string(name) + ")");

@@ -16,6 +16,7 @@
 #include "sake/app/observers.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/async/sleep.hpp"
+#include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/version.hpp"
 #include "sake/observe/metrics_format.hpp"
@@ -29,7 +30,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The handler. It makes the page in pieces, between which the loop serves others.
+/// The handler. It makes the page in pieces, between which the loop serves others; and one page at a time,
+/// for all who wait for it, so that many scrapes at once take no more time than two, and no memory while they
+/// wait.
 template <class Unused = void>
 class MetricsPage {
   public:
@@ -40,24 +43,70 @@ class MetricsPage {
     static void destroy(void* self) noexcept { delete static_cast<MetricsPage*>(self); }
 
   private:
+    /// The last page in a format.
+    struct Page {
+        std::string text;
+        std::uint64_t number = 0;   // of the pages that were begun; 0 if it is not there
+        std::size_t last_size = 0;  // which is seldom much larger the next time
+    };
+
+    /// A request for a page. With the last, the texts go.
+    class Scrape {
+      public:
+        explicit Scrape(MetricsPage& page) noexcept : page_(page) { ++page_.scrapes_; }
+        Scrape(const Scrape&) = delete;
+        Scrape& operator=(const Scrape&) = delete;
+        ~Scrape() {
+            if (--page_.scrapes_ == 0) page_.forget();
+        }
+
+      private:
+        MetricsPage& page_;
+    };
+
+    void forget() noexcept {
+        for (Page& page : pages_) {
+            std::string().swap(page.text);
+            page.number = 0;
+        }
+    }
+
     Task<> serve(Call& call) {
         if (call.request.has_given_params) {
             throw std::logic_error("metrics are sent by the reactor: their route cannot have worker()");
         }
         const MetricsFormat format = metrics_format(call.context.header("Accept"));
+        const Scrape scrape(*this);
+        const std::uint64_t begun_before = begun_;
+        const Mutex::Guard turn = co_await making_.lock();
+        // One that was begun before this request came may lack what has been counted since.
+        Page& page = pages_[static_cast<std::size_t>(format)];
+        if (page.number <= begun_before) {
+            Task<> making = make(page, format);
+            co_await std::move(making);
+        }
+        http::Headers& headers = call.response.headers;
+        headers.set("Cache-Control", "no-store");
+        headers.add("Vary", "Accept");
+        call.context.send(page.text, content_type(format));
+    }
+
+    Task<> make(Page& page, MetricsFormat format) {
+        page.number = 0;  // none, until it is whole
+        const std::uint64_t own_number = ++begun_;
         const ConnectionFigures connections = co_await count_connections<>(engine_);
         OpenFiles files;
         while (files.go_on(500)) co_await yield();
-        std::string page;
-        page.reserve(last_size_ + last_size_ / 16);
-        MetricsText text(page, format);
+        page.text.clear();
+        page.text.reserve(page.last_size + page.last_size / 16);
+        MetricsText text(page.text, format);
         text.begin_histogram("http_server_request_duration_seconds", "seconds",
                              "Duration of requests, from the first byte to the answer.");
         std::size_t piece = 0;  // ends at this size
         for (std::size_t number = 0; number < figures_.row_count(); ++number) {
             write_row(text, figures_.row(number));
-            if (page.size() < piece) continue;
-            piece = page.size() + 32 * 1024;
+            if (page.text.size() < piece) continue;
+            piece = page.text.size() + 32 * 1024;
             co_await yield();
         }
         write_answers(text);
@@ -67,11 +116,8 @@ class MetricsPage {
         write_memory(text);
         write_process(text, files);
         text.end();
-        last_size_ = page.size();
-        http::Headers& headers = call.response.headers;
-        headers.set("Cache-Control", "no-store");
-        headers.add("Vary", "Accept");
-        call.context.send(std::move(page), content_type(format));
+        page.last_size = page.text.size();
+        page.number = own_number;
     }
 
     static void write_row(MetricsText& text, const AnswerRow& row) {
@@ -187,7 +233,10 @@ class MetricsPage {
 
     Engine& engine_;
     Observatory& figures_;
-    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
+    Mutex making_;
+    int scrapes_ = 0;
+    std::uint64_t begun_ = 0;        // how many pages
+    std::array<Page, 2> pages_;      // by format
     const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
 };
 
