@@ -41,8 +41,9 @@ class Request {
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
     bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
-    const char* base = nullptr;    // where the text is that the slices are of
-    std::string storage;           // the text is here if it must outlive the turn of the loop
+    bool is_http_1_0 = false;
+    const char* base = nullptr;  // where the text is that the slices are of
+    std::string storage;         // the text is here if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;

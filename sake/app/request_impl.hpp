@@ -31,6 +31,7 @@ SAKE_INLINE void Request::clear() noexcept {
     method_name = target_text = Slice{};
     fields = {};
     has_all_fields = true;
+    is_http_1_0 = false;
     base = nullptr;
     body = {};
     shrink_text(storage);

@@ -1,6 +1,8 @@
-// Who may see a dashboard that has no guard of the program's: whoever sits at this machine.
+// Who may see a dashboard that has no guard of the program's: those who sit at this machine.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -20,8 +22,19 @@ namespace detail {
 /// Whether a proxy adds this field to what it passes on.
 inline bool is_of_a_proxy(std::string_view name) noexcept {
     constexpr std::string_view family = "X-Forwarded-";
-    return iequals(name, "Forwarded") || iequals(name, "Via") || iequals(name, "X-Real-IP") ||
-           iequals(name.substr(0, family.size()), family);
+    constexpr std::string_view names[] = {"Forwarded",
+                                          "Via",
+                                          "X-Real-IP",
+                                          "X-Client-IP",
+                                          "X-Original-Forwarded-For",
+                                          "CDN-Loop",
+                                          "CF-Connecting-IP",
+                                          "True-Client-IP",
+                                          "Fly-Client-IP",
+                                          "X-Envoy-External-Address"};
+    return iequals(name.substr(0, family.size()), family) ||
+           std::any_of(std::begin(names), std::end(names),
+                       [name](std::string_view each) { return iequals(name, each); });
 }
 
 /// Whether this is the name or an address of this machine, with a port or without.
@@ -43,7 +56,10 @@ struct LocalGuard {
         const auto refuse = [&](std::string why) {
             throw HttpError(403, "the dashboard is for this machine alone: " + why.append(cure));
         };
-        if (!Call::of(ctx).place.peer.is_local()) refuse("this request comes from another one");
+        const Call& call = Call::of(ctx);
+        if (!call.place.peer.is_local()) refuse("this request comes from another one");
+        // Older versions of nginx do, and add no field unless they are told to. Browsers do not.
+        if (call.request.is_http_1_0) refuse("this request speaks HTTP/1.0, as proxies do");
         for (const auto& [name, value] : ctx.headers()) {
             if (is_of_a_proxy(name))
                 refuse("this request has come through a proxy (" + std::string(name) + ")");
