@@ -14,6 +14,10 @@
 //   curl -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' 127.0.0.1:8080/api/trace
 //     # 200 00-0af7651916cd43dd8448eb211c80319c-...-01
 //   curl 127.0.0.1:8080/api/nothing          # 404 ...
+//   curl '127.0.0.1:8080/%61pi/nothing?next=/api/prices/tea'
+//     # 404 ..."detail":"write /api/ without escapes"}
+//   curl -i 127.0.0.1:8080/api/private       # 401 ...
+//     # WWW-Authenticate: Basic realm="upstream"
 //   curl 127.0.0.1:8080/api/slow             # 504 ..."detail":"the upstream takes too long"}
 //   curl 127.0.0.1:8080/api/cut              # 502 ..."detail":"the upstream gave no whole answer"}
 //   curl -i 127.0.0.1:8080/api/prices/rice   # 503 ..."detail":"the upstream fails all the time"}
@@ -21,7 +25,6 @@
 //   curl 127.0.0.1:8080/api/prices/tea       # 200 {"asked":1,"item":"tea"}
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -41,7 +44,8 @@ class Gateway {
     sake::Task<> pass_on(sake::Context& ctx) {
         auto request = request_for(ctx);
         auto response = co_await ask(std::move(request));
-        for (const auto* const name : {"Age", "Cache-Control", "ETag", "Location", "Retry-After", "Vary"}) {
+        for (const auto* const name :
+             {"Age", "Cache-Control", "ETag", "Location", "Retry-After", "Vary", "WWW-Authenticate"}) {
             if (const auto value = response.headers.get(name)) ctx.set_header(name, *value);
         }
         const std::string type(response.headers.get("Content-Type").value_or("application/octet-stream"));
@@ -51,10 +55,11 @@ class Gateway {
   private:
     // Only fields that are known here pass, so that none that is about one connection reaches the other.
     http::Request request_for(sake::Context& ctx) const {
-        const std::size_t path = ctx.target().find("/api/");
-        if (path == std::string_view::npos) throw sake::HttpError(404, "write /api/ without escapes");
+        constexpr std::string_view prefix = "/api";
+        const std::string_view target = ctx.target();  // which is passed on as the client has written it
+        if (!target.starts_with("/api/")) throw sake::HttpError(404, "write /api/ without escapes");
         http::Request request(std::string(ctx.method()),
-                              upstream_ + std::string(ctx.target().substr(path + 4)));
+                              upstream_ + std::string(target.substr(prefix.size())));
         for (const auto* const name : {"Accept", "Accept-Language", "Authorization", "Idempotency-Key"}) {
             if (const auto value = ctx.find_header(name)) request.header(name, *value);
         }
@@ -103,6 +108,9 @@ class Upstream {
             ctx.text(attempts_ % 2 == 1 ? 503 : 200, "at attempt " + std::to_string(attempts_));
         });
         app_.get("/trace", [](sake::Context& ctx) { ctx.text(ctx.header("traceparent")); });
+        app_.get("/private", [](sake::Context&) {
+            throw sake::HttpError(401, "who are you?").header("WWW-Authenticate", "Basic realm=\"upstream\"");
+        });
         app_.get("/slow", []() -> sake::Task<> { co_await sake::sleep(1h); });
         app_.get("/cut", [](sake::Context& ctx) -> sake::Task<> {
             sake::BodyWriter out = ctx.stream("text/plain");

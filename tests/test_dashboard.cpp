@@ -557,13 +557,13 @@ TEST_CASE("without a guard, it is for clients on this machine that ask for this 
         {"127.0.0.1", "localhost", "X-Forwarded-Whatever", 403},
         {"127.0.0.1", "localhost", "X-Real-IP", 403},
         {"127.0.0.1", "localhost", "Via", 403},
-        {"127.0.0.1", "localhost", "X-Original-Forwarded-For", 403},
-        {"127.0.0.1", "localhost", "X-Client-IP", 403},
-        {"127.0.0.1", "localhost", "True-Client-IP", 403},
+        {"127.0.0.1", "localhost", "CDN-Loop", 403},
         {"127.0.0.1", "localhost", "cf-connecting-ip", 403},
+        {"127.0.0.1", "localhost", "True-Client-IP", 403},
+        {"127.0.0.1", "localhost", "X-Client-IP", 403},
         {"127.0.0.1", "localhost", "Fly-Client-IP", 403},
         {"127.0.0.1", "localhost", "X-Envoy-External-Address", 403},
-        {"127.0.0.1", "localhost", "CDN-Loop", 403},
+        {"127.0.0.1", "localhost", "X-Original-Forwarded-For", 403},
         {"unix", "localhost", "X-Forwarded-For", 403},
         {"127.0.0.1", "localhost", "X-Forwarded", 200},
         {"127.0.0.1", "localhost", "Viable", 200},
@@ -614,6 +614,22 @@ TEST_CASE("a refusal says why, and what to do") {
               begin + "has come through a proxy (X-Forwarded-For)" + cure);
         CHECK(words({{"Host", "evil.example"}}) == begin + "is for another host than localhost" + cure);
     });
+}
+
+TEST_CASE("who speaks HTTP/1.0 is taken for a proxy, since browsers do not speak it") {
+    with_client(
+        [](Engine& app) { app.dashboard("/_sake"); },
+        [](TestClient& client) {
+            const auto answer_in = [&](std::string_view version) {
+                auto wire = client.connect();
+                wire.send("GET /_sake HTTP/" + std::string(version) + "\r\nHost: 127.0.0.1:8080\r\n\r\n");
+                return wire.response();
+            };
+            const TestResponse refused = answer_in("1.0");
+            CHECK(refused.status == 403);
+            CHECK(has(refused, "this request speaks HTTP/1.0, as proxies do; to show it"));
+            CHECK(answer_in("1.1").status == 200);
+        });
 }
 
 TEST_CASE("trusted proxies make nobody local") {

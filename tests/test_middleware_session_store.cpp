@@ -293,6 +293,37 @@ TEST_CASE("stored sessions: the session of an answer in pieces is saved with its
     CHECK(database.calls == "add load ");
 }
 
+TEST_CASE("stored sessions: an answer in pieces begins a session when the one before it has ended") {
+    Database database;
+    sake::Engine app;
+    app.use(sessions({}, database));
+    add_routes(app);
+    app.get("/switch", [](Context& ctx) -> Task<> {
+        ctx.end_session();
+        ctx.session()["user"] = "ben";
+        auto out = ctx.stream("text/plain");
+        co_await out.write("a");
+        co_await sake::sleep(1s);
+    });
+    TestClient client(app);
+    Visitor ann(client);
+    ann.get("/set/ann");
+    database.calls.clear();
+    TestConnection slow = client.connect();
+    slow.send("GET /switch HTTP/1.1\r\nHost: a\r\nCookie: session=" + ann.id + "\r\n\r\n");
+    const std::string head = slow.receive();
+    const std::size_t cookie = head.rfind("Set-Cookie: session=");
+    REQUIRE(cookie != std::string::npos);
+    client.advance(5ms);
+    CHECK(database.calls == "load erase ");
+    client.advance(10ms);
+    CHECK(database.calls == "load erase add ");
+    client.advance(1s);
+    CHECK(ann.get("/read").body == "nobody");
+    ann.id = head.substr(cookie + 20, 22);
+    CHECK(ann.get("/read").body == "ben");
+}
+
 TEST_CASE("stored sessions: options and words") {
     Database database;
     CHECK(thrown_by<std::invalid_argument>([&] {
@@ -300,8 +331,15 @@ TEST_CASE("stored sessions: options and words") {
           }) == "sessions: lifetime must be from 1 s to 400 days, but is 0 s");
     CHECK(thrown_by<std::invalid_argument>(
               [&] { static_cast<void>(sessions({.cookie = "__Host-a"}, database)); }) != "nothing");
-    Log log;
-    sake::Engine app(log.config());
+    {
+        sake::Engine twice;
+        twice.use(sessions({}, database));
+        twice.get("/twice", [](Context&) {}).use(sessions());
+        CHECK(thrown_by<std::invalid_argument>([&] {
+                  TestClient client(twice);
+              }).find("has sessions twice") != std::string::npos);
+    }
+    sake::Engine app;
     app.use(sessions({.max_bytes = 20}, database));
     add_routes(app);
     TestClient client(app);

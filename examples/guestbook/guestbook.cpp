@@ -26,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "pages.hpp"
@@ -144,7 +145,7 @@ class Book {
             while (row.next()) id = row.number(0);
             return id;
         } catch (...) {
-            if (upload != nullptr) fs::remove(pictures_ / picture);
+            if (upload != nullptr) remove_picture(picture);
             throw;
         }
     }
@@ -153,12 +154,19 @@ class Book {
         Statement row(here(), "delete from entries where id = ? returning picture", id);
         std::string picture;
         while (row.next()) picture = row.text(0);
-        if (!picture.empty()) fs::remove(pictures_ / picture);
+        if (!picture.empty()) remove_picture(picture);
     }
 
     std::string pictures() const { return pictures_.string(); }
 
   private:
+    /// A file that stays behind is a line in the log, and no failure of the request.
+    void remove_picture(const std::string& name) const {
+        std::error_code error;
+        fs::remove(pictures_ / name, error);
+        if (error) std::fprintf(stderr, "%s stays behind: %s\n", name.c_str(), error.message().c_str());
+    }
+
     /// The connection of this thread, so that nothing needs a lock. (There is one book in this program.)
     sqlite3* here() const {
         thread_local const Connection connection = open_database(file_.string());
@@ -269,7 +277,7 @@ int main(int argc, char** argv) {
     moderator.use(middleware::body_limit(1024));
     moderator.get("/", [](Context& ctx) { ctx.html(page(is_moderator(ctx) ? moderator_menu : login_form)); });
 
-    const auto log_in = [=](Context& ctx) {
+    const auto log_in = [is_password](Context& ctx) {
         if (!is_password(ctx.form().value("password"))) throw HttpError(403, "that is not the password");
         ctx.renew_session();  // so that an id which somebody has seen before is worth nothing
         ctx.session()["is_moderator"] = true;
@@ -292,7 +300,9 @@ int main(int argc, char** argv) {
     // For the people who run it.
     app.health("/health");
     app.ready("/ready");
-    const auto is_scraper = [=](std::string_view, std::string_view sent) { return is_password(sent); };
+    const auto is_scraper = [is_password](std::string_view, std::string_view sent) {
+        return is_password(sent);
+    };
     app.metrics("/metrics").use(guesses).use(middleware::basic_auth("metrics", is_scraper));
     app.dashboard("/_sake", let_moderators_pass);
 

@@ -32,7 +32,7 @@ inline bool is_failure_of_origin(const std::exception& error) noexcept {
 
 /// The circuits of a client. An origin has one from its first failure to its next success.
 ///
-///     state      | a request             | success     | failure         | nobody knows
+///     state      | a request             | success     | failure         | unknown
 ///     -----------+-----------------------+-------------+-----------------+-------------------
 ///     closed     | passes                | 0 in a row  | one more; after | -
 ///                |                       |             | the last: open  |
@@ -149,7 +149,7 @@ class Breaker {
     sake::detail::Array<Circuit> circuits_;  // in the order of their last failures
 };
 
-/// A request that passes the breaker. If it is destroyed before its end is noted, nobody knows.
+/// A request that passes the breaker. If it is destroyed before its end is noted, the end is unknown.
 class Passage {
   public:
     explicit Passage(Breaker& breaker) noexcept : breaker_(breaker) {}

@@ -54,7 +54,7 @@ Task<Response> Client::Sending::gather(Connections connections, R& request) {
     }
 }
 
-// An answer whose body is still to come: nobody knows here how that ends.
+// An answer whose body is still to come: how that ends is not known here.
 template <class R>
 Task<ResponseStream> Client::Sending::begin(Connections connections, R& request) {
     detail::Passage passage(connections->breaker);

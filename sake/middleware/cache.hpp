@@ -73,7 +73,7 @@ struct CacheOptions {
     std::size_t max_body = 1024 * 1024;
     /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
     /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
-    /// pass; with it they do not, so it must tell apart whoever may not see the same.
+    /// pass; with it they do not, so it must return different texts for users who may not see the same.
     std::function<std::optional<std::string>(Context&)> key = {};
     /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
     bool client_may_reload = true;

@@ -14,7 +14,7 @@ namespace middleware {
 struct CompressOptions {
     int gzip_level = 6;  // up to 9
     int zstd_level = 3;  // up to 12
-    int br_level = 4;    // up to 9
+    int br_level = 4;    // up to 9; of streams never above 3, since more would take 2 MiB for each
     /// Smaller bodies leave as they are: they fit into a packet anyway.
     std::size_t min_body = 1024;
     /// Larger bodies leave as they are, since the loop waits while a body is compressed: 6 ms for a megabyte

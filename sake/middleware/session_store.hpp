@@ -1,9 +1,10 @@
 // Sessions that are kept elsewhere than in the memory of the server, such as in a database.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "sake/app/context.hpp"
 #include "sake/async/task.hpp"
@@ -33,6 +34,10 @@ class SessionStore {
     [[nodiscard]] virtual Task<bool> erase(std::string id) = 0;
 };
 
+namespace detail {
+class SessionCookie;
+}  // namespace detail
+
 namespace middleware {
 
 /// What sessions() with a store returns: middleware that is a coroutine.
@@ -45,9 +50,9 @@ class StoredSessions {
     friend struct detail::StepAccess;
     friend StoredSessions sessions(SessionOptions options, SessionStore& store);
     static constexpr const detail::StepInfo* info_ = &detail::session_info;
-    StoredSessions(SessionOptions options, SessionStore& store)
-        : options_(std::move(options)), store_(&store) {}
-    SessionOptions options_;
+    StoredSessions(const SessionOptions& options, SessionStore& store);
+    std::shared_ptr<const detail::SessionCookie> cookie_;
+    std::size_t max_bytes_;
     SessionStore* store_;
 };
 

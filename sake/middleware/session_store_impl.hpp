@@ -1,6 +1,7 @@
 // When the sessions of a store are read and written.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,16 +44,25 @@ Task<bool> make_change(SessionStore& store, SessionChange change) {
     co_return true;
 }
 
+/// Makes a change when an earlier one is made. If that fails, so does this.
+template <class Unused>
+Task<bool> make_change_behind(JoinHandle<bool> earlier, SessionStore& store, SessionChange change) {
+    static_cast<void>(co_await earlier);
+    Task<bool> making = make_change<Unused>(store, std::move(change));
+    const bool is_made = co_await std::move(making);
+    co_return is_made;
+}
+
 /// The session of one request, in a slot of its call. What it changes in the store goes on to its end also if
 /// the client leaves.
 template <class Unused>
 class StoredSession final : public SessionKeeper {
   public:
     /// Returns the id that the client has sent, if it may be one.
-    std::string open(Context& ctx, const middleware::SessionOptions& options, SessionStore& store) {
+    std::string open(Context& ctx, const SessionCookie& cookie, std::size_t max_bytes, SessionStore& store) {
         store_ = &store;
-        max_bytes_ = options.max_bytes;
-        cookie_.emplace(options);
+        max_bytes_ = max_bytes;
+        cookie_ = &cookie;
         open_slot(ctx, *this);
         // For an answer in pieces, whose head does not wait.
         ctx.after([this](Context& answered) {
@@ -79,10 +89,12 @@ class StoredSession final : public SessionKeeper {
     /// Begins to make the change, behind those that were begun before.
     void start(SessionChange change) {
         if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
-        auto making = make_change<Unused>(*store_, std::move(change));  // only programs with it compile this
+        auto making =  // only programs with it compile this
+            work_ ? make_change_behind<Unused>(std::move(*work_), *store_, std::move(change))
+                  : make_change<Unused>(*store_, std::move(change));
         work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
     }
-    /// Waits for what was begun last. False if the session that it is for had ended.
+    /// Waits for all that was begun. False if the session that it is for had ended.
     Task<bool> finish_work() {
         if (!work_) co_return true;
         const JoinHandle<bool> work = std::move(*work_);
@@ -102,7 +114,7 @@ class StoredSession final : public SessionKeeper {
 
     SessionStore* store_ = nullptr;
     std::size_t max_bytes_ = 0;
-    Maybe<SessionCookie> cookie_;
+    const SessionCookie* cookie_ = nullptr;
     Maybe<JoinHandle<bool>> work_;
 };
 
@@ -114,7 +126,7 @@ template <class Unused>
 Task<> StoredSessions::operator()(Context& ctx) const {
     using Session = detail::StoredSession<Unused>;
     Session& session = detail::Call::of(ctx).state.get<Session>();
-    std::string id = session.open(ctx, options_, *store_);
+    std::string id = session.open(ctx, *cookie_, max_bytes_, *store_);
     if (!id.empty()) {
         Task<std::optional<std::string>> loading = store_->load(id);
         std::optional<std::string> text = co_await std::move(loading);
@@ -132,10 +144,10 @@ Task<> StoredSessions::operator()(Context& ctx) const {
     session.answer(ctx, change, is_made);
 }
 
-SAKE_INLINE StoredSessions sessions(SessionOptions options, SessionStore& store) {
-    static_cast<void>(detail::SessionCookie(options));  // says what is wrong with the options
-    return StoredSessions(std::move(options), store);
-}
+SAKE_INLINE StoredSessions::StoredSessions(const SessionOptions& options, SessionStore& store)
+    : cookie_(new detail::SessionCookie(options)), max_bytes_(options.max_bytes), store_(&store) {}
+
+SAKE_INLINE StoredSessions sessions(SessionOptions options, SessionStore& store) { return {options, store}; }
 
 #if defined(SAKE_IMPLEMENTATION)
 template Task<> StoredSessions::operator()<void>(Context& ctx) const;

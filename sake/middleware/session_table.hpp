@@ -20,8 +20,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For any thread. It keeps no id, but a hash of each, of a key that nobody knows: how long a search takes
-/// tells nothing of the ids that are there.
+/// For any thread. It keeps a hash of each id, under a secret random key, and not the id itself: how long a
+/// search takes tells nothing of the ids that are there.
 class SessionTable {
   public:
     using Time = std::chrono::steady_clock::time_point;

@@ -40,7 +40,7 @@ class DashboardFeed {
   private:
     static constexpr std::chrono::seconds period{1};
 
-    /// The place of a viewer. With the last, what is kept goes.
+    /// The place of a viewer. When the last one leaves, the kept frames are dropped.
     class Place {
       public:
         explicit Place(DashboardFeed& feed) : feed_(feed) {

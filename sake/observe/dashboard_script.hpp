@@ -43,8 +43,9 @@ const number = (value) => (value === null || value === undefined ? unknown : dig
 
 function seconds(value) {
   if (value === null || value === undefined) return unknown;
-  if (value > 0 && value < 1e-3) return `${Math.round(value * 1e6)} \u00b5s`;
-  if (value > 0 && value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  // What would be rounded to 1000 of a unit is 1 of the next.
+  if (value > 0 && value < 9.995e-4) return `${Math.round(value * 1e6)} \u00b5s`;
+  if (value > 0 && value < 0.9995) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
   if (value < 60) return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} s`;
   const whole = Math.floor(value);
   const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));

@@ -34,7 +34,6 @@ struct ProcessFacts {
     std::size_t most_files = 0;
     std::int64_t resident_bytes = 0;
     std::int64_t virtual_bytes = 0;
-    std::int64_t started_at = 0;  // since 1970
 };
 
 /// A small file of /proc as text; "" if there is none.
@@ -83,7 +82,8 @@ inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_nsec};
 }
 
-/// The system knows it in ticks since it was booted.
+/// When this process was started: nanoseconds since 1970, 0 if that is not known. The system knows it in
+/// ticks since it was booted.
 inline std::int64_t process_start() noexcept {
 #if defined(CLOCK_BOOTTIME)
     ProcText stat("/proc/self/stat");
@@ -104,7 +104,6 @@ inline ProcessFacts process_facts() noexcept {
         facts.cpu_time = nanoseconds_of(usage.ru_utime) + nanoseconds_of(usage.ru_stime);
     }
     facts.most_files = sys::open_file_limit();
-    facts.started_at = process_start();
     ProcText pages("/proc/self/statm");
     const std::int64_t page = ::sysconf(_SC_PAGESIZE);
     if (const auto all = pages.number(0)) facts.virtual_bytes = *all * page;

@@ -1,5 +1,5 @@
-// Snapshot: all figures of an engine at one moment, for whoever shows them. Two of them, one after the other,
-// give rates and percentiles:
+// Snapshot: all figures of an engine at one moment, for those who show them. Two of them, one after the
+// other, give rates and percentiles:
 //
 //     Observatory& figures = EngineInside::observatory(engine);  // before it serves: counting begins
 //     ...                                                        // in a coroutine on the engine's loop:

@@ -14,7 +14,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 
 from browser import LEAST_CONTRAST, Browser, asked, complaints, until
 from peer import PATIENCE, Program, check, end, report, scratch_directory
@@ -52,6 +51,14 @@ window.lines = (id) => [...document.querySelectorAll(`#${id} li`)].map((line) =>
 window.head = (name) => [...document.querySelectorAll("#routes thead button")].find((each) => each.textContent === name);
 window.state = () => document.querySelector("#state").textContent;
 window.press = (id) => document.querySelector(id).click();
+0
+"""
+
+# A feed beside that of the page, which counts the frames whose total is 5.
+WATCH = """
+window.watched = 0;
+window.watch = new EventSource(feed);
+watch.onmessage = ({data}) => { watched += JSON.parse(data).total.count === 5; };
 0
 """
 
@@ -139,7 +146,7 @@ def try_frames(browser, url, path):
           == f"1.2.3{HOSTILE}, up 1 d 2 h", browser.run("document.querySelector('#about').textContent"))
     rows = browser.run("rows('routes')")
     check("routes are there with their figures, the most asked for first", rows == [
-        [f"{HOSTILE} /b{HOSTILE}", "0", "1 min 1 s", "1 h 6 min", "3", "7000"], ["GET /a", "10", "2.0 ms", "1000 ms", "0", "500"],
+        [f"{HOSTILE} /b{HOSTILE}", "0", "1 min 1 s", "1 h 6 min", "3", "7000"], ["GET /a", "10", "2.0 ms", "1.00 s", "0", "500"],
         ["unmatched", "\u2013", "\u2013", "\u2013", "0", "30"]], rows)
     check("a limit that is none is not a number", browser.run("lines('pool')") == [["busy", "2 of 8"], ["waiting", "5"]], browser.run("lines('pool')"))
     check("what runs is there, with its time", browser.run("lines('running')") == [[f"GET /r{HOSTILE}", "1 min 15 s"], ["GET /s", "250 ms"]],
@@ -170,7 +177,7 @@ def try_frames(browser, url, path):
     write(path, later)
     until(lambda: browser.run("rows('routes').length") == 4, "the next frame")
     check("a second without requests leaves the last times where they are", browser.run("rows('routes')[1]")
-          == ["GET /a", "0", "2.0 ms", "1000 ms", "0", "500"], browser.run("rows('routes')"))
+          == ["GET /a", "0", "2.0 ms", "1.00 s", "0", "500"], browser.run("rows('routes')"))
     check("without workers, nothing is said of them", browser.run("document.querySelector('#workers').hidden"))
     check("without slow requests, there are none", browser.run("rows('slow')") == [], browser.run("rows('slow')"))
     write(path, FRAME)
@@ -189,7 +196,9 @@ def try_sorting(browser):
     browser.run("head('Requests').click()")
     first = browser.run("column('routes', 5)")
     check("rows stand in that order", first == ["30", "500", "7000"], first)
-    time.sleep(0.3)
+    for _ in range(2):
+        before = browser.run("heard")
+        until(lambda: browser.run("heard") > before, "the next frame")
     check("and stay there with the next frames", browser.run("column('routes', 5)") == first, browser.run(order))
     browser.run("head('Requests').focus()")
     for kind in ("keyDown", "keyUp"):
@@ -202,8 +211,10 @@ def try_pausing(browser, path):
     check("it pauses", browser.run("[state(), document.querySelector('#pause').textContent]") == ["paused", "Resume"], browser.run("state()"))
     changed = copy.deepcopy(FRAME)
     changed["total"]["count"] = 5
+    browser.run(WATCH)
     write(path, changed)
-    time.sleep(0.3)
+    until(lambda: browser.run("watched") > 1, "frames that the page would show")
+    browser.run("watch.close()")
     check("what is shown stays", browser.run("tile('Requests')[1]") == "12.3 M in all", browser.run("tile('Requests')"))
     browser.run("press('#pause')")
     until(lambda: browser.run("tile('Requests')[1]") == "5 in all", "a frame after the pause")

@@ -321,9 +321,18 @@ def try_without_browser(directory):
         check("a urlencoded form signs", (status, fields.get("location", "")[:8]) == (303, "/#entry-"), fields)
         check("and the entry is there", "by curl" in curl(url + "/")[2])
         picture = os.path.join(directory, "sky.png")
-        status, _, _ = curl(url + "/entries", "-F", "name=Fay", "-F", "text=up", "-F", f"picture=@{picture};filename=\"../../../x.html\"")
+        before = set(pictures(directory))
+        status, fields, _ = curl(url + "/entries", "-F", "name=Fay", "-F", "text=up", "-F", f"picture=@{picture};filename=\"../../../x.html\"")
         check("a file name leads nowhere", status == 303 and all(name.endswith(".png") for name in pictures(directory))
               and not os.path.exists(os.path.join(directory, "x.html")), pictures(directory))
+        number = fields.get("location", "").rpartition("-")[2]
+        in_the_way = os.path.join(directory, "data", "pictures", *(set(pictures(directory)) - before))
+        os.remove(in_the_way)
+        os.makedirs(os.path.join(in_the_way, "full"))  # cannot be removed as a file is
+        session = curl(url + "/moderator/login", "-d", f"password={PASSWORD}")[1].get("set-cookie", "").partition(";")[0]
+        status, _, _ = curl(f"{url}/moderator/delete/{number}", "-X", "POST", "-b", session)
+        check("an entry is deleted also if its picture cannot be", status == 303 and f"entry-{number}" not in curl(url + "/")[2], status)
+        shutil.rmtree(in_the_way)
         status, _, body = curl(url + "/entries", "-d", f"name=Emil&text={'x' * 2001}")
         check("a program gets errors as JSON", status == 422 and json.loads(body)["errors"][0]["pointer"] == "/text", body)
         status, _, body = curl(url + "/entries", "-d", "name=Emil&text=+%0A")
