@@ -7,7 +7,7 @@
 
 #include "sake/middleware/credentials_check.hpp"
 #include "sake/middleware/step.hpp"
-#include "sake/middleware/user.hpp"
+#include "sake/app/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

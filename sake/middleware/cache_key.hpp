@@ -13,7 +13,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/middleware/user.hpp"
+#include "sake/app/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -16,7 +16,7 @@
 #include "sake/base/shape_of.hpp"
 #include "sake/middleware/jwt_key.hpp"
 #include "sake/middleware/step.hpp"
-#include "sake/middleware/user.hpp"
+#include "sake/app/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

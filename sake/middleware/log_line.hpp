@@ -15,7 +15,7 @@
 #include "sake/base/time_text.hpp"
 #include "sake/http/date.hpp"
 #include "sake/middleware/logger.hpp"
-#include "sake/middleware/user.hpp"
+#include "sake/app/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
