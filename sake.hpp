@@ -143,6 +143,7 @@
 #include "sake/app/step_info.hpp"
 #include "sake/app/trace_context.hpp"
 #include "sake/app/typed_slots.hpp"
+#include "sake/app/user.hpp"
 
 #include "sake/worker/document.hpp"
 
@@ -181,7 +182,6 @@
 #include "sake/middleware/timeout.hpp"
 #include "sake/middleware/trace_context.hpp"
 #include "sake/middleware/trusted_proxies.hpp"
-#include "sake/middleware/user.hpp"
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)

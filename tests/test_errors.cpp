@@ -293,8 +293,33 @@ TEST_CASE("an on_error that throws is answered as what it threw") {
                 CHECK(twice.header("Content-Type") == "application/problem+json");
                 const auto lines = log.take();
                 REQUIRE(lines.size() == 2);
-                CHECK(contains(lines[1], "a second failure"));
+                CHECK(contains(lines[1], ": on_error threw: a second failure"));
             }
+        },
+        log.config());
+}
+
+TEST_CASE(
+    "an on_error that lets out what it was given: a line for the handler, and one that names on_error") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/save", [] { throw std::runtime_error("disk"); });
+            app.on_error([](Context&, std::exception_ptr error) {
+                try {
+                    std::rethrow_exception(error);
+                } catch (const HttpError&) {
+                    // The only kind that it is for.
+                }
+            });
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/save").status == 500);
+            const auto lines = log.take();
+            REQUIRE(lines.size() == 2);
+            CHECK(lines[0].ends_with("): disk"));
+            CHECK(lines[1].ends_with("): on_error threw: disk"));
+            for (const std::string& line : lines) CHECK(contains(line, "GET /save failed in GET /save"));
         },
         log.config());
 }
@@ -593,14 +618,14 @@ TEST_CASE("an on_error that throws is a line, beside that of the failure it was 
                 auto lines = log.take();
                 REQUIRE(lines.size() == 2);
                 CHECK(contains(lines[0], "): secret: password"));
-                CHECK(contains(lines[1], "): of on_error"));
+                CHECK(contains(lines[1], "): on_error threw: of on_error"));
                 // The answer that on_error chose is below 500, so a client cannot fill the log.
                 CHECK(server.get(path + "/exception?as=http").status == 410);
                 CHECK(log.take().empty());
                 CHECK(server.get(path + "/http").status == 500);
                 lines = log.take();
                 REQUIRE(lines.size() == 1);
-                CHECK(contains(lines[0], "): of on_error"));
+                CHECK(contains(lines[0], "): on_error threw: of on_error"));
                 CHECK(server.get(path + "/http?as=http").status == 410);
                 CHECK(log.take().empty());
             }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/common.hpp"
@@ -75,7 +76,7 @@ TEST_CASE("a target that names its host counts, and not the field beside it") {
     CHECK(twice.response().status == 400);
 }
 
-TEST_CASE("another host is answered before any handler, on every path, and without its name") {
+TEST_CASE("another host is answered before any handler, on every path, with the cause and the cure") {
     sake::Engine app;
     int handled = 0;
     app.use(allowed_hosts({"example.org"}));
@@ -87,10 +88,27 @@ TEST_CASE("another host is answered before any handler, on every path, and witho
             const TestResponse answer = client.request(method, path, evil);
             CHECK(answer.status == 421);
             CHECK(answer.header("Content-Type") == "application/problem+json");
-            CHECK(answer.json()["detail"] == "this server does not answer for this host");
+            CHECK(answer.json()["detail"] ==
+                  "this server does not answer for the host 'evil.test': middleware::allowed_hosts does not "
+                  "list it");
         }
     }
     CHECK(handled == 0);
+    const auto named = [&](const std::string& host) {
+        const TestResponse answer = client.get("/", fields_of({{"Host", host}}));
+        return std::pair(answer.status, answer.json()["detail"].get<std::string>());
+    };
+    const auto detail = [](const std::string& host) {
+        return std::pair(421, "this server does not answer for the host '" + host +
+                                  "': middleware::allowed_hosts does not list it");
+    };
+    CHECK(named("Evil.test:8080") == detail("Evil.test"));
+    CHECK(named("[::1]:80") == detail("[::1]"));
+    CHECK(named("") == detail(""));
+    for (const std::size_t size : {254U, 255U}) {
+        CHECK(named(std::string(size, 'h')) == detail(std::string(size, 'h')));
+    }
+    CHECK(named(std::string(256, 'h')) == detail(std::string(255, 'h')));
     expect_no_change(allowed_hosts({"test"}), fields_of({{"Host", "test"}}));
 }
 

@@ -213,4 +213,22 @@ TEST_CASE("a user is of one request, and the next on its connection has none") {
     CHECK(connection.response().body == "[]");
 }
 
+TEST_CASE("a worker route sees the user, as every other route does") {
+    sake::Engine app;
+    const auto tell = [](Context& ctx) { ctx.text("[" + ctx.state<sake::User>().name + "]"); };
+    const auto by_name = basic_auth("staff", [](std::string_view, std::string_view) { return true; });
+    app.get("/here", tell).use(by_name);
+    app.get("/worker", tell).worker().use(by_name);
+    app.get("/out", tell).worker();
+    TestClient client(app);
+    for (const std::string path : {"/here", "/worker"}) {
+        for (const std::string name : {"ann", "\xC3\xA4\"\\"}) {
+            CAPTURE(path + " " + name);
+            CHECK(client.get(path, fields_of({{"Authorization", basic(name + ":sesame")}})).body ==
+                  "[" + name + "]");
+        }
+    }
+    CHECK(client.get("/out").body == "[]");
+}
+
 }  // namespace test_middleware_basic_auth

@@ -575,7 +575,10 @@ TEST_CASE("'kid' picks among the keys") {
 }
 
 TEST_CASE("keys are strong enough, and of their algorithm") {
-    CHECK_THROWS_AS(static_cast<void>(jwt_secret(secret.substr(1))), std::invalid_argument);
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(jwt_secret(secret.substr(1))),
+        "jwt_secret: HS256 needs a secret of 32 bytes or more; `openssl rand -base64 32` makes one",
+        std::invalid_argument);
     CHECK_NOTHROW(static_cast<void>(jwt_secret(secret)));
     CHECK_NOTHROW(static_cast<void>(jwt_secret(std::string(secret) + "g")));
     CHECK_NOTHROW(static_cast<void>(jwt_secret(std::string(65536, 's'))));

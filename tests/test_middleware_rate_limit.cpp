@@ -330,8 +330,10 @@ TEST_CASE("rate_limit: options that make no sense are refused") {
     const auto refuses = [](const RateLimitOptions& options) {
         CHECK_THROWS_AS(static_cast<void>(rate_limit(options)), std::invalid_argument);
     };
-    refuses({});
-    refuses({.per_second = 1, .per_minute = 1});
+    CHECK_THROWS_WITH_AS(static_cast<void>(rate_limit({})),
+                         "rate_limit: set one of per_second and per_minute", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(rate_limit({.per_second = 1, .per_minute = 1})),
+                         "rate_limit: set only one of per_second and per_minute", std::invalid_argument);
     refuses({.per_second = -1});
     refuses({.per_minute = -1});
     refuses({.per_second = 1, .burst = -1});

@@ -118,6 +118,11 @@ TEST_CASE("request_id: the field may have another name, if an answer may have th
         CAPTURE(name);
         CHECK_THROWS_AS(static_cast<void>(middleware::request_id({.field = name})), std::invalid_argument);
     }
+    CHECK_THROWS_WITH_AS(static_cast<void>(middleware::request_id({.field = "a b"})),
+                         "request_id: field: header name: byte 1 is a space (0x20)", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(middleware::request_id({.field = "connection"})),
+                         "request_id: field: the field connection is set by the server itself",
+                         std::invalid_argument);
 }
 
 TEST_CASE("request_id: without it, the state is empty") {

@@ -105,6 +105,26 @@ TEST_CASE("security_headers refuses a text that may not stand in a field") {
     }
 }
 
+TEST_CASE("security_headers names the option that it refuses") {
+    const std::string cause = "header value: byte 1 is a line feed (0x0a)";
+    const auto complaint = [](const sake::middleware::SecurityHeadersOptions& options) -> std::string {
+        try {
+            static_cast<void>(security_headers(options));
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "taken";
+    };
+    CHECK(complaint({.content_security_policy = "a\nb"}) ==
+          "security_headers: content_security_policy: " + cause);
+    CHECK(complaint({.referrer_policy = "a\nb"}) == "security_headers: referrer_policy: " + cause);
+    CHECK(complaint({.permissions_policy = "a\nb"}) == "security_headers: permissions_policy: " + cause);
+    CHECK(complaint({.cross_origin_opener_policy = "a\nb"}) ==
+          "security_headers: cross_origin_opener_policy: " + cause);
+    CHECK(complaint({.cross_origin_resource_policy = "a\nb"}) ==
+          "security_headers: cross_origin_resource_policy: " + cause);
+}
+
 TEST_CASE("security_headers refuses a time below 0") {
     CHECK_THROWS_WITH_AS(
         static_cast<void>(security_headers({.strict_transport_security = std::chrono::seconds(-1)})),

@@ -52,6 +52,7 @@ TEST_CASE("timeout: a handler has the time that its route gives it") {
             CHECK(response.json()["detail"] == "the request took too long");
             CHECK(end == "cancelled");
             CHECK(log.has("a request took too long in GET /"));
+            CHECK(log.has(": it took longer than the 200 ms of middleware::timeout"));
             CHECK(answers.all.at(0).cause == sake::AnswerCause::timeout);
         } else if (time == 200ms) {
             CHECK((response.status == 504) == (end == "cancelled"));  // whichever timer comes first
@@ -77,6 +78,12 @@ TEST_CASE("timeout: routes without it have the time of all requests") {
     CHECK(client.get("/long").status == 200);
     CHECK(client.get("/free").status == 200);
     CHECK(client.get("/slow").status == 504);
+    const auto lines = log.lines();
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].starts_with("a request took too long in GET /short"));
+    CHECK(lines[0].ends_with(": it took longer than the 100 ms of middleware::timeout"));
+    CHECK(lines[1].starts_with("a request took too long in GET /slow"));
+    CHECK(lines[1].ends_with(": it took longer than the 1 s of Config::request_timeout"));
 }
 
 TEST_CASE("timeout: the next request is for another connection") {
@@ -165,6 +172,7 @@ TEST_CASE("timeout: an answer that has begun to leave is cut off") {
     CHECK(answers.all[0].cause == sake::AnswerCause::cut);
     CHECK(answers.all[0].status == 200);
     CHECK(log.has("an answer in pieces took too long in GET /"));
+    CHECK(log.has(": it took longer than the 10 ms of middleware::timeout"));
 }
 
 TEST_CASE("timeout: an answer in pieces has no more time because its client waits") {

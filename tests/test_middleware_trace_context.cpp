@@ -195,8 +195,9 @@ TEST_CASE("trace_context: a field of the answer is on refusals too, if it is ask
             CHECK(field.size() == 55);
             CHECK(field.substr(0, 3) == "00-");
         });
-    CHECK_THROWS_AS(static_cast<void>(middleware::trace_context({.response_field = "a b"})),
-                    std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(middleware::trace_context({.response_field = "a b"})),
+                         "trace_context: response_field: header name: byte 1 is a space (0x20)",
+                         std::invalid_argument);
 }
 
 TEST_CASE("trace_context: a request of the client goes on with the trace") {

@@ -409,8 +409,11 @@ TEST_CASE("trusted_proxies refuses lists that are not of addresses, in words") {
          {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/255.0.0.0", "2001:db8::/129",
           "10.0.0.0/99999999999", "10.0.0.0/ 8"}) {
         CAPTURE(text);
-        CHECK(complaint(text).ends_with("has a prefix that its address does not have"));
+        const std::string cure = text.starts_with("2001") ? "write /1 to /128" : "write /1 to /32";
+        CHECK(complaint(text) ==
+              "trusted_proxies: '" + text + "' has a prefix that its address does not have: " + cure);
     }
+    CHECK(complaint("::ffff:10.0.0.0/129").ends_with(": write /97 to /128"));
     for (const std::string text :
          {"0.0.0.0/0", "::/0", "10.0.0.0/0", "::ffff:0.0.0.0/96", "::ffff:10.0.0.0/8"}) {
         CAPTURE(text);

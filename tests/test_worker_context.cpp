@@ -41,6 +41,7 @@ WorkerContext full_context() {
     request.values = {{"user", {{"id", 7}, {"tags", {"a", "b"}}}}, {"null", nullptr}, {"pi", 3.25}};
     request.remote_address = "2001:db8::1";
     request.client_ip = "203.0.113.7";
+    request.user = "ann \xFF";
     request.request_id = "job-17";
     request.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     request.tracestate = "a=1";

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
@@ -57,7 +58,8 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
-        last_ = end_of(call_.has_time_limit ? call_.time_limit : never);
+        last_limit_ = call_.has_time_limit ? call_.time_limit : never;
+        last_ = end_of(last_limit_);
         call_.runner = this;
         try {
             reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));
@@ -73,6 +75,15 @@ class CallRunner : private Timer {
         }
         owner_ = &owner;
         return !is_running();
+    }
+
+    /// The limit that has passed, for the owner whose call is timed out: "10 s of Config::request_timeout".
+    [[nodiscard]] std::string passed_limit() const {
+        const bool is_of_step = last_ <= reactor_.now();
+        const std::int64_t time = (is_of_step ? last_limit_ : limit_).count();
+        const bool is_whole = time % 1000 == 0;
+        return std::to_string(is_whole ? time / 1000 : time) + (is_whole ? " s of " : " ms of ") +
+               (is_of_step ? "middleware::timeout" : "Config::request_timeout");
     }
 
     /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
@@ -126,7 +137,10 @@ class CallRunner : private Timer {
     /// The handlers have so much time from now on, whether they wait for their client or not, and whether
     /// their answer has begun to leave or not. Never makes a limit longer.
     void limit_time(std::chrono::milliseconds limit) noexcept {
-        last_ = std::min(last_, end_of(limit));
+        if (const TimePoint last = end_of(limit); last < last_) {
+            last_ = last;
+            last_limit_ = limit;
+        }
         if (time_ < Time::ends_early && last_ < deadline()) reactor_.deadlines().set(*this, last_);
     }
 
@@ -179,6 +193,7 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     TimePoint last_{};  // when a limit of middleware ends
+    std::chrono::milliseconds last_limit_{};
     End end_ = End::answered;
     Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet

@@ -22,7 +22,7 @@ class ErrorAnswers {
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
     /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
-    /// became an answer below 500.
+    /// became an answer below 500, and so is one of on_error.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
@@ -39,7 +39,8 @@ class ErrorAnswers {
         }
         if (call.response.status < 500) return;
         if (!failure.empty()) report(call, LogLevel::error, failure);
-        if (!failure_of_on_error.empty()) report(call, LogLevel::error, failure_of_on_error);
+        if (!failure_of_on_error.empty())
+            report(call, LogLevel::error, "on_error threw: " + failure_of_on_error);
     }
 
     /// Logs why an answer is not what the program asked for.

@@ -40,7 +40,8 @@ class AllowedHosts final : public StepWork {
         for (const std::string& allowed : hosts_) {
             if (is_meant(allowed, host)) return;
         }
-        throw HttpError(421, "this server does not answer for this host");
+        throw HttpError(421, "this server does not answer for the host '" + std::string(host.substr(0, 255)) +
+                                 "': middleware::allowed_hosts does not list it");
     }
 
   private:

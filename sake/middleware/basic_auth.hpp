@@ -5,9 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/user.hpp"
 #include "sake/middleware/credentials_check.hpp"
 #include "sake/middleware/step.hpp"
-#include "sake/middleware/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -9,11 +9,11 @@
 
 #include "sake/app/call_impl.hpp"
 #include "sake/app/context_impl.hpp"
+#include "sake/app/user.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/middleware/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sake/app/user.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_fit.hpp"
 #include "sake/base/json_types.hpp"
@@ -16,7 +17,6 @@
 #include "sake/base/shape_of.hpp"
 #include "sake/middleware/jwt_key.hpp"
 #include "sake/middleware/step.hpp"
-#include "sake/middleware/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -33,7 +33,8 @@ inline std::string_view checked_id(std::string_view id) {
 
 inline CountedPtr<const JwtKeyWork> key_of_secret(std::string_view bytes, std::string_view id) {
     if (bytes.size() < 32)
-        throw std::invalid_argument("jwt_secret: HS256 needs a secret of 32 bytes or more");
+        throw std::invalid_argument(
+            "jwt_secret: HS256 needs a secret of 32 bytes or more; `openssl rand -base64 32` makes one");
     if (bytes.size() > 65536) throw std::invalid_argument("jwt_secret: a secret has 64 KiB at most");
     // Whoever has the public key could sign.
     if (bytes.find("-----BEGIN ") != std::string_view::npos)

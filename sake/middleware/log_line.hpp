@@ -11,11 +11,11 @@
 #include "sake/app/call_impl.hpp"
 #include "sake/app/request_id.hpp"
 #include "sake/app/trace_context.hpp"
+#include "sake/app/user.hpp"
 #include "sake/base/json_writer_impl.hpp"
 #include "sake/base/time_text.hpp"
 #include "sake/http/date.hpp"
 #include "sake/middleware/logger.hpp"
-#include "sake/middleware/user.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

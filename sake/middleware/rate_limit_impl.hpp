@@ -91,9 +91,10 @@ class RateLimiter final : public StepWork {
         check(options.per_second, "rate_limit: per_second");
         check(options.per_minute, "rate_limit: per_minute");
         check(options.burst, "rate_limit: burst");
-        if ((options.per_second == 0) == (options.per_minute == 0)) {
+        if (options.per_second == 0 && options.per_minute == 0)
             throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
-        }
+        if (options.per_second != 0 && options.per_minute != 0)
+            throw std::invalid_argument("rate_limit: set only one of per_second and per_minute");
         if (options.name.size() > 64)
             throw std::invalid_argument("rate_limit: the name has 64 bytes at most");
         for (const char c : options.name) {

@@ -19,11 +19,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Throws std::invalid_argument for a name that no field of a program may have.
-inline void check_own_field(std::string_view name) {
-    check_field_name(name);
-    if (!is_framing_field(name)) return;
-    throw std::invalid_argument("the field " + std::string(name) + " is set by the server itself");
+/// Throws std::invalid_argument that begins with `option` for a name that no field of a program may have.
+inline void check_own_field(std::string_view option, std::string_view name) {
+    const auto refuse = [&](const std::string& why) {
+        throw std::invalid_argument(std::string(option) + ": " + why);
+    };
+    if (is_framing_field(name)) refuse("the field " + std::string(name) + " is set by the server itself");
+    try {
+        check_field_name(name);
+    } catch (const std::invalid_argument& error) {
+        refuse(error.what());
+    }
 }
 
 class RequestIds final : public StepWork {
@@ -34,7 +40,7 @@ class RequestIds final : public StepWork {
     static constexpr StepInfo info{"request_id", rules};
 
     explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
-        check_own_field(options_.field);
+        check_own_field("request_id: field", options_.field);
     }
 
     void run(Context& ctx) override {

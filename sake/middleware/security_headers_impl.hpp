@@ -19,13 +19,14 @@ class SecurityHeaders final : public StepWork {
     static constexpr StepInfo info{"security_headers", no_rules};
 
     explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
-        add("Content-Security-Policy", options.content_security_policy);
-        add("Referrer-Policy", options.referrer_policy);
-        add("Permissions-Policy", options.permissions_policy);
-        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy);
-        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
-        add("X-Content-Type-Options", "nosniff");
-        add("X-Frame-Options", "DENY");
+        add("Content-Security-Policy", options.content_security_policy, "content_security_policy");
+        add("Referrer-Policy", options.referrer_policy, "referrer_policy");
+        add("Permissions-Policy", options.permissions_policy, "permissions_policy");
+        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy, "cross_origin_opener_policy");
+        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy,
+            "cross_origin_resource_policy");
+        always_.set("X-Content-Type-Options", "nosniff");
+        always_.set("X-Frame-Options", "DENY");
         if (options.strict_transport_security.count() < 0) {
             throw std::invalid_argument(
                 "security_headers: strict_transport_security must be at least 0, which sends no field");
@@ -44,8 +45,13 @@ class SecurityHeaders final : public StepWork {
     }
 
   private:
-    void add(std::string_view name, std::string_view value) {
-        if (!value.empty()) always_.set(name, value);
+    void add(std::string_view name, std::string_view value, std::string_view option) {
+        if (value.empty()) return;
+        try {
+            always_.set(name, value);
+        } catch (const std::invalid_argument& error) {
+            throw std::invalid_argument("security_headers: " + std::string(option) + ": " + error.what());
+        }
     }
     static void set_missing(Context& ctx, const http::Headers& fields) {
         const ResponseView response = ctx.response();

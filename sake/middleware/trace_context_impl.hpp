@@ -25,7 +25,8 @@ class TraceSteps final : public StepWork {
     static constexpr StepInfo info{"trace_context", rules};
 
     explicit TraceSteps(middleware::TraceContextOptions options) : options_(std::move(options)) {
-        if (!options_.response_field.empty()) check_own_field(options_.response_field);
+        if (options_.response_field.empty()) return;
+        check_own_field("trace_context: response_field", options_.response_field);
     }
 
     void run(Context& ctx) override {

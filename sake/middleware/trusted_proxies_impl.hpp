@@ -47,7 +47,10 @@ class Network {
     void take_prefix(std::string_view text, std::string_view prefix, bool is_v6) {
         const unsigned hidden = is_v6 ? 128 - bits_ : 0;  // of an IPv4 address in one of IPv6
         const std::optional<unsigned> bits = parse_decimal<unsigned>(prefix);
-        if (!bits || *bits > bits_ + hidden) refuse(text, "has a prefix that its address does not have");
+        if (!bits || *bits > bits_ + hidden) {
+            refuse(text, "has a prefix that its address does not have: write /" + std::to_string(hidden + 1) +
+                             " to /" + std::to_string(hidden + bits_));
+        }
         if (*bits <= hidden) refuse(text, "is everybody, and so every client could name its address");
         bits_ = *bits - hidden;
     }

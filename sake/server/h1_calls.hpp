@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sake/app/answered.hpp"
@@ -111,18 +112,29 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     if (why == CallRunner::End::client_left) {
         state_ = State::dead;
     } else if (exchange_->answer.has_begun()) {
-        const bool was_cancelled = exchange_->call.stop_requested;
-        log_quietly(shard_.config.log, LogLevel::warning,
-                    was_cancelled ? "a handler did not end when it was cancelled: "
-                                  : "an answer in pieces took too long in ",
-                    exchange_->call.route->description());
+        if (exchange_->call.stop_requested) {
+            log_quietly(shard_.config.log, LogLevel::warning, "a handler did not end when it was cancelled: ",
+                        exchange_->call.route->description());
+        } else {
+            log_passed_limit("an answer in pieces took too long in ");
+        }
         state_ = State::dead;
         // The client need not wait for a handler that takes a while to end.
         if (!exchange_->answer.ends_with_connection()) static_cast<void>(transport_.socket().end_output());
     } else {
-        log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
-                    exchange_->call.route->description());
+        log_passed_limit("a request took too long in ");
         answer_early(504, "the request took too long", AnswerCause::timeout);
+    }
+}
+
+/// Says where the time went, and which limit it passed.
+inline void H1Connection::log_passed_limit(std::string_view what) noexcept {
+    try {
+        const std::string where = exchange_->call.route->description() + ": it took longer than the " +
+                                  exchange_->runner.passed_limit();
+        log_quietly(shard_.config.log, LogLevel::warning, what, where);
+    } catch (...) {
+        // No memory for the line.
     }
 }
 

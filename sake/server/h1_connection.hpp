@@ -116,6 +116,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     // Handlers that are coroutines.
     void call_ended() noexcept override;
     void call_cut_off(CallRunner::End why) noexcept override;
+    void log_passed_limit(std::string_view what) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
     bool all_has_left(Turn& turn);

@@ -18,6 +18,7 @@
 #include "sake/app/request_id.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/trace_context_impl.hpp"
+#include "sake/app/user.hpp"
 #include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
@@ -101,6 +102,7 @@ Document describe_request(Call& call) {
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
+    if (const auto* const user = call.state.find<User>()) out.user = user->name;
     if (const auto* const id = call.state.find<RequestId>()) out.request_id = id->text();
     if (const auto* const trace = call.state.find<TraceContext>()) {
         out.traceparent = trace->traceparent();
@@ -218,6 +220,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.remote_address = std::move(document.remote_address);
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
+    if (!document.user.empty()) call.state.get<User>().name = std::move(document.user);
     if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
     const bool has_trace =
         !(document.traceparent.empty() && document.tracestate.empty() && document.parent_id.empty());

@@ -62,6 +62,7 @@ struct WorkerContext {
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
     std::string client_ip = {};    // of trusted proxies; "" if they say nothing
+    std::string user = {};         // who sent it: the name in ctx.state<User>(); "" if nobody was asked
     std::string request_id = {};   // of request_id and trace_context, as are the next three; "" without them
     std::string traceparent = {};  // whose span is that of this request
     std::string tracestate = {};
@@ -73,7 +74,7 @@ struct WorkerContext {
         return route == other.route && method == other.method && target == other.target &&
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
-               remote_address == other.remote_address && client_ip == other.client_ip &&
+               remote_address == other.remote_address && client_ip == other.client_ip && user == other.user &&
                request_id == other.request_id && traceparent == other.traceparent &&
                tracestate == other.tracestate && parent_id == other.parent_id && response == other.response;
     }

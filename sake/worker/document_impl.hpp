@@ -114,6 +114,7 @@ void append_document(std::string& out, const Document& request) {
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
     append_if_any(out, "client_ip", request.client_ip);
+    append_if_any(out, "user", request.user);
     append_if_any(out, "request_id", request.request_id);
     append_if_any(out, "traceparent", request.traceparent);
     append_if_any(out, "tracestate", request.tracestate);
@@ -260,7 +261,7 @@ void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
-                   {"client_ip", "request_id", "traceparent", "tracestate", "parent_id", "response"},
+                   {"client_ip", "user", "request_id", "traceparent", "tracestate", "parent_id", "response"},
                    [&](std::string_view name) {
                        if (name == "route") return reader.take(request.route), true;
                        if (name == "method") return reader.take(request.method), true;
@@ -274,6 +275,7 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "client_ip") return reader.take(request.client_ip), true;
+                       if (name == "user") return reader.take(request.user), true;
                        if (name == "request_id") return reader.take(request.request_id), true;
                        if (name == "traceparent") return reader.take(request.traceparent), true;
                        if (name == "tracestate") return reader.take(request.tracestate), true;
