@@ -142,6 +142,7 @@
 //   sake/app/request_id.hpp
 //   sake/app/trace_context.hpp
 //   sake/app/span.hpp
+//   sake/app/user.hpp
 //   sake/worker/document.hpp
 //   sake/client/client_habits.hpp
 //   sake/client/url.hpp
@@ -157,7 +158,6 @@
 //   sake/middleware/step.hpp
 //   sake/middleware/allowed_hosts.hpp
 //   sake/middleware/credentials_check.hpp
-//   sake/middleware/user.hpp
 //   sake/middleware/basic_auth.hpp
 //   sake/middleware/bearer_auth.hpp
 //   sake/middleware/body_limit.hpp
@@ -14213,6 +14213,21 @@ struct SpanObserver {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/user.hpp ----
+
+// User: who sent a request, as middleware that asks for credentials leaves it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
+struct User {
+    std::string name = {};  // "" if nobody was asked
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/worker/document.hpp ----
 
 // The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
@@ -14267,6 +14282,7 @@ struct WorkerContext {
     Json values = detail::empty_object();  // what ctx.set has set
     std::string remote_address = {};
     std::string client_ip = {};    // of trusted proxies; "" if they say nothing
+    std::string user = {};         // who sent it: the name in ctx.state<User>(); "" if nobody was asked
     std::string request_id = {};   // of request_id and trace_context, as are the next three; "" without them
     std::string traceparent = {};  // whose span is that of this request
     std::string tracestate = {};
@@ -14278,7 +14294,7 @@ struct WorkerContext {
         return route == other.route && method == other.method && target == other.target &&
                path == other.path && params == other.params && query == other.query &&
                headers == other.headers && body == other.body && values == other.values &&
-               remote_address == other.remote_address && client_ip == other.client_ip &&
+               remote_address == other.remote_address && client_ip == other.client_ip && user == other.user &&
                request_id == other.request_id && traceparent == other.traceparent &&
                tracestate == other.tracestate && parent_id == other.parent_id && response == other.response;
     }
@@ -14349,7 +14365,8 @@ struct RetryOptions {
 };
 
 /// Refuses requests to an origin that fails all the time, so that they fail at once and the origin can
-/// recover. A 5xx, a failure of the connection and a time limit of the client count; a 4xx is a success.
+/// recover. A 5xx, a failure of the connection, a time limit of the client and an answer that is not HTTP as
+/// it should be count. A 4xx is a success, and so is an answer that is only longer than `max_body`.
 struct BreakerOptions {
     int failures = 0;  // in a row, which open the circuit; 0 is off
     // Requests are refused for so long. Then one is let through: its success closes the circuit, and its
@@ -14602,6 +14619,12 @@ namespace http {
 class BadResponse : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
+};
+
+/// Thrown for an answer whose body is longer than ClientOptions::max_body. That is no failure of the server.
+class ResponseTooLong : public BadResponse {
+  public:
+    using BadResponse::BadResponse;
 };
 
 /// An answer with all of its body.
@@ -15672,21 +15695,6 @@ inline std::optional<std::string> checked_user(std::optional<std::string> user, 
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/middleware/user.hpp ----
-
-// User: who sent a request, as middleware that asks for credentials leaves it.
-
-namespace sake {
-inline namespace SAKE_ABI {
-
-/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
-struct User {
-    std::string name = {};  // "" if nobody was asked
-};
-
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/middleware/basic_auth.hpp ----
 
 // Who may pass: user and password in each request (RFC 7617).
@@ -15795,8 +15803,11 @@ struct CacheMaker;
 /// An answer that is being made, for others to wait for. One reactor's.
 class Flight : public Counted {
   public:
-    /// Of `given_up` they try again: its client has left.
-    enum class End : std::uint8_t { given_up, kept, not_kept };
+    enum class End : std::uint8_t {
+        given_up,  // its client has left, or the answer is one that says nothing about others: the next leads
+        kept,
+        not_kept  // a 200 that nobody may share: all go on by themselves
+    };
 
     Flight() = default;
     Flight(const Flight&) = delete;
@@ -15841,7 +15852,7 @@ struct CacheOptions {
     std::size_t max_body = 1024 * 1024;
     /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
     /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
-    /// pass; with it they do not, so it must tell apart whoever may not see the same.
+    /// pass; with it they do not, so it must return different texts for users who may not see the same.
     std::function<std::optional<std::string>(Context&)> key = {};
     /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
     bool client_may_reload = true;
@@ -15892,7 +15903,7 @@ namespace middleware {
 struct CompressOptions {
     int gzip_level = 6;  // up to 9
     int zstd_level = 3;  // up to 12
-    int br_level = 4;    // up to 9
+    int br_level = 4;    // up to 9; of streams never above 3, since more would take 2 MiB for each
     /// Smaller bodies leave as they are: they fit into a packet anyway.
     std::size_t min_body = 1024;
     /// Larger bodies leave as they are, since the loop waits while a body is compressed: 6 ms for a megabyte
@@ -16389,7 +16400,8 @@ struct SessionOptions {
     /// And it ends so long after it began, or was renewed; at most 400 days.
     std::chrono::seconds lifetime = std::chrono::hours(7 * 24);
     /// How many there are at most. If there are so many, a new one takes the place of the one that was idle
-    /// the longest among those that were never renewed; if all were, the answer is 503.
+    /// the longest among those that were never renewed; if all were, among those that were idle for 15
+    /// minutes; if none was, the answer is 503.
     std::size_t max_sessions = 65536;
     /// The size of a session as JSON text. One that is larger is not kept, and the answer is 500.
     std::size_t max_bytes = 4096;
@@ -16436,6 +16448,10 @@ class SessionStore {
     [[nodiscard]] virtual Task<bool> erase(std::string id) = 0;
 };
 
+namespace detail {
+class SessionCookie;
+}  // namespace detail
+
 namespace middleware {
 
 /// What sessions() with a store returns: middleware that is a coroutine.
@@ -16448,9 +16464,9 @@ class StoredSessions {
     friend struct detail::StepAccess;
     friend StoredSessions sessions(SessionOptions options, SessionStore& store);
     static constexpr const detail::StepInfo* info_ = &detail::session_info;
-    StoredSessions(SessionOptions options, SessionStore& store)
-        : options_(std::move(options)), store_(&store) {}
-    SessionOptions options_;
+    StoredSessions(const SessionOptions& options, SessionStore& store);
+    std::shared_ptr<const detail::SessionCookie> cookie_;
+    std::size_t max_bytes_;
     SessionStore* store_;
 };
 
@@ -27466,8 +27482,9 @@ class Request {
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
     bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
-    const char* base = nullptr;    // where the text is that the slices are of
-    std::string storage;           // the text is here if it must outlive the turn of the loop
+    bool is_http_1_0 = false;
+    const char* base = nullptr;  // where the text is that the slices are of
+    std::string storage;         // the text is here if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
@@ -28303,6 +28320,7 @@ SAKE_INLINE void Request::clear() noexcept {
     method_name = target_text = Slice{};
     fields = {};
     has_all_fields = true;
+    is_http_1_0 = false;
     base = nullptr;
     body = {};
     shrink_text(storage);
@@ -28782,7 +28800,7 @@ class ErrorAnswers {
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
     /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
-    /// became an answer below 500.
+    /// became an answer below 500, and so is one of on_error.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
@@ -28799,7 +28817,8 @@ class ErrorAnswers {
         }
         if (call.response.status < 500) return;
         if (!failure.empty()) report(call, LogLevel::error, failure);
-        if (!failure_of_on_error.empty()) report(call, LogLevel::error, failure_of_on_error);
+        if (!failure_of_on_error.empty())
+            report(call, LogLevel::error, "on_error threw: " + failure_of_on_error);
     }
 
     /// Logs why an answer is not what the program asked for.
@@ -28988,7 +29007,8 @@ class CallRunner : private Timer {
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
-        last_ = end_of(call_.has_time_limit ? call_.time_limit : never);
+        last_limit_ = call_.has_time_limit ? call_.time_limit : never;
+        last_ = end_of(last_limit_);
         call_.runner = this;
         try {
             reactor_.deadlines().set(*this, std::min(last_, reactor_.now() + limit_));
@@ -29004,6 +29024,15 @@ class CallRunner : private Timer {
         }
         owner_ = &owner;
         return !is_running();
+    }
+
+    /// The limit that has passed, for the owner whose call is timed out: "10 s of Config::request_timeout".
+    [[nodiscard]] std::string passed_limit() const {
+        const bool is_of_step = last_ <= reactor_.now();
+        const std::int64_t time = (is_of_step ? last_limit_ : limit_).count();
+        const bool is_whole = time % 1000 == 0;
+        return std::to_string(is_whole ? time / 1000 : time) + (is_whole ? " s of " : " ms of ") +
+               (is_of_step ? "middleware::timeout" : "Config::request_timeout");
     }
 
     /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
@@ -29057,7 +29086,10 @@ class CallRunner : private Timer {
     /// The handlers have so much time from now on, whether they wait for their client or not, and whether
     /// their answer has begun to leave or not. Never makes a limit longer.
     void limit_time(std::chrono::milliseconds limit) noexcept {
-        last_ = std::min(last_, end_of(limit));
+        if (const TimePoint last = end_of(limit); last < last_) {
+            last_ = last;
+            last_limit_ = limit;
+        }
         if (time_ < Time::ends_early && last_ < deadline()) reactor_.deadlines().set(*this, last_);
     }
 
@@ -29110,6 +29142,7 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     TimePoint last_{};  // when a limit of middleware ends
+    std::chrono::milliseconds last_limit_{};
     End end_ = End::answered;
     Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
@@ -35358,6 +35391,7 @@ void append_document(std::string& out, const Document& request) {
     append_values(out, request.values);
     append_member(out, "remote_address", request.remote_address);
     append_if_any(out, "client_ip", request.client_ip);
+    append_if_any(out, "user", request.user);
     append_if_any(out, "request_id", request.request_id);
     append_if_any(out, "traceparent", request.traceparent);
     append_if_any(out, "tracestate", request.tracestate);
@@ -35504,7 +35538,7 @@ void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
-                   {"client_ip", "request_id", "traceparent", "tracestate", "parent_id", "response"},
+                   {"client_ip", "user", "request_id", "traceparent", "tracestate", "parent_id", "response"},
                    [&](std::string_view name) {
                        if (name == "route") return reader.take(request.route), true;
                        if (name == "method") return reader.take(request.method), true;
@@ -35518,6 +35552,7 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "client_ip") return reader.take(request.client_ip), true;
+                       if (name == "user") return reader.take(request.user), true;
                        if (name == "request_id") return reader.take(request.request_id), true;
                        if (name == "traceparent") return reader.take(request.traceparent), true;
                        if (name == "tracestate") return reader.take(request.tracestate), true;
@@ -35649,6 +35684,7 @@ Document describe_request(Call& call) {
     if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     if (const auto* const client = call.state.find<ForwardedClient>()) out.client_ip = client->address;
+    if (const auto* const user = call.state.find<User>()) out.user = user->name;
     if (const auto* const id = call.state.find<RequestId>()) out.request_id = id->text();
     if (const auto* const trace = call.state.find<TraceContext>()) {
         out.traceparent = trace->traceparent();
@@ -35766,6 +35802,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     call.remote_address = std::move(document.remote_address);
     if (!document.client_ip.empty())
         call.state.get<ForwardedClient>().address = std::move(document.client_ip);
+    if (!document.user.empty()) call.state.get<User>().name = std::move(document.user);
     if (!document.request_id.empty()) IdWriter::write(call.state.get<RequestId>(), document.request_id);
     const bool has_trace =
         !(document.traceparent.empty() && document.tracestate.empty() && document.parent_id.empty());
@@ -36206,12 +36243,13 @@ namespace detail {
 inline bool is_failure_of_origin(const std::exception& error) noexcept {
     return dynamic_cast<const std::system_error*>(&error) != nullptr ||
            dynamic_cast<const TimedOut*>(&error) != nullptr ||
-           dynamic_cast<const BadResponse*>(&error) != nullptr;
+           (dynamic_cast<const BadResponse*>(&error) != nullptr &&
+            dynamic_cast<const ResponseTooLong*>(&error) == nullptr);
 }
 
 /// The circuits of a client. An origin has one from its first failure to its next success.
 ///
-///     state      | a request             | success     | failure         | nobody knows
+///     state      | a request             | success     | failure         | unknown
 ///     -----------+-----------------------+-------------+-----------------+-------------------
 ///     closed     | passes                | 0 in a row  | one more; after | -
 ///                |                       |             | the last: open  |
@@ -36328,7 +36366,7 @@ class Breaker {
     sake::detail::Array<Circuit> circuits_;  // in the order of their last failures
 };
 
-/// A request that passes the breaker. If it is destroyed before its end is noted, nobody knows.
+/// A request that passes the breaker. If it is destroyed before its end is noted, the end is unknown.
 class Passage {
   public:
     explicit Passage(Breaker& breaker) noexcept : breaker_(breaker) {}
@@ -37713,8 +37751,9 @@ Task<Response> Client::Sending::gather(Connections connections, R& request) {
             const std::string piece = co_await stream.read();
             if (piece.empty()) break;
             if (piece.size() > most - response.body.size()) {
-                throw BadResponse("the response from " + body_of(stream).origin() + " is longer than " +
-                                  std::to_string(most) + " bytes");
+                passage.end_with(response.status);
+                throw ResponseTooLong("the response from " + body_of(stream).origin() + " is longer than " +
+                                      std::to_string(most) + " bytes");
             }
             response.body += piece;
         }
@@ -37726,7 +37765,7 @@ Task<Response> Client::Sending::gather(Connections connections, R& request) {
     }
 }
 
-// An answer whose body is still to come: nobody knows here how that ends.
+// An answer whose body is still to come: how that ends is not known here.
 template <class R>
 Task<ResponseStream> Client::Sending::begin(Connections connections, R& request) {
     detail::Passage passage(connections->breaker);
@@ -38373,6 +38412,7 @@ class H1Reader {
         CallBuilder builder(call_);
         builder.take(rest.data(), head_.method, head_.method_name, head_.target,
                      {head_.fields.data(), head_.fields.size()});
+        request.is_http_1_0 = is_http_1_0();
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
@@ -39970,6 +40010,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     // Handlers that are coroutines.
     void call_ended() noexcept override;
     void call_cut_off(CallRunner::End why) noexcept override;
+    void log_passed_limit(std::string_view what) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
     bool all_has_left(Turn& turn);
@@ -40336,18 +40377,29 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     if (why == CallRunner::End::client_left) {
         state_ = State::dead;
     } else if (exchange_->answer.has_begun()) {
-        const bool was_cancelled = exchange_->call.stop_requested;
-        log_quietly(shard_.config.log, LogLevel::warning,
-                    was_cancelled ? "a handler did not end when it was cancelled: "
-                                  : "an answer in pieces took too long in ",
-                    exchange_->call.route->description());
+        if (exchange_->call.stop_requested) {
+            log_quietly(shard_.config.log, LogLevel::warning, "a handler did not end when it was cancelled: ",
+                        exchange_->call.route->description());
+        } else {
+            log_passed_limit("an answer in pieces took too long in ");
+        }
         state_ = State::dead;
         // The client need not wait for a handler that takes a while to end.
         if (!exchange_->answer.ends_with_connection()) static_cast<void>(transport_.socket().end_output());
     } else {
-        log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
-                    exchange_->call.route->description());
+        log_passed_limit("a request took too long in ");
         answer_early(504, "the request took too long", AnswerCause::timeout);
+    }
+}
+
+/// Says where the time went, and which limit it passed.
+inline void H1Connection::log_passed_limit(std::string_view what) noexcept {
+    try {
+        const std::string where = exchange_->call.route->description() + ": it took longer than the " +
+                                  exchange_->runner.passed_limit();
+        log_quietly(shard_.config.log, LogLevel::warning, what, where);
+    } catch (...) {
+        // No memory for the line.
     }
 }
 
@@ -42779,7 +42831,8 @@ class AllowedHosts final : public StepWork {
         for (const std::string& allowed : hosts_) {
             if (is_meant(allowed, host)) return;
         }
-        throw HttpError(421, "this server does not answer for this host");
+        throw HttpError(421, "this server does not answer for the host '" + std::string(host.substr(0, 255)) +
+                                 "': middleware::allowed_hosts does not list it");
     }
 
   private:
@@ -43617,7 +43670,8 @@ class AnswerCache final : public CacheWork {
             Response& response = Call::of(ctx).response;
             const std::chrono::seconds lifetime = lifetime_of(ctx, response);
             const bool is_answer = lifetime > lifetime.zero();
-            if (!is_answer && response.status >= 500) return End::not_kept;
+            // An error or a 304 is about this request alone: what is kept stays, and the next one leads.
+            if (!is_answer && response.status != 200) return End::given_up;
             OwningPtr<Entry> entry(new Entry);
             entry->made_at = sake::now();
             if (is_answer) {
@@ -44351,11 +44405,14 @@ class Compress final : public StepWork {
 
     /// What was done for another request than GET or HEAD stays done, and so does its answer.
     static void refuse(Call& call) {
-        const Method method = call.request.known_method;
-        const bool is_read = method == Method::get || method == Method::head;
-        if (!is_read || call.response.status < 200 || call.response.status > 299) return;
+        if (!may_be_refused(call)) return;
         add_vary(call.context, "Accept-Encoding");
         throw HttpError(406, "this answer is not there in a coding that the client accepts");
+    }
+    static bool may_be_refused(const Call& call) noexcept {
+        const Method method = call.request.known_method;
+        const bool is_read = method == Method::get || method == Method::head;
+        return is_read && call.response.status >= 200 && call.response.status <= 299;
     }
 
     // --- By what ---
@@ -44402,7 +44459,12 @@ class Compress final : public StepWork {
         const CompressorKind kind{coding, level_of(coding), window_bits_};
         const Budget* const memory = call.place.memory;
         const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
-        if (may_stay && !has_room) return false;
+        if (!has_room) {
+            if (may_stay || !may_be_refused(call)) return false;
+            throw HttpError(503,
+                            "there is no memory to compress this answer, and the client accepts no other")
+                .header("Retry-After", "10");
+        }
         call.answerer->encoder = make_compressor(kind);
         return true;
     }
@@ -45393,7 +45455,8 @@ inline std::string_view checked_id(std::string_view id) {
 
 inline CountedPtr<const JwtKeyWork> key_of_secret(std::string_view bytes, std::string_view id) {
     if (bytes.size() < 32)
-        throw std::invalid_argument("jwt_secret: HS256 needs a secret of 32 bytes or more");
+        throw std::invalid_argument(
+            "jwt_secret: HS256 needs a secret of 32 bytes or more; `openssl rand -base64 32` makes one");
     if (bytes.size() > 65536) throw std::invalid_argument("jwt_secret: a secret has 64 KiB at most");
     // Whoever has the public key could sign.
     if (bytes.find("-----BEGIN ") != std::string_view::npos)
@@ -46477,9 +46540,10 @@ class RateLimiter final : public StepWork {
         check(options.per_second, "rate_limit: per_second");
         check(options.per_minute, "rate_limit: per_minute");
         check(options.burst, "rate_limit: burst");
-        if ((options.per_second == 0) == (options.per_minute == 0)) {
+        if (options.per_second == 0 && options.per_minute == 0)
             throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
-        }
+        if (options.per_second != 0 && options.per_minute != 0)
+            throw std::invalid_argument("rate_limit: set only one of per_second and per_minute");
         if (options.name.size() > 64)
             throw std::invalid_argument("rate_limit: the name has 64 bytes at most");
         for (const char c : options.name) {
@@ -46548,11 +46612,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Throws std::invalid_argument for a name that no field of a program may have.
-inline void check_own_field(std::string_view name) {
-    check_field_name(name);
-    if (!is_framing_field(name)) return;
-    throw std::invalid_argument("the field " + std::string(name) + " is set by the server itself");
+/// Throws std::invalid_argument that begins with `option` for a name that no field of a program may have.
+inline void check_own_field(std::string_view option, std::string_view name) {
+    const auto refuse = [&](const std::string& why) {
+        throw std::invalid_argument(std::string(option) + ": " + why);
+    };
+    if (is_framing_field(name)) refuse("the field " + std::string(name) + " is set by the server itself");
+    try {
+        check_field_name(name);
+    } catch (const std::invalid_argument& error) {
+        refuse(error.what());
+    }
 }
 
 class RequestIds final : public StepWork {
@@ -46563,7 +46633,7 @@ class RequestIds final : public StepWork {
     static constexpr StepInfo info{"request_id", rules};
 
     explicit RequestIds(middleware::RequestIdOptions options) : options_(std::move(options)) {
-        check_own_field(options_.field);
+        check_own_field("request_id: field", options_.field);
     }
 
     void run(Context& ctx) override {
@@ -46614,13 +46684,14 @@ class SecurityHeaders final : public StepWork {
     static constexpr StepInfo info{"security_headers", no_rules};
 
     explicit SecurityHeaders(const middleware::SecurityHeadersOptions& options) {
-        add("Content-Security-Policy", options.content_security_policy);
-        add("Referrer-Policy", options.referrer_policy);
-        add("Permissions-Policy", options.permissions_policy);
-        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy);
-        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy);
-        add("X-Content-Type-Options", "nosniff");
-        add("X-Frame-Options", "DENY");
+        add("Content-Security-Policy", options.content_security_policy, "content_security_policy");
+        add("Referrer-Policy", options.referrer_policy, "referrer_policy");
+        add("Permissions-Policy", options.permissions_policy, "permissions_policy");
+        add("Cross-Origin-Opener-Policy", options.cross_origin_opener_policy, "cross_origin_opener_policy");
+        add("Cross-Origin-Resource-Policy", options.cross_origin_resource_policy,
+            "cross_origin_resource_policy");
+        always_.set("X-Content-Type-Options", "nosniff");
+        always_.set("X-Frame-Options", "DENY");
         if (options.strict_transport_security.count() < 0) {
             throw std::invalid_argument(
                 "security_headers: strict_transport_security must be at least 0, which sends no field");
@@ -46639,8 +46710,13 @@ class SecurityHeaders final : public StepWork {
     }
 
   private:
-    void add(std::string_view name, std::string_view value) {
-        if (!value.empty()) always_.set(name, value);
+    void add(std::string_view name, std::string_view value, std::string_view option) {
+        if (value.empty()) return;
+        try {
+            always_.set(name, value);
+        } catch (const std::invalid_argument& error) {
+            throw std::invalid_argument("security_headers: " + std::string(option) + ": " + error.what());
+        }
     }
     static void set_missing(Context& ctx, const http::Headers& fields) {
         const ResponseView response = ctx.response();
@@ -46879,16 +46955,25 @@ Task<bool> make_change(SessionStore& store, SessionChange change) {
     co_return true;
 }
 
+/// Makes a change when an earlier one is made. If that fails, so does this.
+template <class Unused>
+Task<bool> make_change_behind(JoinHandle<bool> earlier, SessionStore& store, SessionChange change) {
+    static_cast<void>(co_await earlier);
+    Task<bool> making = make_change<Unused>(store, std::move(change));
+    const bool is_made = co_await std::move(making);
+    co_return is_made;
+}
+
 /// The session of one request, in a slot of its call. What it changes in the store goes on to its end also if
 /// the client leaves.
 template <class Unused>
 class StoredSession final : public SessionKeeper {
   public:
     /// Returns the id that the client has sent, if it may be one.
-    std::string open(Context& ctx, const middleware::SessionOptions& options, SessionStore& store) {
+    std::string open(Context& ctx, const SessionCookie& cookie, std::size_t max_bytes, SessionStore& store) {
         store_ = &store;
-        max_bytes_ = options.max_bytes;
-        cookie_.emplace(options);
+        max_bytes_ = max_bytes;
+        cookie_ = &cookie;
         open_slot(ctx, *this);
         // For an answer in pieces, whose head does not wait.
         ctx.after([this](Context& answered) {
@@ -46915,10 +47000,12 @@ class StoredSession final : public SessionKeeper {
     /// Begins to make the change, behind those that were begun before.
     void start(SessionChange change) {
         if (change.kind == SessionChange::Kind::none || change.kind == SessionChange::Kind::removed) return;
-        auto making = make_change<Unused>(*store_, std::move(change));  // only programs with it compile this
+        auto making =  // only programs with it compile this
+            work_ ? make_change_behind<Unused>(std::move(*work_), *store_, std::move(change))
+                  : make_change<Unused>(*store_, std::move(change));
         work_.emplace(spawn_on(*Reactor::current(), std::move(making)));
     }
-    /// Waits for what was begun last. False if the session that it is for had ended.
+    /// Waits for all that was begun. False if the session that it is for had ended.
     Task<bool> finish_work() {
         if (!work_) co_return true;
         const JoinHandle<bool> work = std::move(*work_);
@@ -46938,7 +47025,7 @@ class StoredSession final : public SessionKeeper {
 
     SessionStore* store_ = nullptr;
     std::size_t max_bytes_ = 0;
-    Maybe<SessionCookie> cookie_;
+    const SessionCookie* cookie_ = nullptr;
     Maybe<JoinHandle<bool>> work_;
 };
 
@@ -46950,7 +47037,7 @@ template <class Unused>
 Task<> StoredSessions::operator()(Context& ctx) const {
     using Session = detail::StoredSession<Unused>;
     Session& session = detail::Call::of(ctx).state.get<Session>();
-    std::string id = session.open(ctx, options_, *store_);
+    std::string id = session.open(ctx, *cookie_, max_bytes_, *store_);
     if (!id.empty()) {
         Task<std::optional<std::string>> loading = store_->load(id);
         std::optional<std::string> text = co_await std::move(loading);
@@ -46968,10 +47055,10 @@ Task<> StoredSessions::operator()(Context& ctx) const {
     session.answer(ctx, change, is_made);
 }
 
-SAKE_INLINE StoredSessions sessions(SessionOptions options, SessionStore& store) {
-    static_cast<void>(detail::SessionCookie(options));  // says what is wrong with the options
-    return StoredSessions(std::move(options), store);
-}
+SAKE_INLINE StoredSessions::StoredSessions(const SessionOptions& options, SessionStore& store)
+    : cookie_(new detail::SessionCookie(options)), max_bytes_(options.max_bytes), store_(&store) {}
+
+SAKE_INLINE StoredSessions sessions(SessionOptions options, SessionStore& store) { return {options, store}; }
 
 #if defined(SAKE_IMPLEMENTATION)
 template Task<> StoredSessions::operator()<void>(Context& ctx) const;
@@ -46990,8 +47077,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For any thread. It keeps no id, but a hash of each, of a key that nobody knows: how long a search takes
-/// tells nothing of the ids that are there.
+/// For any thread. It keeps a hash of each id, under a secret random key, and not the id itself: how long a
+/// search takes tells nothing of the ids that are there.
 class SessionTable {
   public:
     using Time = std::chrono::steady_clock::time_point;
@@ -47000,11 +47087,14 @@ class SessionTable {
     enum class Outcome : std::uint8_t {
         kept,
         gone,    // the session has ended since
-        no_room  // there are as many sessions as may be, and none of them is a guest's
+        no_room  // there are as many sessions as may be, all of members who were here a short while ago
     };
-    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; members
-    /// stay for their time.
+    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; if there
+    /// is no guest, the member who was, but only after `safe_time`: so one who logs in again and again keeps
+    /// nobody out for longer than that.
     enum class Standing : std::uint8_t { guest, member };
+
+    static constexpr std::chrono::minutes safe_time{15};
 
     SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
         : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
@@ -47030,10 +47120,7 @@ class SessionTable {
         entry->made_at = entry->used_at = now;
         const std::lock_guard lock(mutex_);
         drop_some_expired(now);
-        if (guests_.size() + members_.size() >= max_sessions_) {
-            if (guests_.size() == 0) return Outcome::no_room;
-            static_cast<void>(guests_.take(*guests_.oldest()));
-        }
+        if (guests_.size() + members_.size() >= max_sessions_ && !make_room(now)) return Outcome::no_room;
         table_of(standing).add(std::move(entry));
         return Outcome::kept;
     }
@@ -47090,6 +47177,13 @@ class SessionTable {
     }
     [[nodiscard]] bool has_expired(const Entry& entry, Time now) const noexcept {
         return now - entry.used_at >= idle_time_ || now - entry.made_at >= lifetime_;
+    }
+    [[nodiscard]] bool make_room(Time now) noexcept {
+        Table& table = guests_.size() > 0 ? guests_ : members_;
+        Entry& oldest = *table.oldest();
+        if (&table == &members_ && now - oldest.used_at < safe_time) return false;
+        static_cast<void>(table.take(oldest));
+        return true;
     }
     /// Those that nobody asks for any more, a few at a time.
     void drop_some_expired(Time now) noexcept {
@@ -47237,7 +47331,8 @@ class TraceSteps final : public StepWork {
     static constexpr StepInfo info{"trace_context", rules};
 
     explicit TraceSteps(middleware::TraceContextOptions options) : options_(std::move(options)) {
-        if (!options_.response_field.empty()) check_own_field(options_.response_field);
+        if (options_.response_field.empty()) return;
+        check_own_field("trace_context: response_field", options_.response_field);
     }
 
     void run(Context& ctx) override {
@@ -47311,7 +47406,10 @@ class Network {
     void take_prefix(std::string_view text, std::string_view prefix, bool is_v6) {
         const unsigned hidden = is_v6 ? 128 - bits_ : 0;  // of an IPv4 address in one of IPv6
         const std::optional<unsigned> bits = parse_decimal<unsigned>(prefix);
-        if (!bits || *bits > bits_ + hidden) refuse(text, "has a prefix that its address does not have");
+        if (!bits || *bits > bits_ + hidden) {
+            refuse(text, "has a prefix that its address does not have: write /" + std::to_string(hidden + 1) +
+                             " to /" + std::to_string(hidden + bits_));
+        }
         if (*bits <= hidden) refuse(text, "is everybody, and so every client could name its address");
         bits_ = *bits - hidden;
     }
@@ -47692,8 +47790,8 @@ struct EngineInside {
 
 // ---- sake/observe/snapshot.hpp ----
 
-// Snapshot: all figures of an engine at one moment, for whoever shows them. Two of them, one after the other,
-// give rates and percentiles:
+// Snapshot: all figures of an engine at one moment, for those who show them. Two of them, one after the
+// other, give rates and percentiles:
 //
 //     Observatory& figures = EngineInside::observatory(engine);  // before it serves: counting begins
 //     ...                                                        // in a coroutine on the engine's loop:
@@ -48089,7 +48187,7 @@ class DashboardFeed {
   private:
     static constexpr std::chrono::seconds period{1};
 
-    /// The place of a viewer. With the last, what is kept goes.
+    /// The place of a viewer. When the last one leaves, the kept frames are dropped.
     class Place {
       public:
         explicit Place(DashboardFeed& feed) : feed_(feed) {
@@ -48158,7 +48256,7 @@ class DashboardFeed {
 
 // ---- sake/observe/dashboard_guard.hpp ----
 
-// Who may see a dashboard that has no guard of the program's: whoever sits at this machine.
+// Who may see a dashboard that has no guard of the program's: those who sit at this machine.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -48167,8 +48265,19 @@ namespace detail {
 /// Whether a proxy adds this field to what it passes on.
 inline bool is_of_a_proxy(std::string_view name) noexcept {
     constexpr std::string_view family = "X-Forwarded-";
-    return iequals(name, "Forwarded") || iequals(name, "Via") || iequals(name, "X-Real-IP") ||
-           iequals(name.substr(0, family.size()), family);
+    constexpr std::string_view names[] = {"Forwarded",
+                                          "Via",
+                                          "X-Real-IP",
+                                          "X-Client-IP",
+                                          "X-Original-Forwarded-For",
+                                          "CDN-Loop",
+                                          "CF-Connecting-IP",
+                                          "True-Client-IP",
+                                          "Fly-Client-IP",
+                                          "X-Envoy-External-Address"};
+    return iequals(name.substr(0, family.size()), family) ||
+           std::any_of(std::begin(names), std::end(names),
+                       [name](std::string_view each) { return iequals(name, each); });
 }
 
 /// Whether this is the name or an address of this machine, with a port or without.
@@ -48190,7 +48299,10 @@ struct LocalGuard {
         const auto refuse = [&](std::string why) {
             throw HttpError(403, "the dashboard is for this machine alone: " + why.append(cure));
         };
-        if (!Call::of(ctx).place.peer.is_local()) refuse("this request comes from another one");
+        const Call& call = Call::of(ctx);
+        if (!call.place.peer.is_local()) refuse("this request comes from another one");
+        // Older versions of nginx do, and add no field unless they are told to. Browsers do not.
+        if (call.request.is_http_1_0) refuse("this request speaks HTTP/1.0, as proxies do");
         for (const auto& [name, value] : ctx.headers()) {
             if (is_of_a_proxy(name))
                 refuse("this request has come through a proxy (" + std::string(name) + ")");
@@ -48264,8 +48376,9 @@ const number = (value) => (value === null || value === undefined ? unknown : dig
 
 function seconds(value) {
   if (value === null || value === undefined) return unknown;
-  if (value > 0 && value < 1e-3) return `${Math.round(value * 1e6)} \u00b5s`;
-  if (value > 0 && value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  // What would be rounded to 1000 of a unit is 1 of the next.
+  if (value > 0 && value < 9.995e-4) return `${Math.round(value * 1e6)} \u00b5s`;
+  if (value > 0 && value < 0.9995) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
   if (value < 60) return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} s`;
   const whole = Math.floor(value);
   const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));
@@ -49241,7 +49354,6 @@ struct ProcessFacts {
     std::size_t most_files = 0;
     std::int64_t resident_bytes = 0;
     std::int64_t virtual_bytes = 0;
-    std::int64_t started_at = 0;  // since 1970
 };
 
 /// A small file of /proc as text; "" if there is none.
@@ -49290,7 +49402,8 @@ inline std::int64_t nanoseconds_of(clockid_t clock) noexcept {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + std::int64_t{time.tv_nsec};
 }
 
-/// The system knows it in ticks since it was booted.
+/// When this process was started: nanoseconds since 1970, 0 if that is not known. The system knows it in
+/// ticks since it was booted.
 inline std::int64_t process_start() noexcept {
 #if defined(CLOCK_BOOTTIME)
     ProcText stat("/proc/self/stat");
@@ -49311,7 +49424,6 @@ inline ProcessFacts process_facts() noexcept {
         facts.cpu_time = nanoseconds_of(usage.ru_utime) + nanoseconds_of(usage.ru_stime);
     }
     facts.most_files = sys::open_file_limit();
-    facts.started_at = process_start();
     ProcText pages("/proc/self/statm");
     const std::int64_t page = ::sysconf(_SC_PAGESIZE);
     if (const auto all = pages.number(0)) facts.virtual_bytes = *all * page;
@@ -49375,7 +49487,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The handler. It makes the page in pieces, between which the loop serves others.
+/// The handler. It makes the page in pieces, between which the loop serves others; and one page at a time,
+/// for all who wait for it, so that many scrapes at once take no more time than two, and no memory while they
+/// wait.
 template <class Unused = void>
 class MetricsPage {
   public:
@@ -49386,24 +49500,70 @@ class MetricsPage {
     static void destroy(void* self) noexcept { delete static_cast<MetricsPage*>(self); }
 
   private:
+    /// The last page in a format.
+    struct Page {
+        std::string text;
+        std::uint64_t number = 0;   // of the pages that were begun; 0 if it is not there
+        std::size_t last_size = 0;  // which is seldom much larger the next time
+    };
+
+    /// A request for a page. With the last, the texts go.
+    class Scrape {
+      public:
+        explicit Scrape(MetricsPage& page) noexcept : page_(page) { ++page_.scrapes_; }
+        Scrape(const Scrape&) = delete;
+        Scrape& operator=(const Scrape&) = delete;
+        ~Scrape() {
+            if (--page_.scrapes_ == 0) page_.forget();
+        }
+
+      private:
+        MetricsPage& page_;
+    };
+
+    void forget() noexcept {
+        for (Page& page : pages_) {
+            std::string().swap(page.text);
+            page.number = 0;
+        }
+    }
+
     Task<> serve(Call& call) {
         if (call.request.has_given_params) {
             throw std::logic_error("metrics are sent by the reactor: their route cannot have worker()");
         }
         const MetricsFormat format = metrics_format(call.context.header("Accept"));
+        const Scrape scrape(*this);
+        const std::uint64_t begun_before = begun_;
+        const Mutex::Guard turn = co_await making_.lock();
+        // One that was begun before this request came may lack what has been counted since.
+        Page& page = pages_[static_cast<std::size_t>(format)];
+        if (page.number <= begun_before) {
+            Task<> making = make(page, format);
+            co_await std::move(making);
+        }
+        http::Headers& headers = call.response.headers;
+        headers.set("Cache-Control", "no-store");
+        headers.add("Vary", "Accept");
+        call.context.send(page.text, content_type(format));
+    }
+
+    Task<> make(Page& page, MetricsFormat format) {
+        page.number = 0;  // none, until it is whole
+        const std::uint64_t own_number = ++begun_;
         const ConnectionFigures connections = co_await count_connections<>(engine_);
         OpenFiles files;
         while (files.go_on(500)) co_await yield();
-        std::string page;
-        page.reserve(last_size_ + last_size_ / 16);
-        MetricsText text(page, format);
+        page.text.clear();
+        page.text.reserve(page.last_size + page.last_size / 16);
+        MetricsText text(page.text, format);
         text.begin_histogram("http_server_request_duration_seconds", "seconds",
                              "Duration of requests, from the first byte to the answer.");
         std::size_t piece = 0;  // ends at this size
         for (std::size_t number = 0; number < figures_.row_count(); ++number) {
             write_row(text, figures_.row(number));
-            if (page.size() < piece) continue;
-            piece = page.size() + 32 * 1024;
+            if (page.text.size() < piece) continue;
+            piece = page.text.size() + 32 * 1024;
             co_await yield();
         }
         write_answers(text);
@@ -49413,11 +49573,8 @@ class MetricsPage {
         write_memory(text);
         write_process(text, files);
         text.end();
-        last_size_ = page.size();
-        http::Headers& headers = call.response.headers;
-        headers.set("Cache-Control", "no-store");
-        headers.add("Vary", "Accept");
-        call.context.send(std::move(page), content_type(format));
+        page.last_size = page.text.size();
+        page.number = own_number;
     }
 
     static void write_row(MetricsText& text, const AnswerRow& row) {
@@ -49533,7 +49690,10 @@ class MetricsPage {
 
     Engine& engine_;
     Observatory& figures_;
-    std::size_t last_size_ = 0;      // of the page, which is seldom much larger the next time
+    Mutex making_;
+    int scrapes_ = 0;
+    std::uint64_t begun_ = 0;        // how many pages
+    std::array<Page, 2> pages_;      // by format
     const std::int64_t started_at_;  // kept, since it is a little different each time it is computed
 };
 

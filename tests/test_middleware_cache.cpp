@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "sake.hpp"
-#include "support/refusals.hpp"
 #include "support/machinery.hpp"
 #include "support/observed.hpp"
 #include "support/refusals.hpp"
