@@ -935,6 +935,36 @@ TEST_CASE("cache: a session may choose the key") {
     CHECK(client.get("/visit", ann_elsewhere).body == "5");
 }
 
+TEST_CASE("cache: what a handler reads of a session is kept for nobody else, whatever the key") {
+    sake::Engine app;
+    app.use(sake::middleware::sessions());
+    app.get("/set/:user", [](Context& ctx, std::string user) { ctx.session()["user"] = user; });
+    const auto user = [](Context& ctx) { return ctx.session().value("user", "nobody"); };
+    const auto must_be_known = [user](Context& ctx) {
+        if (user(ctx) == "nobody") throw sake::HttpError(403, "who are you?");
+    };
+    const auto language = [](Context& ctx) { return std::string(ctx.cookie("lang", "en")); };
+    app.get("/hello", [user](Context& ctx) { return "hello " + user(ctx); })
+        .use(cache({.ttl = 1h, .key = language}));
+    int calls = 0;
+    app.get("/news", [&calls] { return std::to_string(++calls); })
+        .use(must_be_known)  // in front of the cache: it does not count
+        .use(cache({.ttl = 1h, .key = language}));
+    TestClient client(app);
+    const auto cookie_of = [&](const char* target) {
+        const std::string cookie(client.get(target).header("Set-Cookie"));
+        return Headers{{"Cookie", cookie.substr(0, cookie.find(';'))}};
+    };
+    const Headers ann = cookie_of("/set/ann");
+    const Headers bob = cookie_of("/set/bob");
+    CHECK(client.get("/hello", ann).body == "hello ann");
+    CHECK(client.get("/hello", bob).body == "hello bob");
+    CHECK(client.get("/hello").body == "hello nobody");
+    CHECK(client.get("/news", ann).body == "1");
+    CHECK(client.get("/news", bob).body == "1");
+    CHECK(client.get("/news").status == 403);
+}
+
 TEST_CASE("cache: the name in Cache-Status can be another, or none") {
     for (const char* name : {"", "edge-1"}) {
         Counter counter;

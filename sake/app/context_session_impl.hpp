@@ -36,6 +36,7 @@ template <std::same_as<Json> Value>
 Value& Context::session() {
     using Kept = detail::SessionValue<Value>;
     detail::SessionSlot& slot = detail::open_session(*call_, "ctx.session");
+    slot.is_asked_for = true;
     if (slot.value.object == nullptr) {
         Kept& kept = call_->state.get<Kept>();
         if (!slot.text.empty()) kept.object = parse_json<Value>(slot.text);

@@ -43,9 +43,10 @@ struct SessionSlot {
     SessionKeeper* keeper = nullptr;
     State state = State::absent;
     Origin origin = Origin::fresh;
-    bool is_renewed = false;  // the program has asked for another id
-    std::string id;           // that of a session that is kept
-    std::string text;         // the same as it was kept; "" if there is none
+    bool is_renewed = false;    // the program has asked for another id
+    bool is_asked_for = false;  // by Context::session; a cache looks, and forgets it
+    std::string id;             // that of a session that is kept
+    std::string text;           // the same as it was kept; "" if there is none
     Value value;
 };
 

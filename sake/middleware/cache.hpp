@@ -42,7 +42,8 @@ inline constexpr StepInfo cache_info{"cache", no_rules};
 
 /// What one request knows of its way through a cache.
 struct CachePassage {
-    std::string key;            // what the answer depends on; "" until it is known
+    std::string key;  // what the answer depends on; "" until it is known
+    bool key_has_session = false;
     CountedPtr<Flight> flight;  // to wait for, or that was waited for
 };
 

@@ -40,13 +40,15 @@ class AnswerCache final : public CacheWork {
         if (method != Method::get && method != Method::head) return true;
         const CacheControl asked = CacheControl::of(ctx.headers());
         if (passage.key.empty()) {
+            static_cast<void>(take_note_of_session(ctx));  // of what stands in front of the cache
             std::optional<std::string> key = make_key(ctx, asked);
             if (!key) return say(ctx, "fwd=bypass"), true;
+            passage.key_has_session = take_note_of_session(ctx);
             passage.key = *std::move(key);
         }
         const Way way = find_way(ctx, asked, passage);
         if (way.kind == Way::Kind::waits) return false;
-        if (way.kind == Way::Kind::to_handler) follow(ctx, passage.key, way);
+        if (way.kind == Way::Kind::to_handler) follow(ctx, passage, way);
         return true;
     }
 
@@ -88,11 +90,12 @@ class AnswerCache final : public CacheWork {
     /// since the client has left, those who wait try again.
     class Follower {
       public:
-        Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const std::string& key, const Way& way,
-                 const http::Headers& before)
+        Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const CachePassage& passage,
+                 const Way& way, const http::Headers& before)
             : cache_(&cache),
               flight_(std::move(flight)),
-              key_(key),
+              key_(passage.key),
+              key_has_session_(passage.key_has_session),
               why_(way.why),
               generation_(way.generation),
               before_(before) {}
@@ -102,7 +105,8 @@ class AnswerCache final : public CacheWork {
             if (flight_) cache_->land(*flight_);
         }
         void operator()(Context& ctx) {
-            const Flight::End end = cache_->keep(ctx, key_, before_, generation_);
+            const bool is_of_session = uses_session(ctx, key_has_session_);
+            const Flight::End end = cache_->keep(ctx, key_, before_, generation_, is_of_session);
             if (flight_) flight_->end = end;
             cache_->say(ctx, why_, end == Flight::End::kept ? "; stored" : "");
         }
@@ -111,6 +115,7 @@ class AnswerCache final : public CacheWork {
         AnswerCache* cache_;
         CountedPtr<KnownFlight> flight_;
         std::string key_;
+        bool key_has_session_;
         const char* why_;
         std::uint64_t generation_;
         http::Headers before_;
@@ -182,9 +187,9 @@ class AnswerCache final : public CacheWork {
     }
 
     /// The handler makes the answer. From when others wait for it on, nothing can fail.
-    void follow(Context& ctx, const std::string& key, const Way& way) {
+    void follow(Context& ctx, const CachePassage& passage, const Way& way) {
         const CountedPtr<KnownFlight> flight(way.may_lead ? new KnownFlight(way.key) : nullptr);
-        ctx.after(Follower(*this, flight, key, way, Call::of(ctx).response.headers));
+        ctx.after(Follower(*this, flight, passage, way, Call::of(ctx).response.headers));
         if (!flight) return;
         OwningPtr<FlightEntry> entry(new FlightEntry);
         entry->key = way.key;
@@ -229,11 +234,12 @@ class AnswerCache final : public CacheWork {
 
     /// The answer is made, and is kept if it may be.
     Flight::End keep(Context& ctx, const std::string& key, const http::Headers& before,
-                     std::uint64_t generation) {
+                     std::uint64_t generation, bool is_of_session) {
         using End = Flight::End;
         try {
             Response& response = Call::of(ctx).response;
-            const std::chrono::seconds lifetime = lifetime_of(ctx, response);
+            const std::chrono::seconds lifetime =
+                is_of_session ? std::chrono::seconds(0) : lifetime_of(response);
             const bool is_answer = lifetime > lifetime.zero();
             // An error or a 304 is about this request alone: what is kept stays, and the next one leads.
             if (!is_answer && response.status != 200) return End::given_up;
@@ -255,11 +261,11 @@ class AnswerCache final : public CacheWork {
     }
 
     /// How long the answer may be kept; 0 if it may not.
-    [[nodiscard]] std::chrono::seconds lifetime_of(Context& ctx, const Response& response) const {
+    [[nodiscard]] std::chrono::seconds lifetime_of(const Response& response) const {
         const std::chrono::seconds none(0);
         const CacheControl control = CacheControl::of(response.headers);
         if (control.no_store || control.no_cache || control.is_private) return none;
-        if (response.headers.contains("Set-Cookie") || uses_session(Call::of(ctx))) return none;
+        if (response.headers.contains("Set-Cookie")) return none;
         if (!is_whole(response) || response.body.size() > options_.max_body) return none;
         const auto lifetime = control.lifetime();
         if (response.status != 200)
@@ -275,14 +281,19 @@ class AnswerCache final : public CacheWork {
         if (response.file() != nullptr || response.headers.contains("Accept-Ranges")) return false;
         return !response.body.empty() || (response.status != 200 && response.content_type().empty());
     }
-    /// A session that the program has asked for makes an answer that is for one visitor. With a key of the
-    /// program's own, which may be of the session, it has to have changed.
-    [[nodiscard]] bool uses_session(Call& call) const {
-        const auto* const slot = call.state.find<SessionSlot>();
+    /// Whether the session was asked for since the last call.
+    static bool take_note_of_session(Context& ctx) noexcept {
+        auto* const slot = Call::of(ctx).state.find<SessionSlot>();
+        return slot != nullptr && std::exchange(slot->is_asked_for, false);
+    }
+    /// An answer whose handler has asked for the session is for one visitor. If the key is of the session as
+    /// well, the program has decided what it depends on; then the session has to have changed.
+    static bool uses_session(Context& ctx, bool key_has_session) {
+        const auto* const slot = Call::of(ctx).state.find<SessionSlot>();
         if (slot == nullptr) return false;
         if (slot->is_renewed || slot->origin == SessionSlot::Origin::ended) return true;
-        if (slot->value.object == nullptr) return false;
-        return !options_.key ||
+        if (!slot->is_asked_for) return false;
+        return !key_has_session ||
                slot->value.write(slot->value.object) != (slot->text.empty() ? "{}" : slot->text);
     }
     /// What an answer says of the time for which another cache has kept it.
