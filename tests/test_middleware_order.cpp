@@ -112,7 +112,8 @@ TEST_CASE("an order that cannot work is refused, with the reason and the cure") 
     for (const Case& each : cases) {
         const std::string said = complaint(each.names);
         CAPTURE(said);
-        CHECK(said.starts_with("middleware: GET / (tests/test_middleware_order.cpp:"));
+        CHECK(said.starts_with("middleware: GET / ("));
+        CHECK(said.find("tests/test_middleware_order.cpp:") != std::string::npos);
         CHECK(said.find(each.has) != std::string::npos);
         CHECK(said.ends_with(each.cure));
     }
