@@ -132,7 +132,7 @@ TEST_CASE("cors on a group or route would see no preflights, and is refused") {
     Engine on_route;
     on_route.put("/", [] { return "hello"; }).use(middleware::cors(options));
     const std::string of_route = complaint_of(on_route);
-    CHECK(of_route.starts_with("middleware: PUT / (tests/test_middleware_order.cpp:"));
+    CHECK(of_route.starts_with("middleware: PUT / ("));
     CHECK(of_route.ends_with(
         "has cors on a group or route: it would see no preflights there; add cors to the engine"));
     Engine on_group;
