@@ -24230,7 +24230,8 @@ SAKE_INLINE bool Reactor::may_put_off_events() noexcept {
     events_.clear();
     const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
-    if (turns_ != nullptr) turns_->add(asked_at_ - last_events_);
+    if (turns_ != nullptr) [[unlikely]]
+        turns_->add(asked_at_ - last_events_);
     Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
@@ -27482,17 +27483,18 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
-    bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
-    bool is_http_1_0 = false;
-    const char* base = nullptr;  // where the text is that the slices are of
-    std::string storage;         // the text is here if it must outlive the turn of the loop
+    const char* base = nullptr;    // where the text is that the slices are of
+    std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     Array<FieldSlice> own_fields;  // of a request that no parser holds
-    bool has_given_params = false;
-    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
+    std::string given_params;      // what `params` are slices of, decoded, if the request came with them
     OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
+    // Flags side by side, also with those below, so that few stores clear them.
+    bool has_given_params = false;
+    bool is_cut_short = false;  // the head was refused in the middle: what a proxy writes last may be missing
+    bool is_http_1_0 = false;
 
     void clear() noexcept;
 
@@ -27537,13 +27539,13 @@ class Request {
   private:
     [[nodiscard]] Slice slice(std::string_view part) const noexcept;
 
+    bool path_is_decoded_ = false;
+    bool is_for_https_ = false;
     Slice path_;
     Slice query_;
     Slice host_;
     std::string match_path_;
     std::string decoded_path_;
-    bool path_is_decoded_ = false;
-    bool is_for_https_ = false;
 };
 
 }  // namespace detail
@@ -28320,17 +28322,17 @@ SAKE_INLINE void Request::clear() noexcept {
     known_method = Method::other;
     method_name = target_text = Slice{};
     fields = {};
-    has_all_fields = true;
-    is_http_1_0 = false;
     base = nullptr;
     body = {};
     shrink_text(storage);
     body_storage.shrink();
     params.count = 0;
     has_given_params = false;
-    path_ = query_ = host_ = Slice{};
+    is_cut_short = false;
+    is_http_1_0 = false;
     path_is_decoded_ = false;
     is_for_https_ = false;
+    path_ = query_ = host_ = Slice{};
     decoded_texts.clear();
 }
 
@@ -38367,7 +38369,7 @@ class H1Reader {
         if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
-            call_.request.has_all_fields = false;
+            call_.request.is_cut_short = true;
             return;
         }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
@@ -38415,7 +38417,8 @@ class H1Reader {
         CallBuilder builder(call_);
         builder.take(rest.data(), head_.method, head_.method_name, head_.target,
                      {head_.fields.data(), head_.fields.size()});
-        request.is_http_1_0 = is_http_1_0();
+        if (is_http_1_0()) [[unlikely]]
+            request.is_http_1_0 = true;
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
@@ -42908,7 +42911,7 @@ struct Credentials {
 };
 
 inline Credentials find_credentials(const Context& ctx, std::string_view scheme) noexcept {
-    if (!Call::of(ctx).request.has_all_fields) return {};
+    if (Call::of(ctx).request.is_cut_short) return {};
     const SingleField field = single_field(ctx, "Authorization");
     if (field.presence == SingleField::Presence::absent) return {};
     if (field.presence == SingleField::Presence::repeated) return {Credentials::State::malformed, {}};
@@ -47461,7 +47464,7 @@ class TrustedProxies final : public StepWork {
     void run(Context& ctx) override {
         Call& call = Call::of(ctx);
         // Of half a head, what the proxy has added may be missing, and the last element be a client's.
-        if (!call.request.has_all_fields || !is_listed(call.place.peer)) return;
+        if (call.request.is_cut_short || !is_listed(call.place.peer)) return;
         const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
         auto& client = ctx.state<ForwardedClient>();

@@ -40,17 +40,18 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
-    bool has_all_fields = true;    // not of a head that is refused in the middle: proxies write theirs last
-    bool is_http_1_0 = false;
-    const char* base = nullptr;  // where the text is that the slices are of
-    std::string storage;         // the text is here if it must outlive the turn of the loop
+    const char* base = nullptr;    // where the text is that the slices are of
+    std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     Array<FieldSlice> own_fields;  // of a request that no parser holds
-    bool has_given_params = false;
-    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
+    std::string given_params;      // what `params` are slices of, decoded, if the request came with them
     OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
+    // Flags side by side, also with those below, so that few stores clear them.
+    bool has_given_params = false;
+    bool is_cut_short = false;  // the head was refused in the middle: what a proxy writes last may be missing
+    bool is_http_1_0 = false;
 
     void clear() noexcept;
 
@@ -95,13 +96,13 @@ class Request {
   private:
     [[nodiscard]] Slice slice(std::string_view part) const noexcept;
 
+    bool path_is_decoded_ = false;
+    bool is_for_https_ = false;
     Slice path_;
     Slice query_;
     Slice host_;
     std::string match_path_;
     std::string decoded_path_;
-    bool path_is_decoded_ = false;
-    bool is_for_https_ = false;
 };
 
 }  // namespace detail

@@ -30,17 +30,17 @@ SAKE_INLINE void Request::clear() noexcept {
     known_method = Method::other;
     method_name = target_text = Slice{};
     fields = {};
-    has_all_fields = true;
-    is_http_1_0 = false;
     base = nullptr;
     body = {};
     shrink_text(storage);
     body_storage.shrink();
     params.count = 0;
     has_given_params = false;
-    path_ = query_ = host_ = Slice{};
+    is_cut_short = false;
+    is_http_1_0 = false;
     path_is_decoded_ = false;
     is_for_https_ = false;
+    path_ = query_ = host_ = Slice{};
     decoded_texts.clear();
 }
 

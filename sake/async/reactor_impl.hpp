@@ -162,7 +162,8 @@ SAKE_INLINE bool Reactor::may_put_off_events() noexcept {
     events_.clear();
     const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
-    if (turns_ != nullptr) turns_->add(asked_at_ - last_events_);
+    if (turns_ != nullptr) [[unlikely]]
+        turns_->add(asked_at_ - last_events_);
     Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;

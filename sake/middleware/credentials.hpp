@@ -37,7 +37,7 @@ struct Credentials {
 };
 
 inline Credentials find_credentials(const Context& ctx, std::string_view scheme) noexcept {
-    if (!Call::of(ctx).request.has_all_fields) return {};
+    if (Call::of(ctx).request.is_cut_short) return {};
     const SingleField field = single_field(ctx, "Authorization");
     if (field.presence == SingleField::Presence::absent) return {};
     if (field.presence == SingleField::Presence::repeated) return {Credentials::State::malformed, {}};

@@ -88,7 +88,7 @@ class TrustedProxies final : public StepWork {
     void run(Context& ctx) override {
         Call& call = Call::of(ctx);
         // Of half a head, what the proxy has added may be missing, and the last element be a client's.
-        if (!call.request.has_all_fields || !is_listed(call.place.peer)) return;
+        if (call.request.is_cut_short || !is_listed(call.place.peer)) return;
         const bool is_standard = options_.fields == middleware::ForwardedFields::standard;
         const Client found = is_standard ? of_forwarded(call) : of_x_forwarded(call);
         auto& client = ctx.state<ForwardedClient>();

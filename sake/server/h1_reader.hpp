@@ -154,7 +154,7 @@ class H1Reader {
         if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
-            call_.request.has_all_fields = false;
+            call_.request.is_cut_short = true;
             return;
         }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
@@ -202,7 +202,8 @@ class H1Reader {
         CallBuilder builder(call_);
         builder.take(rest.data(), head_.method, head_.method_name, head_.target,
                      {head_.fields.data(), head_.fields.size()});
-        request.is_http_1_0 = is_http_1_0();
+        if (is_http_1_0()) [[unlikely]]
+            request.is_http_1_0 = true;
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
