@@ -262,8 +262,8 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt guestbook
-PEER_PACKAGES := node validators negotiator jose
+PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook
+PEER_PACKAGES := node validators negotiator jose proxy-addr
 peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events ## client, pool, middleware and pages against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; five minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
@@ -273,6 +273,7 @@ peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
 	@$(RECORD) peers-compress node tests/peers/compress.mjs $(BUILD)/peers/compress $(BUILD)/peers/negotiator
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
+	@$(RECORD) peers-proxies node tests/peers/proxies.mjs $(BUILD)/peers/proxies $(BUILD)/peers/proxy-addr
 	@$(RECORD) peers-jwt node tests/peers/jwt.mjs $(BUILD)/peers/jwt $(BUILD)/peers/jose
 	@$(SETUP) --optional prometheus
 	@$(RECORD) peers-metrics python3 tests/peers/metrics.py $(BUILD)/peers/metrics
@@ -296,9 +297,15 @@ $(BUILD)/peers/metrics: tests/peers/metrics.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
 $(BUILD)/peers/guestbook: PEER_LIBS := -lsqlite3
+$(BUILD)/peers/proxies: tests/peers/proxies.cpp
 $(BUILD)/peers/jwt: tests/peers/jwt.cpp
 $(BUILD)/peers/jwt: PEER_FLAGS := -DSAKE_WITH_OPENSSL
 $(BUILD)/peers/jwt: PEER_LIBS := -lcrypto
+$(BUILD)/peers/proxy-addr:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new proxy-addr@2.0.7
+	@mv $@.new $@
 $(BUILD)/peers/jose:
 	@$(SETUP) node npm
 	@mkdir -p $@.new
