@@ -427,7 +427,7 @@
 #include "sake/middleware/log_target.hpp"
 #include "sake/middleware/logger_impl.hpp"
 #include "sake/middleware/lru_table.hpp"
-#include "sake/middleware/origin.hpp"
+#include "sake/http/origin.hpp"
 #include "sake/middleware/rate_limit_impl.hpp"
 #include "sake/middleware/rate_table.hpp"
 #include "sake/middleware/request_id_impl.hpp"

@@ -13,7 +13,9 @@
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/app/static_options.hpp"
+#include "sake/app/ws_handler.hpp"
 #include "sake/async/current_reactor.hpp"
+#include "sake/websocket/websocket.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -35,6 +37,10 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
+
+// The same for programs with WebSockets; in server/ws_session.hpp.
+template <class Unused = void>
+Handler make_ws_handler(WsHandler handler, WebSocketOptions options);
 
 // The same for programs that describe their API; in openapi_impl.hpp.
 template <class Unused = void>
@@ -87,6 +93,16 @@ class Verbs {
             if (ctx.header("Content-Type").empty())
                 throw HttpError(400, "a QUERY says what its content is, by Content-Type");
         });
+    }
+    /// A WebSocket (RFC 6455): GET with an Upgrade. Middleware sees the handshake, and may refuse it, with an
+    /// answer like any other; `after` sees it as 101. Then the handler runs, a coroutine, for as long as the
+    /// connection: it takes a Context& or not, the WebSocket&, then path parameters and a Query as other
+    /// handlers. Throws std::invalid_argument that names an option which makes no sense.
+    template <class F>
+    Route& ws(PatternOf<F> pattern, F&& handler, WebSocketOptions options = {}) {
+        Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
+        Route& route = self().table().add(self().scope(), "GET", pattern.info(), std::move(made)).route;
+        return noted(route.hidden());
     }
     /// Every method that has no route of its own on this pattern.
     template <class F>

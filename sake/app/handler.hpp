@@ -138,6 +138,7 @@ struct ServerHandler {
     void (*plain)(void*, Call&) = nullptr;
     Task<> (*coroutine)(void*, Call&) = nullptr;
     void (*destroy)(void*) = [](void*) {};
+    std::size_t param_count = 0;
 };
 
 /// An object of any type, or none.
@@ -223,7 +224,8 @@ class Handler {
     explicit Handler(const ServerHandler& function) noexcept
         : callable_(function.object, function.destroy),
           plain_(function.plain),
-          coroutine_(function.coroutine) {}
+          coroutine_(function.coroutine),
+          param_count_(function.param_count) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }

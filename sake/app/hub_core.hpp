@@ -101,7 +101,7 @@ class HubCore : public Counted {
 
     std::uint64_t publish(std::string_view name, std::string text) {
         CountedPtr<HubPost> post(new HubPost(name, std::move(text)));
-        CountedPtr<HubGroup> woken;
+        CountedPtr<PortItem> woken;
         std::uint64_t id = 0;
         {
             const std::lock_guard lock(mutex_);
@@ -155,7 +155,7 @@ class HubCore : public Counted {
     }
 
     /// The group of a topic on a reactor. Those of reactors that have ended go.
-    [[nodiscard]] CountedPtr<HubGroup> group_of(HubTopic& topic, const CountedPtr<HubPort>& port) {
+    [[nodiscard]] CountedPtr<HubGroup> group_of(HubTopic& topic, const CountedPtr<Port>& port) {
         const std::lock_guard lock(mutex_);
         topic.groups.erase(std::remove_if(topic.groups.begin(), topic.groups.end(),
                                           [](const auto& each) { return each->port()->has_ended(); }),
@@ -167,7 +167,7 @@ class HubCore : public Counted {
     }
 
     void close() noexcept {
-        CountedPtr<HubGroup> woken;
+        CountedPtr<PortItem> woken;
         {
             const std::lock_guard lock(mutex_);
             is_closed_ = true;
@@ -233,17 +233,18 @@ class HubCore : public Counted {
         topics_.erase(place_of(topic.name));
     }
 
-    static void collect(HubTopic& topic, CountedPtr<HubGroup>& woken) noexcept {
+    static void collect(HubTopic& topic, CountedPtr<PortItem>& woken) noexcept {
         for (const auto& group : topic.groups) {
             if (!group->must_be_woken()) continue;
             group->next = std::move(woken);
             woken = group;
         }
     }
-    static void bring(CountedPtr<HubGroup> woken) noexcept {
+    static void bring(CountedPtr<PortItem> woken) noexcept {
         while (woken != nullptr) {
-            CountedPtr<HubGroup> next = std::move(woken->next);
-            const CountedPtr<HubPort> port = woken->port();  // it may go with the group
+            CountedPtr<PortItem> next = std::move(woken->next);
+            // A copy: it may go with the group.
+            const CountedPtr<Port> port = static_cast<const HubGroup&>(*woken).port();
             port->bring(std::move(woken));
             woken = std::move(next);
         }

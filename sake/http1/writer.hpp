@@ -19,7 +19,7 @@ namespace detail {
 namespace http1 {
 
 /// What the head says of the connection; `none` leaves it to the version's default.
-enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
+enum class ConnectionLine : std::uint8_t { none, close, keep_alive, upgrade_to_websocket };
 
 /// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
 /// the connection.
@@ -155,6 +155,9 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
+    if (head.connection == ConnectionLine::upgrade_to_websocket) {
+        to.put("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    }
     end_head(out, to, wire);
 }
 

@@ -30,6 +30,12 @@ class Socket {
         if (wire_ != nullptr) wire_->attach(watch_);
     }
 
+    /// What it was made of, for another that is made when this has gone; until then nothing else may be called
+    /// but its destructor.
+    [[nodiscard]] std::pair<FileDescriptor, OwningPtr<Wire>> release() noexcept {
+        return {std::move(descriptor_), std::move(wire_)};
+    }
+
     /// -1 if there is none.
     [[nodiscard]] int fd() const noexcept { return watch_.fd(); }
     [[nodiscard]] Watch& watch() noexcept { return watch_; }

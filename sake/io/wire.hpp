@@ -27,7 +27,7 @@ class Wire {
     /// Closes the connection, if it is not the descriptor's to close.
     virtual ~Wire() = default;
 
-    /// Called once, by the Socket that owns the wire. The watch knows the descriptor, if there is one, and
+    /// Called by the Socket that owns the wire, and again by one that takes it over. The watch knows the descriptor, if there is one, and
     /// outlives the wire; a wire without a descriptor marks the watch itself.
     virtual void attach(Watch& watch) noexcept = 0;
 

@@ -10,7 +10,7 @@
 #include "sake/base/text.hpp"
 #include "sake/middleware/cors.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/middleware/origin.hpp"
+#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

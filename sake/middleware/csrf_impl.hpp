@@ -9,7 +9,7 @@
 #include "sake/http/message.hpp"
 #include "sake/middleware/csrf.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/middleware/origin.hpp"
+#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -13,7 +13,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/uri_impl.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/middleware/origin.hpp"
+#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -151,6 +151,7 @@ class MetricsPage {
         text.value(connections.handling, {"state", "handling"});
         text.value(connections.writing, {"state", "writing"});
         text.value(connections.streaming, {"state", "streaming"});
+        text.value(connections.websocket, {"state", "websocket"});
         text.value(connections.closing, {"state", "closing"});
         text.begin_gauge("sake_connections_limit", "", "Maximum number of open connections.");
         text.value(connections.limit);

@@ -78,12 +78,13 @@ struct ConnectionFigures {
     std::size_t handling = 0;   // a handler is at work, a coroutine or a worker
     std::size_t writing = 0;    // the client has yet to take its answer
     std::size_t streaming = 0;  // the answer leaves in pieces
+    std::size_t websocket = 0;  // a WebSocket
     std::size_t closing = 0;    // the last answer has left, or is about to
     std::size_t limit = 0;
     std::uint64_t accepted = 0;  // since the run began
 
     [[nodiscard]] std::size_t open() const noexcept {
-        return idle + reading + handling + writing + streaming + closing;
+        return idle + reading + handling + writing + streaming + websocket + closing;
     }
 };
 
@@ -118,6 +119,9 @@ inline void count_connection(ConnectionFigures& figures, const Session& session)
             break;
         case SessionPhase::streaming:
             ++figures.streaming;
+            break;
+        case SessionPhase::websocket:
+            ++figures.websocket;
             break;
         case SessionPhase::closing:
             ++figures.closing;

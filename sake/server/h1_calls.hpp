@@ -11,6 +11,7 @@
 #include "sake/app/answered.hpp"
 #include "sake/app/call_runner.hpp"
 #include "sake/app/on_head.hpp"
+#include "sake/app/upgrade.hpp"
 #include "sake/base/log.hpp"
 #include "sake/server/h1_answer_stream.hpp"
 #include "sake/server/h1_answerer.hpp"
@@ -171,6 +172,8 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
 // --- Answering ---
 
 inline void H1Connection::respond(Turn& turn) {
+    if (exchange_->call.response.status == switching_protocols) [[unlikely]]
+        return upgrade(turn);
     const bool wants_close = exchange_->call.response.close || shard_.is_draining();
     const bool close = wants_close || !exchange_->reader.keeps_alive();
     answer(turn, close);

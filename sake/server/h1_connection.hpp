@@ -50,6 +50,7 @@ namespace detail {
 ///   lingering   nothing more is sent; input is read and dropped,     deleted
 ///               so that the client can read the last answer
 ///   dead        closes at its next turn; a handler ends first        deleted
+///   upgraded    its answer is 101; see h1_upgrade.hpp                deleted
 ///
 /// Any state goes on to dead when the connection breaks, is dropped, runs out of time or of memory.
 class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
@@ -78,7 +79,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     }
 
   private:
-    enum class State : std::uint8_t { idle, head, body, ready, handling, cut_off, closing, lingering, dead };
+    enum class State : std::uint8_t { idle, head, body, ready, handling, cut_off, closing, lingering, dead, upgraded };
     /// What the connection needs before it can go on.
     enum class Next : std::uint8_t { read, write, handle, yield, close };
     enum class Progress : std::uint8_t { need_input, again, handle };
@@ -137,6 +138,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         if (!send_answer(shard_, turn, *exchange_, close)) state_ = State::dead;
     }
     bool send_gathered(Turn& turn);
+    void upgrade(Turn& turn);
+    void hand_over(Turn& turn);
 
     // Waiting and closing.
     void ran_out_of_time(Turn& turn);
@@ -208,10 +211,14 @@ inline void H1Connection::resume() {
 /// Goes on until it waits for something, which then resumes it. When it closes, it deletes itself.
 inline void H1Connection::go_on(Turn& turn) {
     try {
-        if (std::exchange(deadline_passed_, false) && state_ != State::dead) ran_out_of_time(turn);
+        if (std::exchange(deadline_passed_, false) && state_ < State::dead) ran_out_of_time(turn);
         for (;;) {
             const Next next = advance(turn);
-            if (next == Next::close) break;
+            if (next == Next::close) {
+                if (state_ == State::upgraded) [[unlikely]]
+                    return hand_over(turn);
+                break;
+            }
             turn.end();
             if (next != Next::handle) return wait_for(next);
             if (!exchange_->runner.start(*this, shard_.config.request_timeout)) return;
@@ -255,7 +262,7 @@ inline void H1Connection::lose(const std::exception_ptr& why) noexcept {
 /// Goes on as far as it gets without waiting.
 inline H1Connection::Next H1Connection::advance(Turn& turn) {
     for (;;) {
-        if (state_ == State::dead) return Next::close;
+        if (state_ >= State::dead) return Next::close;
         if (transport_.has_unsent()) {
             const Output::Result sent = turn.send();
             if (sent == Output::Result::blocked) return wait_to_write(turn);

@@ -122,6 +122,9 @@ class Output {
         return result;
     }
 
+    /// Another sends it.
+    void forget_unsent() noexcept { unsent_.reset(); }
+
     /// Sends this behind what is unsent.
     void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 

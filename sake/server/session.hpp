@@ -16,7 +16,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a session is at, for those who count.
-enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, closing };
+enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, websocket, closing };
 
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {

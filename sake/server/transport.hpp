@@ -2,6 +2,7 @@
 // taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include "sake/async/sys.hpp"
@@ -30,6 +31,17 @@ class Transport {
     [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
+
+    /// Texts that have yet to leave, which another connection is to send; false if there is more than text.
+    [[nodiscard]] bool take_unsent(std::string& texts) {
+        if (!has_unsent()) return true;
+        for (const OutputPiece* each = unsent().pieces.first(); each != nullptr; each = each->next) {
+            if (each->text().empty()) return false;
+            texts += each->text();
+        }
+        output_.forget_unsent();
+        return true;
+    }
 
     /// What the connection holds of the memory of all.
     [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }

@@ -1,0 +1,23 @@
+// Upgrade: what a call leaves behind if its connection is to speak another protocol from now on (RFC 9110
+// section 7.8): its answer is then 101.
+#pragma once
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct Call;
+struct H1Handover;
+
+/// In a slot of the call. What takes over is registered with the route, so that only programs that have such
+/// routes compile it.
+struct Upgrade {
+    void (*take_over)(H1Handover& from) = nullptr;
+    const char* protocol = "";
+};
+
+inline constexpr int switching_protocols = 101;
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

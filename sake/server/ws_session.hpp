@@ -1,0 +1,167 @@
+// WsSession: a WebSocket connection of the server, from the answer to its handshake to its end. It runs the
+// handler of its route.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/call_impl.hpp"
+#include "sake/app/route_table.hpp"
+#include "sake/app/ws_route.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/budget.hpp"
+#include "sake/base/log.hpp"
+#include "sake/base/maybe.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/server/h1_upgrade.hpp"
+#include "sake/server/session.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/websocket/websocket_impl.hpp"
+#include "sake/websocket/ws_link_impl.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Owns itself: it deletes itself when the connection is over and its handler has ended.
+class WsSession final : public Session, public WsLink {
+  public:
+    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log.
+    static void take_over(H1Handover& from) noexcept {
+        try {
+            (new WsSession(from))->start(from);
+        } catch (...) {
+            report_failure("a WebSocket was lost: ", caught_exception());
+        }
+    }
+
+    [[nodiscard]] bool is_busy() const noexcept override { return fiber_ != nullptr; }
+    [[nodiscard]] SessionPhase phase() const noexcept override {
+        return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
+    }
+    void begin_drain() noexcept override {
+        if (shard_.config.end_streams_at_stop) leave(ws_going_away);
+    }
+    [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
+        if (state() != State::ending || fiber_ != nullptr) return {};
+        return since();
+    }
+    [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
+    void make_room() noexcept override { lose(); }
+    void abandon(int, std::string_view) noexcept override {
+        leave(ws_going_away);
+        drop();
+    }
+    void drop() noexcept override {
+        lose();
+        if (fiber_ != nullptr) fiber_->cancel();
+    }
+    void end_if_free() noexcept override {
+        if (!has_holder()) delete this;
+    }
+
+  private:
+    explicit WsSession(H1Handover& from)
+        : WsLink(WsRole::server, from.shard.reactor, std::move(from.socket), std::move(from.wire),
+                 agreed_of(from).route->terms(), agreed_of(from).agreement),
+          shard_(from.shard),
+          memory_(from.shard.memory),
+          route_(*agreed_of(from).route),
+          entry_(*from.exchange->call.route),
+          exchange_(std::move(from.exchange)) {
+        shard_.sessions.add(*this);
+    }
+    ~WsSession() override {
+        shard_.sessions.remove(*this);
+        shard_.room.set();
+    }
+
+    static WsAgreed& agreed_of(H1Handover& from) { return from.exchange->call.state.get<WsAgreed>(); }
+
+    void start(H1Handover& from) {
+        if (!route_.handler().needs_call()) release_exchange();
+        begin(from.early_input, from.unsent);
+        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
+        const Root root = run(shard_.reactor, *this, std::move(socket));
+        fiber_ = &root.fiber();
+        fiber_->work = &entry_;
+        shard_.reactor.adopt(*fiber_);
+        root.start();
+    }
+
+    static Root run(Reactor&, WsSession& self, WebSocket socket) {
+        try {
+            Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
+            Task<> handler = self.route_.handler().run(call, socket);
+            co_await std::move(handler);
+        } catch (const Cancelled&) {
+            self.leave(ws_going_away);
+        } catch (...) {
+            self.handler_failed(caught_exception());
+        }
+        self.fiber_ = nullptr;
+        self.release_exchange();
+    }
+
+    void handler_failed(const std::exception_ptr& why) noexcept {
+        report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
+        fail(ws_internal, {});
+    }
+
+    /// Says that the server goes.
+    void leave(int code) noexcept {
+        try {
+            say_close(code, code == ws_going_away ? "the server is stopping" : "");
+            before_waiting();
+        } catch (...) {
+            lose();
+        }
+    }
+
+    void release_exchange() noexcept {
+        if (!exchange_) return;
+        shard_.give_back(std::move(exchange_));
+    }
+
+    bool account(std::size_t bytes) noexcept override { return memory_.resize(bytes); }
+    [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
+        return shard_.config.write_timeout;
+    }
+    [[nodiscard]] bool is_draining() const noexcept override { return shard_.is_draining(); }
+    void peer_hung_up(std::uint8_t) noexcept override {}
+    void has_become_over() noexcept override {
+        if (exchange_) exchange_->call.request_stop();
+    }
+
+    Shard& shard_;
+    BudgetShare memory_;
+    const WsRoute& route_;
+    const RouteEntry& entry_;
+    OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
+    Fiber* fiber_ = nullptr;          // while the handler runs
+};
+
+/// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.
+template <class>
+Handler make_ws_handler(WsHandler handler, WebSocketOptions options) {
+    const std::size_t params = handler.param_count();
+    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over);
+    ServerHandler made{route};
+    made.plain = [](void* object, Call& call) { static_cast<const WsRoute*>(object)->shake_hands(call); };
+    made.destroy = [](void* object) { delete static_cast<WsRoute*>(object); };
+    made.param_count = params;
+    return Handler(made);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Handler make_ws_handler<void>(WsHandler handler, WebSocketOptions options);
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

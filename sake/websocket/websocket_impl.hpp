@@ -1,0 +1,176 @@
+// What the functions of WebSocket and WebSocketSender do with the link.
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/spawn.hpp"
+#include "sake/base/text.hpp"
+#include "sake/http/ws_close.hpp"
+#include "sake/websocket/websocket.hpp"
+#include "sake/websocket/ws_link_impl.hpp"
+#include "sake/websocket/ws_terms.hpp"
+#include "sake/websocket/ws_wait.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+// --- What is waited for ---
+
+SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
+
+SAKE_INLINE void WsReceiveWait::begin() {
+    if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    link_.is_awaited = is_begun_ = true;
+    if (!link_.has_news()) link_.read_on();
+    if (!link_.has_news()) link_.before_waiting();
+}
+SAKE_INLINE void WsReceiveWait::end() noexcept {
+    if (std::exchange(is_begun_, false)) link_.is_awaited = false;
+}
+SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
+    end();
+    if (was_cancelled() || take_late_cancellation()) throw Cancelled();
+    return link_.take_message();
+}
+SAKE_INLINE bool WsReceiveWait::is_served() const noexcept { return link_.has_news(); }
+
+SAKE_INLINE void WsSendWait::begin() {
+    was_sent_ = link_.send_or_end(is_text_, payload_);
+    if (link_.is_held_up()) link_.before_waiting();
+}
+SAKE_INLINE bool WsSendWait::is_served() const noexcept { return has_room(link_); }
+
+SAKE_INLINE bool WsRoomWait::is_served() const noexcept { return has_room(link_); }
+
+SAKE_INLINE void WsCloseWait::begin() {
+    link_.drop_message();
+    link_.say_close(what_.code, what_.reason);
+    link_.before_waiting();
+}
+SAKE_INLINE bool WsCloseWait::is_served() const noexcept { return link_.has_ended(); }
+
+// --- Subscriptions ---
+
+SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
+SAKE_INLINE WsHold::~WsHold() {
+    if (link_ != nullptr) link_->drop_holder();
+}
+SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
+    return link.pumps().has(hub, topic);
+}
+SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
+    if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
+}
+SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
+    link.pumps().remove(hub, topic);
+}
+SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
+SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
+SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
+
+// --- Checks ---
+
+inline void require_text(std::string_view text, const char* function) {
+    if (is_valid_utf8(text)) return;
+    throw std::invalid_argument(std::string(function) + ": the text is not UTF-8; bytes of any kind are for " +
+                                function + "_binary");
+}
+inline void require_close(int code, std::string_view reason) {
+    if (!may_be_sent(code)) {
+        throw std::invalid_argument("ws.close: " + std::to_string(code) +
+                                    " may not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may");
+    }
+    if (reason.size() > most_ws_control - 2 || !is_valid_utf8(reason)) {
+        throw std::invalid_argument("ws.close: a reason is UTF-8 of 123 bytes at most");
+    }
+}
+
+}  // namespace detail
+
+// --- WebSocketSender ---
+
+SAKE_INLINE WebSocketSender::WebSocketSender(detail::CountedPtr<detail::WsBox> box) noexcept
+    : box_(std::move(box)) {}
+SAKE_INLINE WebSocketSender::WebSocketSender(const WebSocketSender&) noexcept = default;
+SAKE_INLINE WebSocketSender& WebSocketSender::operator=(const WebSocketSender&) noexcept = default;
+SAKE_INLINE WebSocketSender::~WebSocketSender() = default;
+
+SAKE_INLINE bool WebSocketSender::post(std::string_view text) const {
+    detail::require_text(text, "ws.post");
+    return box_->add({detail::WsPost::Kind::text, 0, std::string(text)});
+}
+SAKE_INLINE bool WebSocketSender::post_binary(std::string_view bytes) const {
+    return box_->add({detail::WsPost::Kind::binary, 0, std::string(bytes)});
+}
+SAKE_INLINE void WebSocketSender::close(int code, std::string_view reason) const {
+    detail::require_close(code, reason);
+    box_->add({detail::WsPost::Kind::close, code, std::string(reason)});
+}
+SAKE_INLINE bool WebSocketSender::is_open() const noexcept { return box_->is_open(); }
+
+// --- WebSocket ---
+
+SAKE_INLINE WebSocket detail::WsMaker::make(WsLink& link) noexcept { return WebSocket(link); }
+
+SAKE_INLINE WebSocket::WebSocket(detail::WsLink& link) noexcept : link_(&link) { link.add_holder(); }
+SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
+    std::swap(link_, other.link_);
+    return *this;
+}
+SAKE_INLINE WebSocket::~WebSocket() {
+    if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
+}
+
+SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
+    detail::require_text(text, "ws.send");
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, text, true});
+}
+SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
+    std::string_view bytes) {
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, bytes, false});
+}
+SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
+    int code, std::string_view reason) {
+    detail::require_close(code, reason);
+    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({link_, code, reason});
+}
+SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link_->box()); }
+
+SAKE_INLINE bool WebSocket::is_open() const noexcept { return link_->is_open(); }
+SAKE_INLINE int WebSocket::close_code() const noexcept { return link_->close_code(); }
+SAKE_INLINE std::string_view WebSocket::close_reason() const noexcept { return link_->close_reason(); }
+SAKE_INLINE std::string_view WebSocket::protocol() const noexcept { return link_->protocol(); }
+SAKE_INLINE bool WebSocket::is_compressed() const noexcept { return link_->is_compressed(); }
+
+namespace detail {
+
+// --- Options ---
+
+inline void require_option(bool is_good, const char* name, const char* rule) {
+    if (!is_good) throw std::invalid_argument(std::string("WebSocketOptions::") + name + ": " + rule);
+}
+
+SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted)) {
+    require_option(options.max_message > 0, "max_message", "must be at least 1");
+    require_option(options.max_fragments > 0, "max_fragments", "must be at least 1");
+    require_option(options.ping_after.count() > 0, "ping_after", "must be more than 0; max() means never");
+    require_option(options.pong_timeout.count() > 0, "pong_timeout", "must be more than 0");
+    require_option(options.close_timeout.count() >= 0, "close_timeout", "must be at least 0");
+    require_option(options.window_bits >= 9 && options.window_bits <= 15, "window_bits", "must be 9 to 15");
+    if (options.compression == WebSocketCompression::shared) options.window_bits = most_ws_window;
+    limits.message = options.max_message;
+    limits.frame = options.max_message;
+    limits.fragments = options.max_fragments;
+}
+SAKE_INLINE bool WsTerms::compresses() const noexcept {
+    return has_ws_codec && options.compression != WebSocketCompression::off;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

@@ -1,0 +1,69 @@
+// What all WebSockets of a reactor share: the memory into which they receive, and the one in which frames
+// gather that leave with one call.
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "sake/async/reactor.hpp"
+#include "sake/base/byte_buffer.hpp"
+#include "sake/base/error.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WsLink;
+
+/// Keys for the frames of clients, which others must not foresee (RFC 6455 section 5.3): the system's random
+/// bytes, many at a time.
+class WsMasks {
+  public:
+    /// Throws std::system_error if the system has none.
+    [[nodiscard]] std::uint32_t next() {
+        if (left_ == 0) fill();
+        return keys_[--left_];
+    }
+
+  private:
+    void fill() {
+        if (::getentropy(keys_.data(), sizeof keys_) != 0) {
+            throw_system_error(errno, "cannot read random bytes");
+        }
+        left_ = keys_.size();
+    }
+
+    std::array<std::uint32_t, 64> keys_;
+    std::size_t left_ = 0;
+};
+
+/// The last text that was published to many, and what it is when it is compressed without a context.
+struct WsPublished {
+    std::string text;
+    std::string deflated;
+    bool is_smaller = false;
+};
+
+/// Kept by the reactor: Reactor::local.
+struct WsBuffers {
+    explicit WsBuffers(Reactor&) { gathered.reserve(most_gathered); }
+    WsBuffers(const WsBuffers&) = delete;
+    WsBuffers& operator=(const WsBuffers&) = delete;
+
+    static constexpr std::size_t most_gathered = 32 * 1024;
+
+    std::array<char, 64 * 1024> input;
+    ByteBuffer gathered;         // frames that are about to leave
+    WsLink* gatherer = nullptr;  // whose they are
+    WsPublished published;
+    WsMasks masks;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake

@@ -1,0 +1,207 @@
+// WsLink: a WebSocket connection, on whichever side it is: what it reads, what it sends, when it pings, and
+// how it closes. What the bytes mean is in http/ws_reader.hpp. The server's is a session as well, see
+// server/ws_session.hpp.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/http/ws_close.hpp"
+#include "sake/http/ws_frame.hpp"
+#include "sake/http/ws_reader.hpp"
+#include "sake/io/socket.hpp"
+#include "sake/websocket/websocket.hpp"
+#include "sake/websocket/ws_box.hpp"
+#include "sake/websocket/ws_buffers.hpp"
+#include "sake/websocket/ws_codec.hpp"
+#include "sake/websocket/ws_pump.hpp"
+#include "sake/websocket/ws_terms.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Made by new, it deletes itself when the connection has ended and nothing of the program has it any more.
+///
+///   state      what happens                                               goes on to
+///   open       messages in both directions                                closing, ending, over
+///   closing    this side has said Close and waits for the other to say    ending, over
+///              so; messages that come are dropped
+///   ending     both have, or this side had to end it: nothing more is     over
+///              sent behind what is unsent; what comes is dropped, until
+///              the other side ends the connection, for a moment at most
+///   over       the socket is closed
+///
+/// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
+/// as the program goes. Time in which nothing is read is no silence of the other side.
+class WsLink : private Resumable, private Timer, private WsRecipient {
+  public:
+    WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
+           const WsTerms& terms, const WsAgreement& agreed);
+    WsLink(const WsLink&) = delete;
+    WsLink& operator=(const WsLink&) = delete;
+
+    /// Begins, with bytes that came behind the handshake, and those of the handshake that have yet to leave.
+    void begin(std::string_view early_input, std::string_view unsent);
+
+    // --- For WebSocket: a holder at a time, as long as the program has it ---
+
+    void add_holder() noexcept { ++holders_; }
+    void drop_holder() noexcept;
+    /// The program has let go of it: closes in order, with this code.
+    void let_go(int code, std::string_view reason) noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
+    [[nodiscard]] bool has_ended() const noexcept { return state_ >= State::ending; }
+    /// Whether `receive` has something to give, or never will.
+    [[nodiscard]] bool has_news() const noexcept { return has_message_ || state_ != State::open; }
+    /// Whether the other side has so much to read that sending should wait.
+    [[nodiscard]] bool is_held_up() const noexcept { return unsent_bytes() > most_unsent; }
+    [[nodiscard]] int close_code() const noexcept { return close_code_; }
+    [[nodiscard]] std::string_view close_reason() const noexcept;
+    [[nodiscard]] std::string_view protocol() const noexcept;
+    [[nodiscard]] bool is_compressed() const noexcept { return codec_ != nullptr; }
+    [[nodiscard]] const WebSocketOptions& options() const noexcept { return terms_.options; }
+    [[nodiscard]] Reactor& reactor() noexcept { return watch().reactor(); }
+
+    /// Reads until a message is there, or nothing more is.
+    void read_on();
+    /// After has_news: the message, if there is one.
+    [[nodiscard]] std::optional<Message> take_message();
+    /// Before the program waits: what has gathered leaves.
+    void before_waiting() noexcept;
+    /// Whether a coroutine waits in `receive`.
+    bool is_awaited = false;
+    void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
+
+    /// The program wants no more of what comes.
+    void drop_message() noexcept;
+    /// Sends a message. False if it is not open. Throws std::bad_alloc.
+    bool send(bool is_text, std::string_view payload);
+    /// The same for a coroutine: the second time that it is not open, throws Cancelled.
+    bool send_or_end(bool is_text, std::string_view payload);
+    /// The same of a text that many are sent, one after the other.
+    bool send_published(std::string_view payload);
+    /// Says Close, once.
+    void say_close(int code, std::string_view reason);
+
+    /// Of this link, made at the first call. From any thread.
+    [[nodiscard]] CountedPtr<WsBox> box();
+    [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
+    [[nodiscard]] const WsPumps& pumps() const noexcept { return pumps_; }
+
+  protected:
+    enum class State : std::uint8_t { open, closing, ending, over };
+
+    virtual ~WsLink();
+
+    /// So much memory is held for it. False if there is no more.
+    virtual bool account(std::size_t) noexcept { return true; }
+    [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
+    [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
+    virtual void has_become_over() noexcept {}
+    /// A message was read, or sent.
+    virtual void count_in(std::size_t) noexcept {}
+    virtual void count_out(std::size_t) noexcept {}
+
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] Socket& socket() noexcept { return socket_; }
+    /// Since when it is in its state, or has heard of the other side.
+    [[nodiscard]] TimePoint since() const noexcept { return since_; }
+    /// Ends it now.
+    void lose() noexcept;
+    /// Ends it: says why, and gives the other side a moment to read that.
+    void fail(int code, std::string_view reason) noexcept;
+    [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
+    [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+
+  private:
+    /// What the socket has not taken.
+    struct Unsent {
+        std::string bytes;
+        std::size_t sent = 0;
+        TimePoint due;  // for more to be taken
+    };
+    static constexpr std::size_t most_unsent = 64 * 1024;
+
+    void resume() override;
+    void go_on();
+    void deliver(const WsPost& post) noexcept override;
+
+    // Reading.
+    [[nodiscard]] bool reads() const noexcept {
+        return state_ == State::ending || (state_ != State::over && !has_message_);
+    }
+    [[nodiscard]] std::string_view receive();
+    void take(std::string_view& input);
+    void take_close();
+    void hear() noexcept;
+    void hold(std::string_view input);
+    void await_input() noexcept;
+
+    // Sending.
+    void send_frame(WsOpcode opcode, std::string_view payload, bool is_compressed = false);
+    void send_directly(std::string_view head, std::string_view payload);
+    void put(std::string_view bytes, std::uint32_t mask = 0);
+    void put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset);
+    void begin_gathering();
+    void keep_unsent(std::string_view bytes);
+    void flush() noexcept;
+    [[nodiscard]] bool send_now(std::string_view& bytes);
+    void flush_unsent();
+    void end_output() noexcept;
+    [[nodiscard]] bool is_gatherer() const noexcept { return buffers_.gatherer == this; }
+    [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+        return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
+    }
+
+    // Time.
+    static void due(Timer& timer) noexcept;
+    void on_time();
+    void set_time(TimePoint moment);
+    [[nodiscard]] TimePoint next_look() noexcept;
+    [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
+
+    void become(State state) noexcept;
+    void tell_waiters() noexcept;
+    void account_all() noexcept;
+    void look_again() noexcept { wake(reactor()); }
+
+    Socket socket_;
+    WsBuffers& buffers_;
+    const WsTerms& terms_;
+    WsReader reader_;
+    TimePoint since_;
+    OwningPtr<std::string> held_;  // input that was not read yet
+    OwningPtr<Unsent> unsent_;
+    OwningPtr<WsCodec> codec_;
+    OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
+    const CountedPtr<Port> port_;
+    std::atomic<WsBox*> box_ = nullptr;
+    ListNode waiters_;
+    WsPumps pumps_;
+    std::uint32_t holders_ = 0;
+    std::uint16_t close_code_ = 0;
+    State state_ = State::open;
+    WsRole role_;
+    bool has_message_ = false;  // which the reader keeps until it is taken
+    bool is_pinged_ = false;        // and has not been heard of since
+    bool has_ended_output_ = false;
+    bool has_refused_ = false;      // to send, once: see WebSocket::send
+    bool has_accounted_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
