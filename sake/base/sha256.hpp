@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "sake/base/hash_blocks.hpp"
 #include "sake/base/version.hpp"
 
 namespace sake {
@@ -20,30 +21,14 @@ class Sha256 {
     /// The 32 bytes of a text's digest.
     [[nodiscard]] static std::string digest(std::string_view text) {
         Sha256 hash;
-        const std::uint64_t bits = std::uint64_t{text.size()} * 8;
-        for (; text.size() >= block_size; text.remove_prefix(block_size)) hash.take(text.data());
-        // What is left, a bit of 1, zeros, and the length, in one block or two.
-        std::array<char, 2 * block_size> last{};
-        text.copy(last.data(), text.size());
-        last[text.size()] = '\x80';
-        const std::size_t end = text.size() + 9 <= block_size ? block_size : 2 * block_size;
-        for (std::size_t i = 0; i < 8; ++i) last[end - 1 - i] = static_cast<char>(bits >> (8 * i));
-        for (std::size_t at = 0; at < end; at += block_size) hash.take(last.data() + at);
-        std::string bytes;
-        for (const std::uint32_t word : hash.state_) {
-            for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift);
-        }
-        return bytes;
+        for_each_hash_block(text, [&](const char* block) { hash.take(block); });
+        return hash_bytes(hash.state_);
     }
 
   private:
-    static constexpr std::size_t block_size = 64;
-
     void take(const char* block) noexcept {
         std::array<std::uint32_t, 64> words{};
-        for (std::size_t i = 0; i < block_size; ++i) {
-            words[i / 4] = words[i / 4] << 8 | static_cast<unsigned char>(block[i]);
-        }
+        read_hash_block(block, words);
         for (std::size_t i = 16; i < words.size(); ++i) {
             const std::uint32_t a = words[i - 15];
             const std::uint32_t b = words[i - 2];
@@ -65,8 +50,7 @@ class Sha256 {
             b = a;
             a = one + two;
         }
-        const std::array<std::uint32_t, 8> mixed{a, b, c, d, e, f, g, h};
-        for (std::size_t i = 0; i < mixed.size(); ++i) state_[i] += mixed[i];
+        add_hash_words(state_, {a, b, c, d, e, f, g, h});
     }
 
     static constexpr std::array<std::uint32_t, 64> constants{

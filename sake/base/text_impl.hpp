@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
+#include "sake/base/utf8.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -114,24 +115,11 @@ inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left
     return length;
 }
 
-/// Past the ASCII at the beginning.
-inline const char* skip_ascii(const char* at, const char* end) noexcept {
-    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
-    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
-    return at;
-}
-
 }  // namespace detail
 
 SAKE_INLINE bool is_valid_utf8(std::string_view text) noexcept {
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data();;) {
-        at = detail::skip_ascii(at, end);
-        if (at == end) return true;
-        const std::size_t length = detail::utf8_sequence(at, static_cast<std::size_t>(end - at));
-        if (length == 0) return false;
-        at += length;
-    }
+    detail::Utf8Check check;
+    return check.feed(text) && check.is_complete();
 }
 
 SAKE_INLINE std::string replace_invalid_utf8(std::string_view text) {

@@ -1,0 +1,297 @@
+// WsReader: bytes of a WebSocket in, messages and control frames out (RFC 6455 sections 5 to 8). However the
+// bytes are split, the events are the same. Not here: the opening handshake, and what to answer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/base/owning_ptr.hpp"
+#include "sake/base/utf8.hpp"
+#include "sake/http/ws_close.hpp"
+#include "sake/http/ws_frame.hpp"
+#include "sake/http/ws_head.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// How much a peer may send: bytes of a message (of what it is compressed to and inflates to alike), bytes of
+/// a frame, and frames of a message, empty ones too.
+struct WsLimits {
+    std::size_t message = std::size_t{1} << 20;
+    std::size_t frame = message;
+    int fragments = 1000;
+};
+
+enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
+
+/// Takes permessage-deflate off a message (RFC 7692).
+class WsInflater {
+  public:
+    virtual ~WsInflater() = default;
+
+    enum class Result : std::uint8_t { ok, malformed, too_big };
+    /// Appends what the bytes inflate to, until `out` has `most` bytes. `is_end`: they end the message.
+    virtual Result inflate(std::string_view bytes, bool is_end, std::string& out, std::size_t most) = 0;
+};
+
+/// Reads one connection. Small while nothing has begun. Throws std::bad_alloc alone, and is of no more use
+/// then. The limits outlive it.
+class WsReader {
+  public:
+    WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
+    WsReader(WsRole role, WsLimits&& limits) = delete;
+
+    /// Goes on until there is an event, or no more bytes. What was read is taken off the front of `bytes`.
+    /// The inflater is the same at every call, or none if no compression was agreed. After `close` and
+    /// `failed`, all bytes are dropped.
+    [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
+        if (is_over_) {
+            bytes = {};
+            return WsEvent::need_more;
+        }
+        Progress here;
+        Progress& now = held_ ? *held_ : here;
+        now.control_size = 0;
+        WsEvent event = WsEvent::need_more;
+        while (event == WsEvent::need_more && !bytes.empty()) {
+            event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+        }
+        keep(now);
+        return event;
+    }
+
+    /// After `message`: what it holds, and whether it is text, which is valid UTF-8 then.
+    [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, std::string()); }
+    [[nodiscard]] bool is_text() const noexcept { return is_text_; }
+
+    /// After `ping` and `pong`: the payload, until the next read.
+    [[nodiscard]] std::string_view control() const noexcept {
+        return held_ ? std::string_view(held_->control, held_->control_size) : std::string_view();
+    }
+
+    /// After `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
+    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
+    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
+
+    /// After `failed`: the code to close with, and why.
+    [[nodiscard]] int failure() const noexcept { return failure_; }
+    [[nodiscard]] const char* failure_reason() const noexcept { return failure_reason_; }
+
+    /// The memory that is kept besides the reader itself.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        const bool is_outside = message_.capacity() > std::string().capacity();
+        return (held_ ? sizeof(Progress) : 0) + (is_outside ? message_.capacity() + 1 : 0);
+    }
+
+    /// Whether a frame or a message has begun that is not whole.
+    [[nodiscard]] bool has_begun() const noexcept { return held_ && held_->has_begun(); }
+
+  private:
+    /// What is needed in the middle of a frame or a message. read() has it on its stack, and the heap has it
+    /// from one read to the next, if there is anything to keep.
+    struct Progress {
+        WsFrameHead frame;            // the present one
+        std::uint64_t at = 0;         // how much of its payload is taken
+        std::uint64_t announced = 0;  // payload of the message by the heads of its frames
+        int frames = 0;               // of the message
+        bool is_in_frame = false;
+        bool is_in_message = false;
+        bool is_text = false;
+        bool is_compressed = false;
+        Utf8Check utf8;
+        std::uint8_t head_size = 0;
+        std::uint8_t control_size = 0;
+        char head[WsHeadText::most];  // the beginning of one that is not whole
+        char control[most_ws_control];
+
+        [[nodiscard]] bool has_begun() const noexcept {
+            return is_in_frame || is_in_message || head_size > 0;
+        }
+        [[nodiscard]] std::uint64_t left() const noexcept { return frame.length - at; }
+    };
+
+    void keep(const Progress& now) {
+        if (!now.has_begun() && now.control_size == 0) {
+            held_.reset();
+        } else if (!held_) {
+            held_.reset(new Progress(now));
+        }
+    }
+
+    WsEvent fail(Progress& now, WsFailure why) noexcept {
+        is_over_ = true;
+        failure_ = why.code;
+        failure_reason_ = why.reason;
+        end_message(now);
+        now.is_in_frame = false;
+        now.head_size = now.control_size = 0;
+        message_ = std::string();
+        return WsEvent::failed;
+    }
+
+    // Heads
+
+    WsEvent take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+        const std::size_t copied = bytes.copy(now.head + now.head_size, sizeof now.head - now.head_size);
+        const std::size_t size = now.head_size + copied;
+        const WsHeadResult result =
+            read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
+        if (result.failure) return fail(now, result.failure);
+        if (result.size == 0) {
+            bytes.remove_prefix(copied);
+            now.head_size = static_cast<std::uint8_t>(size);
+            return WsEvent::need_more;
+        }
+        bytes.remove_prefix(result.size - now.head_size);
+        begin_frame(now);
+        return take_payload(now, bytes, inflater);
+    }
+
+    [[nodiscard]] WsHeadRules rules(const Progress& now, bool may_be_compressed) const noexcept {
+        const std::uint64_t left = limits_->message - now.announced;
+        return {role_, may_be_compressed, now.is_in_message, now.frames >= limits_->fragments,
+                std::min<std::uint64_t>(limits_->frame, left)};
+    }
+
+    void begin_frame(Progress& now) noexcept {
+        now.head_size = 0;
+        now.at = 0;
+        now.is_in_frame = true;
+        if (is_ws_control(now.frame.opcode)) return;
+        if (now.frame.opcode != WsOpcode::continuation) begin_message(now);
+        now.announced += now.frame.length;
+        ++now.frames;
+    }
+
+    void begin_message(Progress& now) noexcept {
+        message_.clear();
+        now.is_in_message = true;
+        now.is_text = now.frame.opcode == WsOpcode::text;
+        now.is_compressed = now.frame.compressed;
+        now.utf8.clear();
+    }
+
+    static void end_message(Progress& now) noexcept {
+        now.is_in_message = false;
+        now.announced = 0;
+        now.frames = 0;
+    }
+
+    // Payloads
+
+    WsEvent take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+        const std::string_view piece =
+            bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(now.left(), bytes.size())));
+        bytes.remove_prefix(piece.size());
+        if (is_ws_control(now.frame.opcode)) {
+            take_control(now, piece);
+        } else if (const auto failure =
+                       now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
+            return fail(now, failure);
+        }
+        return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
+    }
+
+    static void unmask(Progress& now, char* data, std::size_t size) noexcept {
+        if (now.frame.masked) ws_mask(data, size, now.frame.mask, static_cast<std::size_t>(now.at % 4));
+        now.at += size;
+    }
+
+    static void take_control(Progress& now, std::string_view piece) noexcept {
+        char* const to = now.control + now.control_size;
+        piece.copy(to, piece.size());
+        unmask(now, to, piece.size());
+        now.control_size = static_cast<std::uint8_t>(now.control_size + piece.size());
+    }
+
+    WsFailure take_data(Progress& now, std::string_view piece) {
+        const std::size_t before = message_.size();
+        make_room(now, piece.size());
+        message_.append(piece);
+        unmask(now, message_.data() + before, piece.size());
+        return check_text(now, before);
+    }
+
+    /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
+    /// only announced. The last frame of a message gets no more than it announces.
+    void make_room(const Progress& now, std::size_t more) {
+        const std::size_t needed = message_.size() + more;
+        if (needed <= message_.capacity()) return;
+        std::size_t room = std::max(needed, 2 * message_.capacity());
+        if (now.frame.fin) room = std::min(room, message_.size() + static_cast<std::size_t>(now.left()));
+        std::string larger;
+        larger.reserve(room);
+        larger.append(message_);
+        message_ = std::move(larger);
+    }
+
+    WsFailure inflate(Progress& now, std::string_view piece, WsInflater& inflater) {
+        char plain[2048];
+        do {
+            const std::size_t size = piece.copy(plain, sizeof plain);
+            piece.remove_prefix(size);
+            unmask(now, plain, size);
+            const std::size_t before = message_.size();
+            const bool is_end = now.frame.fin && now.left() == 0;
+            const auto result = inflater.inflate({plain, size}, is_end, message_, limits_->message);
+            // First what has come out, so that it does not depend on how the bytes were split.
+            if (const auto failure = check_text(now, before)) return failure;
+            if (result == WsInflater::Result::malformed)
+                return {ws_bad_data, "compressed data that is malformed"};
+            if (result == WsInflater::Result::too_big) return {ws_too_big, "message too big"};
+        } while (!piece.empty());
+        return {};
+    }
+
+    /// Section 8.1: text that is not UTF-8 fails at its first such byte.
+    WsFailure check_text(Progress& now, std::size_t before) const noexcept {
+        if (!now.is_text || now.utf8.feed(std::string_view(message_).substr(before))) return {};
+        return {ws_bad_data, "text that is not UTF-8"};
+    }
+
+    WsEvent end_frame(Progress& now) noexcept {
+        now.is_in_frame = false;
+        switch (now.frame.opcode) {
+            case WsOpcode::ping:
+                return WsEvent::ping;
+            case WsOpcode::pong:
+                return WsEvent::pong;
+            case WsOpcode::close:
+                return end_connection(now);
+            default:
+                break;
+        }
+        if (!now.frame.fin) return WsEvent::need_more;
+        if (now.is_text && !now.utf8.is_complete())
+            return fail(now, {ws_bad_data, "text that ends within a character"});
+        is_text_ = now.is_text;
+        end_message(now);
+        return WsEvent::message;
+    }
+
+    WsEvent end_connection(Progress& now) noexcept {
+        if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
+        is_over_ = true;
+        end_message(now);
+        message_ = std::string();
+        return WsEvent::close;
+    }
+
+    std::string message_;
+    OwningPtr<Progress> held_;
+    const WsLimits* limits_;
+    const char* failure_reason_ = "";
+    int failure_ = 0;
+    WsRole role_;
+    bool is_over_ = false;
+    bool is_text_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
