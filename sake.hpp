@@ -228,6 +228,10 @@
 #include "sake/http/range.hpp"
 #include "sake/http/trace_fields.hpp"
 #include "sake/http/uri_impl.hpp"
+#include "sake/http/ws_extension_reader.hpp"
+#include "sake/http/ws_extensions.hpp"
+#include "sake/http/ws_inflater.hpp"
+#include "sake/http/ws_role.hpp"
 
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/chunked.hpp"
@@ -276,6 +280,9 @@
 #include "sake/io/tcp_stream_impl.hpp"
 #include "sake/io/temporary_file.hpp"
 #include "sake/io/wire.hpp"
+
+#include "sake/websocket/ws_codec.hpp"
+#include "sake/websocket/ws_codec_zlib.hpp"
 
 #include "sake/app/answerer.hpp"
 #include "sake/app/bind_impl.hpp"
