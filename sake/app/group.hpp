@@ -99,7 +99,7 @@ class Verbs {
     /// connection: it takes a Context& or not, the WebSocket&, then path parameters and a Query as other
     /// handlers. Throws std::invalid_argument that names an option which makes no sense.
     template <class F>
-    Route& ws(PatternOf<F> pattern, F&& handler, WebSocketOptions options = {}) {
+    Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
         Route& route = self().table().add(self().scope(), "GET", pattern.info(), std::move(made)).route;
         return noted(route.hidden());

@@ -42,6 +42,16 @@ struct WsParams<R (*)(Args...)> {
     using type = typename WsParamsOf<std::tuple<std::decay_t<Args>...>>::type;
 };
 
+/// For the check of a pattern: a function with the same parameters from the path.
+template <class Params>
+struct WsPatternOf;
+template <class... Params>
+struct WsPatternOf<std::tuple<Params...>> {
+    using type = void (*)(Context&, Params...);
+};
+template <class F>
+using WsPattern = typename WsPatternOf<typename WsParams<std::decay_t<F>>::type>::type;
+
 /// How such a handler is called.
 template <class F, class Params>
 struct WsCall;

@@ -9,13 +9,11 @@
 
 #include "sake/http/ws_close.hpp"
 #include "sake/http/ws_frame.hpp"
+#include "sake/http/ws_role.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// Which side reads. A server demands masks, and a client refuses them (section 5.1).
-enum class WsRole : std::uint8_t { server, client };
 
 /// What a head may say depends on this.
 struct WsHeadRules {

@@ -14,6 +14,7 @@
 #include "sake/http/ws_close.hpp"
 #include "sake/http/ws_frame.hpp"
 #include "sake/http/ws_head.hpp"
+#include "sake/http/ws_inflater.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28,16 +29,6 @@ struct WsLimits {
 };
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
-
-/// Takes permessage-deflate off a message (RFC 7692).
-class WsInflater {
-  public:
-    virtual ~WsInflater() = default;
-
-    enum class Result : std::uint8_t { ok, malformed, too_big };
-    /// Appends what the bytes inflate to, until `out` has `most` bytes. `is_end`: they end the message.
-    virtual Result inflate(std::string_view bytes, bool is_end, std::string& out, std::size_t most) = 0;
-};
 
 /// Reads one connection. Small while nothing has begun. Throws std::bad_alloc alone, and is of no more use
 /// then. The limits outlive it.

@@ -98,6 +98,8 @@ class WebSocketSender {
     detail::CountedPtr<detail::WsBox> box_;
 };
 
+class WebSocket;
+
 namespace detail {
 
 /// Makes a WebSocket, which then has the link.

@@ -11,6 +11,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/ws_close.hpp"
 #include "sake/websocket/websocket.hpp"
+#include "sake/websocket/ws_codec_zlib.hpp"
 #include "sake/websocket/ws_link_impl.hpp"
 #include "sake/websocket/ws_terms.hpp"
 #include "sake/websocket/ws_wait.hpp"
@@ -34,7 +35,7 @@ SAKE_INLINE void WsReceiveWait::end() noexcept {
 }
 SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
     end();
-    if (was_cancelled() || take_late_cancellation()) throw Cancelled();
+    if (is_given_up()) throw Cancelled();
     return link_.take_message();
 }
 SAKE_INLINE bool WsReceiveWait::is_served() const noexcept { return link_.has_news(); }

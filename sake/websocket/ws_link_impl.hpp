@@ -29,9 +29,11 @@ inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, 
       terms_(terms),
       reader_(role, terms.limits),
       since_(reactor.now()),
-      codec_(WsCodec::make(reactor, role == WsRole::server, agreed.deflate)),
+      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
       port_(Port::of(reactor)),
       role_(role) {
+    const WsWindow window = window_of(agreed.deflate, role);
+    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
     if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
     begin_waiting();
 }
@@ -210,9 +212,7 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
 /// What was made of the last one is kept: subscribers of one topic are sent it in a row.
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
-    if (!codec_ || codec_->has_context() || payload.size() < options().compress_from) {
-        return send(true, payload);
-    }
+    if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
     WsPublished& last = buffers_.published;
     if (last.text != payload || last.text.empty()) {
         last.text.clear();

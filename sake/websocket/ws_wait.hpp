@@ -30,15 +30,21 @@ class WsWait : public Wait, public ListNode {
     /// Suspends until it is served.
     template <class Promise>
     bool wait(std::coroutine_handle<Promise> coroutine) {
-        if (is_served()) return give_way(coroutine);
-        if (!suspend(coroutine)) return false;
-        enter();
-        return true;
+        const bool is_over = is_served();
+        has_suspended_ = is_over ? give_way(coroutine) : suspend(coroutine);
+        if (has_suspended_ && !is_over) enter();
+        return has_suspended_;
+    }
+    /// Whether its fiber was cancelled, even after the wait was over.
+    [[nodiscard]] bool is_given_up() noexcept {
+        return was_cancelled() || (has_suspended_ && take_late_cancellation());
     }
 
     WsLink& link_;
 
   private:
+    bool has_suspended_ = false;
+
     void enter() noexcept;
     bool withdraw() noexcept final {
         unlink();
