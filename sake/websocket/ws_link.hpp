@@ -110,8 +110,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
     virtual void has_become_over() noexcept {}
     /// A message was read, or sent.
-    virtual void count_in(std::size_t) noexcept {}
-    virtual void count_out(std::size_t) noexcept {}
+    virtual void count_received(std::size_t) noexcept {}
+    virtual void count_sent(std::size_t) noexcept {}
 
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }

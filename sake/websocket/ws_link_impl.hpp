@@ -190,7 +190,7 @@ inline std::string_view WsLink::protocol() const noexcept {
 inline std::optional<Message> WsLink::take_message() {
     if (!std::exchange(has_message_, false)) return std::nullopt;
     std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
-    count_in(message->data.size());
+    count_received(message->data.size());
     since_ = now();  // what it has sent since was not read
     await_input();
     return message;
@@ -209,7 +209,7 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     const bool is_deflated =
         codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
     send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
-    count_out(payload.size());
+    count_sent(payload.size());
     return state_ == State::open;
 }
 
@@ -225,7 +225,7 @@ inline bool WsLink::send_published(std::string_view payload) {
         last.text = payload;
     }
     send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
-    count_out(payload.size());
+    count_sent(payload.size());
     return state_ == State::open;
 }
 
