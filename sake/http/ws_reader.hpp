@@ -56,7 +56,7 @@ class WsReader {
         }
         Progress here;
         Progress& now = held_ ? *held_ : here;
-        now.control_size = 0;
+        if (!now.is_in_frame) now.control_size = 0;  // of the last event
         WsEvent event = WsEvent::need_more;
         while (event == WsEvent::need_more && !bytes.empty()) {
             event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
@@ -130,7 +130,7 @@ class WsReader {
         end_message(now);
         now.is_in_frame = false;
         now.head_size = now.control_size = 0;
-        message_ = std::string();
+        std::string().swap(message_);
         return WsEvent::failed;
     }
 
@@ -278,7 +278,7 @@ class WsReader {
         if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
         is_over_ = true;
         end_message(now);
-        message_ = std::string();
+        std::string().swap(message_);
         return WsEvent::close;
     }
 
