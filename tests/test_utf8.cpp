@@ -86,7 +86,7 @@ TEST_CASE("every lead with every second byte is judged like its code point") {
 }
 
 TEST_CASE("how a text is split has no say in whether it is UTF-8, nor where it ceases to be") {
-    for (const std::string text : {
+    for (const std::string& text : {
              ""s,
              "plain ASCII of more than eight bytes"s,
              "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"s,  // a Greek word

@@ -226,8 +226,8 @@ TEST_CASE("a message has as many frames as its limit, empty ones too") {
 }
 
 TEST_CASE("text fails at its first byte that is not UTF-8, wherever that stands") {
-    for (const std::string bad : {"\x80"s, "\xc0"s, "\xe0\x9f"s, "\xed\xa0"s, "\xf0\x8f"s, "\xf4\x90"s,
-                                  "\xf5"s, "\xff"s, "\xe2\x82("s, "\xf0\x9d\x84 "s}) {
+    for (const std::string& bad : {"\x80"s, "\xc0"s, "\xe0\x9f"s, "\xed\xa0"s, "\xf0\x8f"s, "\xf4\x90"s,
+                                   "\xf5"s, "\xff"s, "\xe2\x82("s, "\xf0\x9d\x84 "s}) {
         for (const std::string& before : {""s, "a"s, "twelve bytes"s, "\xce\xba"s}) {
             // Of a frame of 100 bytes that has not come further.
             const std::string whole =
@@ -241,7 +241,7 @@ TEST_CASE("text fails at its first byte that is not UTF-8, wherever that stands"
 }
 
 TEST_CASE("text does not end within a character") {
-    for (const std::string text : {"\xc3\xa9"s, "\xe2\x82\xac"s, "abc\xf0\x9d\x84\x9e"s}) {
+    for (const std::string& text : {"\xc3\xa9"s, "\xe2\x82\xac"s, "abc\xf0\x9d\x84\x9e"s}) {
         check_events(frame(0x81, text), {"text " + text});
         for (std::size_t size = text.size() - 1; size > 0 && size >= text.size() - 3; --size) {
             if (static_cast<unsigned char>(text[size - 1]) < 0x80) break;
