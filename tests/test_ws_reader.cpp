@@ -17,7 +17,7 @@ namespace test_ws_reader {
 
 using namespace std::string_literals;
 using namespace sake::detail;
-using fuzz::PairInflater;
+using fuzz::read_ws;
 using fuzz::WsSetting;
 using fuzz::WsTexts;
 

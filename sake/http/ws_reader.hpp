@@ -218,12 +218,13 @@ class WsReader {
     }
 
     /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
-    /// only announced. The last frame of a message gets no more than it announces.
+    /// only announced. No more than the message may have, which its last frame announces.
     void make_room(const Progress& now, std::size_t more) {
         const std::size_t needed = message_.size() + more;
         if (needed <= message_.capacity()) return;
-        std::size_t room = std::max(needed, 2 * message_.capacity());
-        if (now.frame.fin) room = std::min(room, message_.size() + static_cast<std::size_t>(now.left()));
+        const std::size_t most =
+            now.frame.fin ? message_.size() + static_cast<std::size_t>(now.left()) : limits_->message;
+        const std::size_t room = std::min(std::max(needed, 2 * message_.capacity()), most);
         std::string larger;
         larger.reserve(room);
         larger.append(message_);
