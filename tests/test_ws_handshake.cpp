@@ -157,7 +157,7 @@ TEST_CASE("of the protocols that are offered, that which the server likes best i
     CHECK(chosen({"chat.v2+json"}, {"chat.v2+json"}) == "chat.v2+json");
 }
 
-TEST_CASE("an offer of protocols that is no list of tokens is malformed") {
+TEST_CASE("an offer of protocols that is not a list of tokens is malformed") {
     for (const std::string bad : {"", ",", "a b", "a, b c", "a;q=1", "\"a\"", "a, \xc3\xa9", "a/b", "(a)"})
         CHECK(chosen({bad}, {"a"}) == "malformed");
     CHECK(chosen({"a", ""}, {"a"}) == "malformed");

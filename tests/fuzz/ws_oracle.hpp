@@ -1,6 +1,6 @@
 // A second reader of WebSocket frames, slow and simple, for the fuzz target and the tests: it has the whole
 // input before it, and computes each message anew with every frame. And what both readers share: a
-// compression that is no deflate, and events as text.
+// compression that is not deflate, and events as text.
 #pragma once
 
 #include <algorithm>
