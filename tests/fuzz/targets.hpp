@@ -16,6 +16,8 @@
 #include "target.hpp"
 #include "types.hpp"
 #include "worker_context.hpp"
+#include "ws_deflate.hpp"
+#include "ws_extensions.hpp"
 
 namespace fuzz {
 
@@ -40,6 +42,8 @@ inline constexpr Target targets[] = {
     {"target", target},
     {"types", types},
     {"worker_context", worker_context},
+    {"ws_deflate", ws_deflate},
+    {"ws_extensions", ws_extensions},
 };
 
 }  // namespace fuzz
