@@ -267,7 +267,7 @@ void add_malformed(Rows& rows, Server server) {
         std::string payload;
     };
     const Row bad[] = {{"a block of the reserved type", "\x07\x00"s},
-                       {"a block of the reserved type behind a good one", deflated("good") + "\xff\xff"s},
+                       {"a block of the reserved type behind a good one", deflated("good") + std::string(tail) + "\x07"},
                        {"a stored block whose lengths do not match", "\x00\x05\x00\x00\x00Hello"s},
                        {"a distance to before the beginning", distant},
                        {"codes that make no tree", "\x05\xff\xff\xff\xff\xff\xff\xff"s},
@@ -353,7 +353,7 @@ std::vector<Offer> good_offers() {
         {base + "; server_no_context_takeover; client_no_context_takeover", false},
         {base + "; client_max_window_bits", true, 9},
         {base + ";client_max_window_bits;server_no_context_takeover", true, 9},
-        {base + " ;\tclient_no_context_takeover ; server_max_window_bits = 15", false},
+        {base + " ;\tclient_no_context_takeover ; server_max_window_bits=15", false},
         {base + "; server_max_window_bits=\"10\""},
         {base + "; client_max_window_bits=\"10\"", true, 9},
         {base + "; server_max_window_bits=12; client_max_window_bits=10; server_no_context_takeover; "
