@@ -1,5 +1,5 @@
-// WebSocket by its table: each row of support/ws_cases.hpp over memory and over sockets, whole and byte by byte, and
-// each of the handshakes and attacks beside it.
+// WebSocket by its table: each row of support/ws_cases.hpp over memory and over sockets, whole and byte by
+// byte, and each of the handshakes and attacks beside it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -27,6 +27,12 @@ using namespace harness;
 namespace ws = harness::ws;
 
 namespace {
+
+#ifdef SAKE_WITH_ZLIB
+constexpr bool can_deflate = true;
+#else
+constexpr bool can_deflate = false;
+#endif
 
 // ---- the server
 
@@ -58,21 +64,19 @@ std::string_view path_of(ws::Server server) {
 }
 
 void add_echoes(sake::Engine& app) {
-    for (const ws::Server server : {ws::Server::plain, ws::Server::shared, ws::Server::dedicated}) {
-        const std::string path(path_of(server));
-        app.ws(path, [](sake::WebSocket& socket) { return echo(socket); }, options_of(server));
-    }
+    app.ws("/echo", echo, options_of(ws::Server::plain));
+    app.ws("/shared", echo, options_of(ws::Server::shared));
+    app.ws("/dedicated", echo, options_of(ws::Server::dedicated));
 }
 
 void add_chats(sake::Engine& app) {
-    const auto chat = [](sake::WebSocket& socket) { return echo(socket); };
     sake::WebSocketOptions options = options_of(ws::Server::plain);
-    app.ws("/echo", chat, options);
+    app.ws("/echo", echo, options);
     options.protocols = ws::chat_protocols;
     options.origins = ws::chat_origins;
-    app.ws("/chat", chat, options);
+    app.ws("/chat", echo, options);
     options.origins = {"*"};
-    app.ws("/any", chat, options);
+    app.ws("/any", echo, options);
     app.get("/page", [](sake::Context& ctx) { ctx.text("a page"); });
 }
 
@@ -113,7 +117,8 @@ class SocketWire {
         while (!bytes.empty() && !client_.was_reset()) {
             const std::size_t sent = client_.try_send(bytes.substr(0, piece));
             bytes.remove_prefix(sent);
-            if (sent == 0 && !client_.was_reset() && !client_.expect_silence(1ms)) received_ += receive_more();
+            if (sent == 0 && !client_.was_reset() && !client_.expect_silence(1ms))
+                received_ += receive_more();
         }
     }
     std::string receive() { return received_.empty() ? receive_more() : std::exchange(received_, {}); }
@@ -162,7 +167,8 @@ std::string complaint_about_opening(const ws::Case& row, const std::string& head
     if (answer.status != 101) return "the handshake is answered with " + std::to_string(answer.status);
     std::string complaint;
     agreement = ws::read_agreement(row.offer, field_of(answer, "Sec-WebSocket-Extensions"), complaint);
-    const bool is_right = row.agreed == ws::Agreed::either || agreement.is_on == (row.agreed == ws::Agreed::yes);
+    const bool is_right =
+        row.agreed == ws::Agreed::either || agreement.is_on == (row.agreed == ws::Agreed::yes);
     return is_right ? complaint : "the offer is not answered as it should be";
 }
 
@@ -181,7 +187,8 @@ std::string complaint_about(Wire wire, const ws::Case& row, std::size_t piece) {
 }
 
 void expect(const ws::Case& row, std::string_view how, const std::string& complaint) {
-    CHECK_MESSAGE(complaint.empty(), row.id, " (RFC ", row.section, ") ", row.sentence, ", ", how, ": ", complaint);
+    CHECK_MESSAGE(complaint.empty(), row.id, " (RFC ", row.section, ") ", row.sentence, ", ", how, ": ",
+                  complaint);
 }
 
 constexpr std::size_t whole = std::string::npos;
@@ -194,7 +201,8 @@ void check(const std::vector<ws::Case>& rows) {
         [&](sake::TestClient& client) {
             for (const ws::Case& row : rows) {
                 expect(row, "over memory", complaint_about(MemoryWire(client), row, whole));
-                expect(row, "over memory, in pieces", complaint_about(MemoryWire(client), row, small_piece(row)));
+                expect(row, "over memory, in pieces",
+                       complaint_about(MemoryWire(client), row, small_piece(row)));
             }
         },
         quiet_config());
@@ -258,7 +266,9 @@ TEST_CASE("WebSocket 5: a message in fragments comes back whole, and control fra
 
 TEST_CASE("WebSocket 6: a text is UTF-8, and its first bad byte is a mistake") { check(ws::utf8_cases()); }
 
-TEST_CASE("WebSocket 7: a close frame is answered by one, and nothing behind it counts") { check(ws::close_cases()); }
+TEST_CASE("WebSocket 7: a close frame is answered by one, and nothing behind it counts") {
+    check(ws::close_cases());
+}
 
 TEST_CASE("WebSocket 9: messages have limits, and each limit has its code") { check(ws::limit_cases()); }
 
@@ -302,6 +312,119 @@ TEST_CASE("WebSocket: every row of the table of handshakes has its answer") {
         add_chats,
         [&](TestServer& server) {
             for (const ws::Handshake& row : rows) check_handshake(SocketWire(server), row, whole);
+        },
+        quiet_config());
+}
+
+// ---- attacks
+
+namespace {
+
+/// One attacker over memory, in virtual time.
+class Attacker {
+  public:
+    Attacker(sake::TestClient& client, const ws::Attack& row)
+        : client_(client), row_(row), connection_(row.reads ? client.connect() : client.connect(4096)) {}
+
+    /// What the server has sent behind its handshake, if that is read.
+    std::string run() {
+        try {
+            if (row_.is_open) open();
+            send(row_.begin);
+            for (int i = 0; i < 2000 && !row_.unit.empty() && !has_ended_; ++i) send(row_.unit);
+            leave();
+        } catch (const std::system_error&) {
+            // The server has closed, or reset.
+        }
+        return std::move(received_);
+    }
+
+  private:
+    void open() {
+        const std::string_view path = row_.is_deflated ? "/shared" : "/echo";
+        connection_.send(ws::handshake(path, row_.is_deflated ? "permessage-deflate" : ""));
+        std::string head;
+        while (head.find("\r\n\r\n") == std::string::npos) head += connection_.receive();
+    }
+    void send(std::string_view bytes) {
+        const std::size_t piece = row_.pace == ws::Pace::at_once ? bytes.size() : 1;
+        for (; !bytes.empty() && !has_ended_; bytes.remove_prefix(piece)) {
+            if (row_.pace == ws::Pace::byte_by_byte) client_.advance(1s);
+            connection_.send(bytes.substr(0, piece));
+            if (row_.reads) receive();
+        }
+    }
+    void receive() {
+        received_ += connection_.receive_now();
+        has_ended_ = connection_.is_closed();
+    }
+    void leave() {
+        if (row_.leave == ws::Leave::half_closes && !has_ended_) connection_.half_close();
+        if (row_.leave == ws::Leave::resets) return connection_.reset();
+        client_.advance(1h);
+        if (row_.reads) receive();
+        if (!row_.reads) connection_.send("x");  // throws if the server has closed
+        CHECK_MESSAGE(has_ended_, row_.id, " ", row_.sentence, ": still connected after an hour");
+    }
+
+    sake::TestClient& client_;
+    const ws::Attack& row_;
+    sake::TestConnection connection_;
+    std::string received_;
+    bool has_ended_ = false;
+};
+
+/// The code of the close frame at the end; 1005 for one without, and 0 if there is none.
+int close_code_at_the_end(const std::string& received) {
+    const ws::Agreement agreement{true};
+    ws::Listener listener(agreement);
+    listener.hear(received);
+    if (listener.frames().empty() || listener.frames().back().opcode != ws::op_close) return 0;
+    const std::string& data = listener.frames().back().data;
+    if (data.size() < 2) return 1005;
+    return static_cast<unsigned char>(data[0]) << 8 | static_cast<unsigned char>(data[1]);
+}
+
+}  // namespace
+
+TEST_CASE("WebSocket: no attack of the table holds a connection for an hour") {
+    for (const ws::Attack& row : ws::attacks()) {
+        if (row.is_deflated && !can_deflate) continue;
+        CAPTURE(row.id);
+        CAPTURE(row.sentence);
+        with_client(
+            add_echoes,
+            [&](sake::TestClient& client) {
+                const int code = close_code_at_the_end(Attacker(client, row).run());
+                const bool is_right = row.codes.empty() ||
+                                      std::find(row.codes.begin(), row.codes.end(), code) != row.codes.end();
+                CHECK_MESSAGE(is_right, row.id, " ", row.sentence, ": closed with ", code);
+            },
+            quiet_config());
+    }
+}
+
+TEST_CASE("WebSocket: a client may vanish behind each byte of a conversation") {
+    const std::string all = ws::good_conversation();
+    with_client(
+        add_echoes,
+        [&](sake::TestClient& client) {
+            for (std::size_t size = 0; size <= all.size(); ++size) {
+                sake::TestConnection connection = client.connect();
+                connection.send(std::string_view(all).substr(0, size));
+                client.advance(0s);
+                connection.reset();
+            }
+        },
+        quiet_config());
+    with_server(
+        add_echoes,
+        [&](TestServer& server) {
+            for (std::size_t size = 0; size <= all.size(); ++size) {
+                RawClient client = server.connect();
+                client.send(std::string_view(all).substr(0, size));
+                client.reset();
+            }
         },
         quiet_config());
 }

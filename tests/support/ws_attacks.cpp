@@ -43,14 +43,17 @@ void add_silent(Table& table) {
     half.send(head.substr(0, head.size() / 2));
     Attack& offers = table.add("a handshake with thousands of offers");
     offers.is_open = false;
-    offers.send(head.substr(0, head.size() - 2)).send("Sec-WebSocket-Extensions: ").flood("permessage-deflate, ");
+    offers.send(head.substr(0, head.size() - 2))
+        .send("Sec-WebSocket-Extensions: ")
+        .flood("permessage-deflate, ");
     table.section("6455 5.5.2");
     table.add("silence behind the handshake, pings not answered");
     table.add("silence, and nothing is read").without_reading();
     table.section("6455 5.2");
     const std::string frame_of_1000 = bytes(frame(op_binary, noise(1000)));
     for (std::size_t size = 1; size <= 9; ++size) {
-        table.add("silence behind byte " + std::to_string(size) + " of a frame").send(frame_of_1000.substr(0, size));
+        table.add("silence behind byte " + std::to_string(size) + " of a frame")
+            .send(frame_of_1000.substr(0, size));
     }
     table.add("half a message, and silence").send(bytes(frame(op_text, letters(100)).fin(false)));
     table.add("half a character, and silence").send(bytes(frame(op_text, "\xc3").fin(false)));
@@ -63,7 +66,9 @@ void add_silent(Table& table) {
 void add_floods(Table& table) {
     table.section("6455 5.5.2, 5.5.3");
     table.add("pings without end, pongs read").flood(bytes(frame(op_ping, letters(125))));
-    table.add("pings without end, pongs not read").flood(bytes(frame(op_ping, letters(125)))).without_reading();
+    table.add("pings without end, pongs not read")
+        .flood(bytes(frame(op_ping, letters(125))))
+        .without_reading();
     table.add("empty pings without end, inside a message, pongs not read")
         .send(bytes(frame(op_text, "begun").fin(false)))
         .flood(bytes(frame(op_ping)))
@@ -89,8 +94,10 @@ void add_floods(Table& table) {
         .flood(bytes(frame(op_binary, noise(65536))))
         .without_reading();
     table.section("6455 5.5.1");
-    table.add("bytes without end behind a close frame").send(close_frame(1000).bytes()).flood(noise(1000)).closed_with(
-        {1000});
+    table.add("bytes without end behind a close frame")
+        .send(close_frame(1000).bytes())
+        .flood(noise(1000))
+        .closed_with({1000});
     table.add("bytes without end behind a mistake")
         .send(bytes(frame(3)))
         .flood(noise(1000))
@@ -109,8 +116,9 @@ void add_lengths(Table& table) {
         .send(bytes(frame(op_binary, "good").fin(false)))
         .send(bytes(frame(op_more).announce(0x7FFFFFFFFFFFFFFF)))
         .closed_with({1009});
-    table.add("a ping of 2 to the 63 minus 1 bytes").send(bytes(frame(op_ping).announce(0x7FFFFFFFFFFFFFFF))).closed_with(
-        {1002});
+    table.add("a ping of 2 to the 63 minus 1 bytes")
+        .send(bytes(frame(op_ping).announce(0x7FFFFFFFFFFFFFFF)))
+        .closed_with({1002});
     table.add("1 MiB is announced, and none comes").send(bytes(frame(op_binary).announce(1 << 20)));
 }
 
@@ -131,9 +139,12 @@ void add_departures(Table& table) {
             .without_reading()
             .leaves(how);
     }
-    table.add("a close frame, and the connection stays open at this end").send(close_frame(1000).bytes()).closed_with(
-        {1000});
-    table.add("a mistake, and the connection stays open at this end").send(bytes(frame(3))).closed_with({1002});
+    table.add("a close frame, and the connection stays open at this end")
+        .send(close_frame(1000).bytes())
+        .closed_with({1000});
+    table.add("a mistake, and the connection stays open at this end")
+        .send(bytes(frame(3)))
+        .closed_with({1002});
 }
 
 // Payloads as RFC 1951 has them: "\x02\x00" are blocks with fixed codes and nothing in them.
@@ -209,7 +220,8 @@ std::vector<Attack> attacks() {
 std::string good_conversation() {
     return handshake("/echo") + frame(op_text, "one").bytes() + frame(op_ping, "ping").bytes() +
            frame(op_text, "two ").fin(false).bytes() + frame(op_pong, "pong").bytes() +
-           frame(op_more, "three").bytes() + frame(op_binary, noise(200)).bytes() + close_frame(1000, "bye").bytes();
+           frame(op_more, "three").bytes() + frame(op_binary, noise(200)).bytes() +
+           close_frame(1000, "bye").bytes();
 }
 
 }  // namespace harness::ws

@@ -1,5 +1,5 @@
-// What hostile clients do to a WebSocket, as a table for tests with time limits, many connections and memory bounds.
-// Each row holds back, floods or leaves; none may keep a connection, memory or a thread for long.
+// What hostile clients do to a WebSocket, as a table for tests with time limits, many connections and memory
+// bounds. Each row holds back, floods or leaves; none may keep a connection, memory or a thread for long.
 #pragma once
 
 #include <cstddef>
@@ -24,13 +24,13 @@ struct Attack {
     std::string id;
     std::string section;
     std::string sentence;
-    bool is_open = true;      // behind a handshake; else `begin` is all that the server gets
-    std::string begin;        // sent once
-    std::string unit;         // then this, over and over, until the server ends the connection or reads no more
+    bool is_open = true;  // behind a handshake; else `begin` is all that the server gets
+    std::string begin;    // sent once
+    std::string unit;     // then this, over and over, until the server ends the connection or reads no more
     Pace pace = Pace::at_once;
-    bool reads = true;        // what the server sends
+    bool reads = true;  // what the server sends
     Leave leave = Leave::stays;
-    std::vector<int> codes;   // the server closes with one of these; empty if it may end without a close frame
+    std::vector<int> codes;  // the server closes with one of these; empty if it may end without a close frame
     bool is_deflated = false;  // needs permessage-deflate
 
     Attack& send(std::string_view bytes);
@@ -44,8 +44,8 @@ struct Attack {
 
 [[nodiscard]] std::vector<Attack> attacks();
 
-/// A good conversation, handshake included: a client may vanish behind each of its bytes, and the server must bear
-/// it.
+/// A good conversation, handshake included: a client may vanish behind each of its bytes, and the server must
+/// bear it.
 [[nodiscard]] std::string good_conversation();
 
 }  // namespace harness::ws

@@ -79,7 +79,8 @@ std::string Frame::head() const {
     const int form = is_short_ ? shortest_form() : form_;
     const std::uint64_t first = form == 0 ? length_ : form == 2 ? 126 : 127;
     std::string out;
-    out += to_char((is_last_ ? 0x80U : 0U) | static_cast<unsigned>(rsv_) << 4U | static_cast<unsigned>(opcode_));
+    out +=
+        to_char((is_last_ ? 0x80U : 0U) | static_cast<unsigned>(rsv_) << 4U | static_cast<unsigned>(opcode_));
     out += to_char((is_masked_ ? 0x80U : 0U) | first);
     append_number(out, length_, form);
     if (is_masked_) append_number(out, key_, 4);
@@ -109,7 +110,8 @@ std::vector<Frame> fragments(int opcode, std::string_view payload, std::size_t s
     do {
         const std::string_view piece = payload.substr(0, size);
         payload.remove_prefix(piece.size());
-        frames.push_back(Frame(frames.empty() ? opcode : static_cast<int>(op_more), piece).fin(payload.empty()));
+        frames.push_back(
+            Frame(frames.empty() ? opcode : static_cast<int>(op_more), piece).fin(payload.empty()));
     } while (!payload.empty());
     if (is_compressed) frames.front().rsv(4);
     return frames;

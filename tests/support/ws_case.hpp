@@ -1,5 +1,5 @@
-// The rows of the WebSocket tables: frames as clients send them, right or wrong, and what has to come back from
-// a server that echoes. No assertions and no sockets here. Sections are those of RFC 6455 and RFC 7692.
+// The rows of the WebSocket tables: frames as clients send them, right or wrong, and what has to come back
+// from a server that echoes. No assertions and no sockets here. Sections are those of RFC 6455 and RFC 7692.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
-// The WebSocket conformance table, in the order of subjects of the Autobahn test suite. A case is what one client
-// sends after its handshake, and what an echo server has to send back; each names its section. The rules are
-// RFC 6455's and RFC 7692's, the rows our own. Sake is strict: where the RFCs leave no choice, one outcome is right.
+// The WebSocket conformance table, in the order of subjects of the Autobahn test suite. A case is what one
+// client sends after its handshake, and what an echo server has to send back; each names its section. The
+// rules are RFC 6455's and RFC 7692's, the rows our own. Sake is strict: where the RFCs leave no choice, one
+// outcome is right.
 #pragma once
 
 #include <cstddef>

@@ -27,7 +27,8 @@ struct Settings {
 class Deflater {
   public:
     explicit Deflater(bool keeps_window = false, const Settings& with = {}) : keeps_window_(keeps_window) {
-        if (deflateInit2(&stream_, with.level, Z_DEFLATED, -with.bits, 8, with.strategy) != Z_OK) throw std::bad_alloc();
+        if (deflateInit2(&stream_, with.level, Z_DEFLATED, -with.bits, 8, with.strategy) != Z_OK)
+            throw std::bad_alloc();
     }
     Deflater(const Deflater&) = delete;
     Deflater& operator=(const Deflater&) = delete;
@@ -56,21 +57,26 @@ class Deflater {
     bool keeps_window_;
 };
 
-std::string deflated(std::string_view text, const Settings& with = {}) { return Deflater(false, with).payload(text); }
+std::string deflated(std::string_view text, const Settings& with = {}) {
+    return Deflater(false, with).payload(text);
+}
 
 Frame compressed(int opcode, std::string_view payload) { return frame(opcode, payload).rsv(4); }
 
 constexpr std::string_view plain_offer = "permessage-deflate";
-constexpr std::size_t sizes[] = {0,    1,    16,   64,    125,   126,   256,  1023,  1024,
-                                 4096, 8192, 16384, 32768, 65535, 65536, 131072};
+constexpr std::size_t sizes[] = {0,    1,    16,   64,    125,   126,   256,   1023,
+                                 1024, 4096, 8192, 16384, 32768, 65535, 65536, 131072};
 
 /// Rows against both kinds of server, in turn.
 class Pair {
   public:
-    Pair(Rows& rows, std::string_view id, std::string_view section, Server server) : rows_(rows), server_(server) {
+    Pair(Rows& rows, std::string_view id, std::string_view section, Server server)
+        : rows_(rows), server_(server) {
         rows.group("12." + std::to_string(server == Server::shared ? 1 : 2) + "." + std::string(id), section);
     }
-    Case& add(std::string_view sentence) { return rows_.add(sentence).with(server_, Agreed::yes, plain_offer); }
+    Case& add(std::string_view sentence) {
+        return rows_.add(sentence).with(server_, Agreed::yes, plain_offer);
+    }
     [[nodiscard]] bool keeps_window() const { return server_ == Server::dedicated; }
 
   private:
@@ -173,7 +179,8 @@ void add_blocks(Rows& rows, Server server) {
     for (const int flush : {Z_PARTIAL_FLUSH, Z_SYNC_FLUSH, Z_FULL_FLUSH, Z_BLOCK}) {
         Deflater deflater;
         std::string payload;
-        for (std::size_t at = 0; at < text.size(); at += 100) payload += deflater.run(text.substr(at, 100), flush);
+        for (std::size_t at = 0; at < text.size(); at += 100)
+            payload += deflater.run(text.substr(at, 100), flush);
         payload += deflater.run({}, Z_SYNC_FLUSH);
         if (payload.ends_with(tail)) payload.resize(payload.size() - tail.size());
         pair.add("twelve blocks, with the flush " + std::to_string(flush) + " between")
@@ -213,7 +220,8 @@ void add_examples(Rows& rows, Server server) {
     pair.add("an empty message (7.2.3.6)").send(compressed(op_text, "\0"s)).reply(op_text, "");
     Case& again = pair.add("the same message twice (7.2.3.2)");
     again.send(compressed(op_text, "\xf2\x48\xcd\xc9\xc9\x07\x00"s)).reply(op_text, "Hello");
-    again.send(compressed(op_text, pair.keeps_window() ? "\xf2\x00\x11\x00\x00"s : "\xf2\x48\xcd\xc9\xc9\x07\x00"s));
+    again.send(
+        compressed(op_text, pair.keeps_window() ? "\xf2\x00\x11\x00\x00"s : "\xf2\x48\xcd\xc9\xc9\x07\x00"s));
     again.reply(op_text, "Hello");
 }
 
@@ -254,7 +262,8 @@ void add_bit(Rows& rows, Server server) {
     }
 }
 
-// 7.2.2: what does not inflate is no message. The code is that of data which is not what its type says (7.4.1).
+// 7.2.2: what does not inflate is no message. The code is that of data which is not what its type says
+// (7.4.1).
 void add_malformed(Rows& rows, Server server) {
     Pair pair(rows, "9", "7692 7.2.2", server);
     const std::string distant = [] {  // refers to what is farther back than all that came
@@ -266,12 +275,13 @@ void add_malformed(Rows& rows, Server server) {
         const char* name;
         std::string payload;
     };
-    const Row bad[] = {{"a block of the reserved type", "\x07\x00"s},
-                       {"a block of the reserved type behind a good one", deflated("good") + std::string(tail) + "\x07"},
-                       {"a stored block whose lengths do not match", "\x00\x05\x00\x00\x00Hello"s},
-                       {"a distance to before the beginning", distant},
-                       {"codes that make no tree", "\x05\xff\xff\xff\xff\xff\xff\xff"s},
-                       {"bytes that are all 1", std::string(100, '\xff')}};
+    const Row bad[] = {
+        {"a block of the reserved type", "\x07\x00"s},
+        {"a block of the reserved type behind a good one", deflated("good") + std::string(tail) + "\x07"},
+        {"a stored block whose lengths do not match", "\x00\x05\x00\x00\x00Hello"s},
+        {"a distance to before the beginning", distant},
+        {"codes that make no tree", "\x05\xff\xff\xff\xff\xff\xff\xff"s},
+        {"bytes that are all 1", std::string(100, '\xff')}};
     for (const Row& each : bad) {
         pair.add(each.name).send(compressed(op_binary, each.payload)).fail({1007});
         pair.add("a good message before: "s + each.name)
@@ -389,7 +399,8 @@ std::vector<std::string> bad_offers() {
         base + "; client_max_window_bits; client_max_window_bits=10",
         base + "; server_max_window_bits",
     };
-    for (const char* value : {"0", "7", "16", "17", "100", "010", "09", "1x", "x", "+10", "-10", "\"16\"", "4294967306"}) {
+    for (const char* value :
+         {"0", "7", "16", "17", "100", "010", "09", "1x", "x", "+10", "-10", "\"16\"", "4294967306"}) {
         offers.push_back(base + "; server_max_window_bits=" + value);
         offers.push_back(base + "; client_max_window_bits=" + value);
     }
@@ -445,8 +456,8 @@ void add_offers(Rows& rows) {
 std::vector<Case> deflate_cases() {
     Rows rows;
     for (const Server server : {Server::shared, Server::dedicated}) {
-        for (const auto add : {add_sizes, add_fragments, add_many, add_ways_to_compress, add_blocks, add_examples,
-                               add_bit, add_malformed, add_texts, add_bombs}) {
+        for (const auto add : {add_sizes, add_fragments, add_many, add_ways_to_compress, add_blocks,
+                               add_examples, add_bit, add_malformed, add_texts, add_bombs}) {
             add(rows, server);
         }
     }

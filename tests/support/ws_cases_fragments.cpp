@@ -22,7 +22,9 @@ void add_whole_messages(Rows& rows) {
                 .send(fragments(opcode, data, 7))
                 .reply(opcode, data);
         }
-        rows.add(name + " in fragments of one byte").send(fragments(opcode, "letter", 1)).reply(opcode, "letter");
+        rows.add(name + " in fragments of one byte")
+            .send(fragments(opcode, "letter", 1))
+            .reply(opcode, "letter");
         rows.add(name + " in fragments of 126 bytes")
             .send(fragments(opcode, letters(1000), 126))
             .reply(opcode, letters(1000));
@@ -91,7 +93,8 @@ void add_controls_between(Rows& rows) {
     end(between("a pong and a ping between two fragments").send(frame(op_pong, "pong")).ping("ping"));
     Case& each = rows.add("a ping behind each of a text's fragments");
     each.send(frame(op_text, "0").fin(false));
-    for (int i = 1; i < 10; ++i) each.ping(std::to_string(i)).send(frame(op_more, std::to_string(i)).fin(false));
+    for (int i = 1; i < 10; ++i)
+        each.ping(std::to_string(i)).send(frame(op_more, std::to_string(i)).fin(false));
     each.send(frame(op_more)).reply(op_text, "0123456789");
     rows.add("a ping before the last and empty fragment")
         .send(frame(op_binary, "all").fin(false))
@@ -176,7 +179,10 @@ void add_interleaved(Rows& rows) {
             }
         }
     }
-    rows.add("a text inside an empty beginning").send(frame(op_text).fin(false)).send(frame(op_text)).fail({1002});
+    rows.add("a text inside an empty beginning")
+        .send(frame(op_text).fin(false))
+        .send(frame(op_text))
+        .fail({1002});
     rows.add("a text inside a text, behind a ping")
         .send(frame(op_text, "begun").fin(false))
         .ping("ping")
@@ -213,7 +219,9 @@ void add_long_messages(Rows& rows) {
 void add_too_long(Rows& rows) {
     rows.group("9.3", "6455 7.4.1, 10.4");
     rows.add("a text of 1 byte more than 1 MiB").send(frame(op_text, letters(max_message + 1))).fail({1009});
-    rows.add("binary data of 1 byte more than 1 MiB").send(frame(op_binary, noise(max_message + 1))).fail({1009});
+    rows.add("binary data of 1 byte more than 1 MiB")
+        .send(frame(op_binary, noise(max_message + 1)))
+        .fail({1009});
     rows.add("two fragments that are 1 byte too long together")
         .send(frame(op_text, letters(max_message)).fin(false))
         .send(frame(op_more, "x"))
@@ -222,9 +230,10 @@ void add_too_long(Rows& rows) {
         .text("good")
         .send(frame(op_text, letters(max_message + 1)))
         .fail({1009});
-    for (const std::uint64_t length : {std::uint64_t{max_message} + 1, std::uint64_t{1} << 24U, std::uint64_t{1} << 31U,
-                                       (std::uint64_t{1} << 32U) - 1, std::uint64_t{1} << 32U, std::uint64_t{1} << 48U,
-                                       (std::uint64_t{1} << 53U) - 1, std::uint64_t{0x7FFFFFFFFFFFFFFF}}) {
+    for (const std::uint64_t length :
+         {std::uint64_t{max_message} + 1, std::uint64_t{1} << 24U, std::uint64_t{1} << 31U,
+          (std::uint64_t{1} << 32U) - 1, std::uint64_t{1} << 32U, std::uint64_t{1} << 48U,
+          (std::uint64_t{1} << 53U) - 1, std::uint64_t{0x7FFFFFFFFFFFFFFF}}) {
         rows.add("a head announces " + std::to_string(length) + " bytes, of which none comes")
             .send(frame(op_binary).announce(length))
             .fail_early({1009});
@@ -249,7 +258,9 @@ void add_many_fragments(Rows& rows) {
         return bytes + frame(op_more).bytes();
     };
     for (const std::size_t frames : {max_fragments - 1, max_fragments}) {
-        rows.add("a text in " + count(frames, "frame")).send(of_bytes(frames)).reply(op_text, letters(frames));
+        rows.add("a text in " + count(frames, "frame"))
+            .send(of_bytes(frames))
+            .reply(op_text, letters(frames));
         rows.add("an empty text in " + count(frames, "frame")).send(of_nothing(frames)).reply(op_text, "");
     }
     rows.add("a text in 1 frame more than 1000").send(of_bytes(max_fragments + 1)).fail({1008});
@@ -261,7 +272,10 @@ void add_many_fragments(Rows& rows) {
     }
     pings.send(frame(op_more, "end")).reply(op_text, "end");
     Case& twice = rows.add("the next message has its own 1000 frames");
-    twice.send(of_nothing(max_fragments)).reply(op_text, "").send(of_nothing(max_fragments)).reply(op_text, "");
+    twice.send(of_nothing(max_fragments))
+        .reply(op_text, "")
+        .send(of_nothing(max_fragments))
+        .reply(op_text, "");
 }
 
 // Many messages rather than long ones.

@@ -11,9 +11,9 @@ namespace {
 using namespace std::string_literals;
 
 // On both sides of every border between the forms of a length, and of what buffers often are.
-constexpr std::size_t sizes[] = {0,    1,    2,    16,    124,   125,   126,   127,   128,  255,
-                                 256,  1000, 4095, 4096,  4097,  16384, 32767, 32768, 65534, 65535,
-                                 65536, 65537, 131072};
+constexpr std::size_t sizes[] = {0,     1,     2,     16,    124,   125,   126,   127,
+                                 128,   255,   256,   1000,  4095,  4096,  4097,  16384,
+                                 32767, 32768, 65534, 65535, 65536, 65537, 131072};
 
 std::string count(std::size_t size) { return std::to_string(size) + (size == 1 ? " byte" : " bytes"); }
 
@@ -26,7 +26,8 @@ void add_sizes(Rows& rows) {
 
 void add_masks(Rows& rows) {
     rows.group("1.3", "6455 5.3");
-    for (const std::uint32_t key : {0x00000000U, 0xFFFFFFFFU, 0x01000000U, 0x00000001U, 0x80808080U, 0x20202020U}) {
+    for (const std::uint32_t key :
+         {0x00000000U, 0xFFFFFFFFU, 0x01000000U, 0x00000001U, 0x80808080U, 0x20202020U}) {
         rows.add("a text of 67 bytes under the mask " + std::to_string(key))
             .send(frame(op_text, letters(67)).mask(key))
             .reply(op_text, letters(67));
@@ -38,7 +39,8 @@ void add_masks(Rows& rows) {
             .reply(op_binary, noise(size, 3))
             .reply(op_binary, noise(size, 4));
     }
-    rows.add("masked bytes that look like frames are data").binary(frame(op_close, "\x03\xe8"s).bytes() + "\x89\x80"s);
+    rows.add("masked bytes that look like frames are data")
+        .binary(frame(op_close, "\x03\xe8"s).bytes() + "\x89\x80"s);
 }
 
 void add_sequences(Rows& rows) {
@@ -80,7 +82,8 @@ void add_lengths(Rows& rows) {
             .fail({1002});
     }
     for (const std::uint64_t length : {0x8000000000000000U, 0x8000000000000001U, 0xFFFFFFFFFFFFFFFFU}) {
-        rows.add("a length with its highest bit set, and " + std::to_string(length & 0xFFU) + " in its last byte")
+        rows.add("a length with its highest bit set, and " + std::to_string(length & 0xFFU) +
+                 " in its last byte")
             .send(frame(op_binary).announce(length).len64())
             .fail_early({1002});
     }
@@ -175,9 +178,9 @@ struct Carrier {
     const char* payload;
 };
 
-constexpr Carrier carriers[] = {{op_text, "a text", "text"},        {op_binary, "binary data", "data"},
-                                {op_ping, "a ping", "ping"},        {op_pong, "a pong", "pong"},
-                                {op_close, "a close frame", "\x03\xe9"}, {op_text, "an empty text", ""}};
+constexpr Carrier carriers[] = {
+    {op_text, "a text", "text"}, {op_binary, "binary data", "data"},      {op_ping, "a ping", "ping"},
+    {op_pong, "a pong", "pong"}, {op_close, "a close frame", "\x03\xe9"}, {op_text, "an empty text", ""}};
 
 // 5.2: nothing but an extension that was agreed on gives the bits a meaning.
 void add_reserved_bits(Rows& rows) {

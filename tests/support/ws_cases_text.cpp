@@ -1,5 +1,5 @@
-// The WebSocket conformance table: UTF-8. Each sequence is sent in one frame and in frames of one byte, because
-// a character may go on in the next frame.
+// The WebSocket conformance table: UTF-8. Each sequence is sent in one frame and in frames of one byte,
+// because a character may go on in the next frame.
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -21,8 +21,8 @@ void add_valid(Rows& rows, const std::string& name, const std::string& text) {
 void add_borders(Rows& rows) {
     rows.group("6.1", "6455 5.6, 8.1");
     for (const std::uint32_t point :
-         {0x00U, 0x7FU, 0x80U, 0x7FFU, 0x800U, 0xFFFU, 0x1000U, 0xCFFFU, 0xD000U, 0xD7FFU, 0xE000U, 0xFEFFU, 0xFFFDU,
-          0x10000U, 0x3FFFFU, 0x40000U, 0xFFFFFU, 0x100000U, 0x10FFFFU}) {
+         {0x00U, 0x7FU, 0x80U, 0x7FFU, 0x800U, 0xFFFU, 0x1000U, 0xCFFFU, 0xD000U, 0xD7FFU, 0xE000U, 0xFEFFU,
+          0xFFFDU, 0x10000U, 0x3FFFFU, 0x40000U, 0xFFFFFU, 0x100000U, 0x10FFFFU}) {
         add_valid(rows, "the character " + std::to_string(point) + " (" + hex(utf8(point)) + ")",
                   "a" + utf8(point) + "z");
     }
@@ -47,7 +47,8 @@ void add_texts(Rows& rows) {
     add_valid(rows, "Japanese", "\xe6\x97\xa5\xe6\x9c\xac\xe9\x85\x92");
     add_valid(rows, "an emoji of several characters",
               utf8(0x1F469) + utf8(0x200D) + utf8(0x1F373) + utf8(0x1F3FD));
-    add_valid(rows, "a letter with many accents", "e" + utf8(0x301) + utf8(0x302) + utf8(0x323) + utf8(0x489));
+    add_valid(rows, "a letter with many accents",
+              "e" + utf8(0x301) + utf8(0x302) + utf8(0x323) + utf8(0x489));
     add_valid(rows, "characters of 1, 2, 3 and 4 bytes", "a" + utf8(0xE4) + utf8(0x20AC) + utf8(0x1F376));
     add_valid(rows, "characters of 4, 3, 2 and 1 bytes", utf8(0x1F376) + utf8(0x20AC) + utf8(0xE4) + "a");
     add_valid(rows, "a byte order mark before a text", utf8(0xFEFF) + "text");
@@ -98,7 +99,8 @@ void add_lone_bytes(Rows& rows) {
     for (const char* bad : {"\xfe", "\xff", "\xfe\xff", "\xff\xfe"}) {
         add_invalid(rows, "a byte that UTF-8 does not have", bad);
     }
-    for (const char* bad : {"\xc2", "\xdf", "\xe1\x80", "\xef\xbf", "\xe1", "\xf1", "\xf1\x80", "\xf1\x80\x80"}) {
+    for (const char* bad :
+         {"\xc2", "\xdf", "\xe1\x80", "\xef\xbf", "\xe1", "\xf1", "\xf1\x80", "\xf1\x80\x80"}) {
         add_invalid(rows, "a character whose tail is missing", bad);
     }
     add_invalid(rows, "two heads", "\xc3\xc3\xa4");
@@ -107,8 +109,8 @@ void add_lone_bytes(Rows& rows) {
 
 void add_overlong(Rows& rows) {
     rows.group("6.6", "6455 8.1");
-    for (const char* bad : {"\xc0\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x80\xaf", "\xe0\x9f\xbf",
-                            "\xf0\x80\x80\x80", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf"}) {
+    for (const char* bad : {"\xc0\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x80\xaf",
+                            "\xe0\x9f\xbf", "\xf0\x80\x80\x80", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf"}) {
         add_invalid(rows, "an overlong form", bad);
     }
     for (const char* bad : {"\xf8\x88\x80\x80\x80", "\xfb\xbf\xbf\xbf\xbf"}) {
@@ -161,8 +163,8 @@ void add_incomplete(Rows& rows) {
 // 8.1: the connection fails when the bytes are found; Sake finds them as soon as they have come.
 void add_early(Rows& rows) {
     rows.group("6.9", "6455 8.1");
-    for (const char* bad : {"\x80", "\xff", "\xc0", "\xc1", "\xe0\x9f", "\xed\xa0", "\xf0\x8f", "\xf4\x90", "\xf5",
-                            "\xe2\x28", "\xe2\x82\x28", "\xf0\x9f\x8d\x28"}) {
+    for (const char* bad : {"\x80", "\xff", "\xc0", "\xc1", "\xe0\x9f", "\xed\xa0", "\xf0\x8f", "\xf4\x90",
+                            "\xf5", "\xe2\x28", "\xe2\x82\x28", "\xf0\x9f\x8d\x28"}) {
         const std::string name = hex(bad);
         rows.add(name + " in a frame whose rest does not come")
             .send(frame(op_text, "begun"s + bad).announce(100))
@@ -206,7 +208,9 @@ void add_other_places(Rows& rows) {
     rows.add("a bad byte at the very end of a text of 65536 bytes")
         .send(frame(op_text, letters(65535) + "\xff"))
         .fail({1007});
-    rows.add("a bad byte at the very beginning of a text").send(frame(op_text, "\xff" + letters(100))).fail({1007});
+    rows.add("a bad byte at the very beginning of a text")
+        .send(frame(op_text, "\xff" + letters(100)))
+        .fail({1007});
     for (std::size_t before = 0; before < 9; ++before) {
         rows.add("a bad byte behind " + std::to_string(before) + " letters and before 20")
             .send(frame(op_text, letters(before) + "\xc0" + letters(20)))

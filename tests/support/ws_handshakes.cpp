@@ -76,7 +76,7 @@ class Table {
 };
 
 /// The request with one line changed.
-Request with(std::string Request::*line, std::string text) {
+Request with(std::string Request::* line, std::string text) {
     Request request;
     request.*line = std::move(text);
     return request;
@@ -91,7 +91,9 @@ Request more(std::string text) { return with(&Request::more, std::move(text)); }
 
 void add_requests(Table& table) {
     table.section("4.2.1");
-    table.opens("the plain case", Request()).without("Sec-WebSocket-Protocol").without("Sec-WebSocket-Extensions");
+    table.opens("the plain case", Request())
+        .without("Sec-WebSocket-Protocol")
+        .without("Sec-WebSocket-Extensions");
     table.opens("with a query", to("/echo?a=b"));
     table.opens("in absolute form", to("http://test/echo"));
     table.opens("a higher version of HTTP/1", with(&Request::line, "GET /echo HTTP/1.2"));
@@ -117,8 +119,8 @@ void add_requests(Table& table) {
 
 void add_upgrades(Table& table) {
     table.section("4.2.1 3");
-    for (const char* value : {"WebSocket", "WEBSOCKET", "websocket, h2c", "h2c,websocket", "h2c/1.0 , websocket",
-                              "\t websocket \t"}) {
+    for (const char* value : {"WebSocket", "WEBSOCKET", "websocket, h2c", "h2c,websocket",
+                              "h2c/1.0 , websocket", "\t websocket \t"}) {
         table.opens("Upgrade: "s + value, with(&Request::upgrade, "Upgrade: "s + value));
     }
     table.opens("two fields Upgrade", with(&Request::upgrade, "Upgrade: h2c\r\nUpgrade: websocket"));
@@ -131,7 +133,8 @@ void add_upgrades(Table& table) {
     }
     table.refuses("HEAD without an upgrade", {"HEAD /echo HTTP/1.1", "Host: test", "", "", "", ""}, {426});
     table.section("4.2.1 4");
-    for (const char* value : {"upgrade", "UPGRADE", "keep-alive, Upgrade", "Upgrade,keep-alive", "x , upgrade , y"}) {
+    for (const char* value :
+         {"upgrade", "UPGRADE", "keep-alive, Upgrade", "Upgrade,keep-alive", "x , upgrade , y"}) {
         table.opens("Connection: "s + value, with(&Request::connection, "Connection: "s + value));
     }
     table.opens("two fields Connection",
@@ -148,7 +151,8 @@ void add_keys(Table& table) {
         return with(&Request::key, "Sec-WebSocket-Key: " + std::string(value));
     };
     table.opens("white space around the key", key("\t dGhlIHNhbXBsZSBub25jZQ== \t"));
-    table.opens("the field's name in capitals", with(&Request::key, "SEC-WEBSOCKET-KEY: dGhlIHNhbXBsZSBub25jZQ=="));
+    table.opens("the field's name in capitals",
+                with(&Request::key, "SEC-WEBSOCKET-KEY: dGhlIHNhbXBsZSBub25jZQ=="));
     table.add("a key of zeros", key("AAAAAAAAAAAAAAAAAAAAAA=="), {101})
         .with("Sec-WebSocket-Accept", "ICX+Yqv66kxgM0FcWaLWlFLwTAI=");
     table.refuses("no key", with(&Request::key, ""), {400});
@@ -201,16 +205,17 @@ void add_origins(Table& table) {
     Request port = more("Origin: http://test:8080");
     port.host = "Host: test:8080";
     table.opens("the origin of the host itself, with its port", port);
-    for (const char* origin : {"https://evil.example", "null", "http://test.evil.example", "http://eviltest",
-                               "http://test:81", "http://test@evil.example", "test", "file://", "http://",
-                               "https://app.example"}) {
+    for (const char* origin :
+         {"https://evil.example", "null", "http://test.evil.example", "http://eviltest", "http://test:81",
+          "http://test@evil.example", "test", "file://", "http://", "https://app.example"}) {
         table.refuses("the origin "s + origin, more("Origin: "s + origin), {403});
     }
     table.opens("an origin that is allowed", to("/chat", "Origin: https://app.example"));
     table.opens("the server's own where others are allowed", to("/chat", "Origin: http://test"));
     table.opens("no origin where some are allowed", to("/chat"));
-    for (const char* origin : {"http://app.example", "https://app.example:444", "https://app.example.evil.example",
-                               "https://app.example/", "https://app.example https://evil.example"}) {
+    for (const char* origin :
+         {"http://app.example", "https://app.example:444", "https://app.example.evil.example",
+          "https://app.example/", "https://app.example https://evil.example"}) {
         table.refuses("not the allowed origin: "s + origin, to("/chat", "Origin: "s + origin), {400, 403});
     }
     table.refuses("two origins, of which the second is foreign",
@@ -228,9 +233,9 @@ void add_protocols(Table& table) {
         const char* offered;
         const char* chosen;
     };
-    for (const Choice each : {Choice{"v1", "v1"}, Choice{"v2", "v2"}, Choice{"v1, v2", "v2"}, Choice{"v2,v1", "v2"},
-                              Choice{"v0, v1", "v1"}, Choice{"v1 ,\tv2", "v2"}, Choice{"v1,,v2", "v2"},
-                              Choice{"v1\r\nSec-WebSocket-Protocol: v2", "v2"},
+    for (const Choice each : {Choice{"v1", "v1"}, Choice{"v2", "v2"}, Choice{"v1, v2", "v2"},
+                              Choice{"v2,v1", "v2"}, Choice{"v0, v1", "v1"}, Choice{"v1 ,\tv2", "v2"},
+                              Choice{"v1,,v2", "v2"}, Choice{"v1\r\nSec-WebSocket-Protocol: v2", "v2"},
                               Choice{"v0\r\nSec-WebSocket-Protocol: v1, v00", "v1"}}) {
         table.opens("offered '"s + each.offered + "', chosen " + each.chosen, offered(each.offered))
             .with("Sec-WebSocket-Protocol", each.chosen);
@@ -248,14 +253,33 @@ void add_protocols(Table& table) {
 
 void add_extensions(Table& table) {
     table.section("9.1");
-    const auto offered = [](std::string_view value) { return more("Sec-WebSocket-Extensions: " + std::string(value)); };
+    const auto offered = [](std::string_view value) {
+        return more("Sec-WebSocket-Extensions: " + std::string(value));
+    };
     for (const char* value : {"x-unknown", "x-unknown; a; b=c; d=\"e\"", "x-one, x-two;a=1", "x-one,, x-two",
                               "x-one\r\nSec-WebSocket-Extensions: x-two", "x-one ; a = b"}) {
         table.opens("unknown extensions: "s + value, offered(value)).without("Sec-WebSocket-Extensions");
     }
-    for (const char* value : {";", "; a", "x-one;", "x-one; ;a", "x-one; =1", "x-one; a=", "x-one; a=b c", "x one",
-                              "x-one; a=\"", "x-one; a=\"b", "x-one; a=\"b c\"", "x-one; a=\"\"", "x-one; a==b", "@",
-                              "x-one; a=b;", "x-one, x-two;", "=a", "\"x-one\"", "x-one; \"a\"", "permessage-deflate;",
+    for (const char* value : {";",
+                              "; a",
+                              "x-one;",
+                              "x-one; ;a",
+                              "x-one; =1",
+                              "x-one; a=",
+                              "x-one; a=b c",
+                              "x one",
+                              "x-one; a=\"",
+                              "x-one; a=\"b",
+                              "x-one; a=\"b c\"",
+                              "x-one; a=\"\"",
+                              "x-one; a==b",
+                              "@",
+                              "x-one; a=b;",
+                              "x-one, x-two;",
+                              "=a",
+                              "\"x-one\"",
+                              "x-one; \"a\"",
+                              "permessage-deflate;",
                               "permessage-deflate; server_max_window_bits=",
                               "permessage-deflate; server_max_window_bits=\"10",
                               "permessage-deflate\r\nSec-WebSocket-Extensions: x-one;"}) {
@@ -264,8 +288,9 @@ void add_extensions(Table& table) {
 }
 
 std::size_t count_of(const AnswerHead& answer, std::string_view name) {
-    return static_cast<std::size_t>(std::count_if(answer.fields.begin(), answer.fields.end(),
-                                                  [&](const auto& field) { return is_same(field.first, name); }));
+    return static_cast<std::size_t>(
+        std::count_if(answer.fields.begin(), answer.fields.end(),
+                      [&](const auto& field) { return is_same(field.first, name); }));
 }
 
 std::string trimmed(std::string_view text) {
@@ -304,7 +329,8 @@ AnswerHead read_answer_head(std::string_view text) {
     for (const char c : text.substr(9, 3)) head.status = head.status * 10 + (c - '0');
     for (std::size_t at = text.find("\r\n"); at != std::string_view::npos;) {
         const std::size_t next = text.find("\r\n", at + 2);
-        const std::string_view line = text.substr(at + 2, next == std::string_view::npos ? next : next - at - 2);
+        const std::string_view line =
+            text.substr(at + 2, next == std::string_view::npos ? next : next - at - 2);
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos) break;
         head.fields.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
@@ -315,12 +341,14 @@ AnswerHead read_answer_head(std::string_view text) {
 
 std::string complaint_about(const Handshake& row, const AnswerHead& answer) {
     if (std::find(row.statuses.begin(), row.statuses.end(), answer.status) == row.statuses.end()) {
-        return "the status " + std::to_string(answer.status) + " instead of " + std::to_string(row.statuses.front());
+        return "the status " + std::to_string(answer.status) + " instead of " +
+               std::to_string(row.statuses.front());
     }
     for (const auto& [name, value] : row.fields) {
         const auto has = [&, &wanted_name = name, &wanted = value](const Handshake::Field& field) {
             return is_same(field.first, wanted_name) &&
-                   (wanted_name == "Sec-WebSocket-Accept" ? field.second == wanted : is_same(field.second, wanted));
+                   (wanted_name == "Sec-WebSocket-Accept" ? field.second == wanted
+                                                          : is_same(field.second, wanted));
         };
         if (count_of(answer, name) != 1) return name + " is not there once";
         if (std::none_of(answer.fields.begin(), answer.fields.end(), has)) return name + " is not " + value;

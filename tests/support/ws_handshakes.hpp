@@ -1,5 +1,5 @@
-// The table of opening handshakes (RFC 6455 section 4): a request as it is on the wire, and what its answer has to
-// be. Sections are RFC 6455's unless another RFC is named. No assertions and no sockets here.
+// The table of opening handshakes (RFC 6455 section 4): a request as it is on the wire, and what its answer
+// has to be. Sections are RFC 6455's unless another RFC is named. No assertions and no sockets here.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace harness::ws {
 
-/// The server of the table: WebSockets at /echo, at /chat, which speaks these protocols and takes these origins,
-/// and at /any, which takes every origin; and a plain page at /page that is 200.
+/// The server of the table: WebSockets at /echo, at /chat, which speaks these protocols and takes these
+/// origins, and at /any, which takes every origin; and a plain page at /page that is 200.
 inline const std::vector<std::string> chat_protocols = {"v2", "v1"};
 inline const std::vector<std::string> chat_origins = {"https://app.example"};
 

@@ -49,25 +49,30 @@ std::vector<Parameter> parameters_of(std::string_view extension) {
 }
 
 const Parameter* find(const std::vector<Parameter>& list, std::string_view name) {
-    const auto at = std::find_if(list.begin(), list.end(), [&](const Parameter& p) { return p.name == name; });
+    const auto at =
+        std::find_if(list.begin(), list.end(), [&](const Parameter& p) { return p.name == name; });
     return at == list.end() ? nullptr : &*at;
 }
 
 // 7.1.2: 8 to 15, in decimal without leading zeros; 0 for anything else.
 int window_bits(const Parameter& parameter) {
     std::string_view value = parameter.value;
-    if (value.size() > 1 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    if (value.size() > 1 && value.front() == '"' && value.back() == '"')
+        value = value.substr(1, value.size() - 2);
     if (value == "8" || value == "9") return value[0] - '0';
-    if (value.size() == 2 && value[0] == '1' && value[1] >= '0' && value[1] <= '5') return 10 + value[1] - '0';
+    if (value.size() == 2 && value[0] == '1' && value[1] >= '0' && value[1] <= '5')
+        return 10 + value[1] - '0';
     return 0;
 }
 
 // 7.1: whether a server may answer this offer so.
-bool fits(const std::vector<Parameter>& offer, const std::vector<Parameter>& answer, const Agreement& agreed) {
+bool fits(const std::vector<Parameter>& offer, const std::vector<Parameter>& answer,
+          const Agreement& agreed) {
     if (offer.front().name != "permessage-deflate") return false;
     if (find(offer, "server_no_context_takeover") && agreed.server_keeps_window) return false;
     const Parameter* const server_bits = find(offer, "server_max_window_bits");
-    if (server_bits && (!find(answer, "server_max_window_bits") || agreed.server_bits > window_bits(*server_bits))) {
+    if (server_bits &&
+        (!find(answer, "server_max_window_bits") || agreed.server_bits > window_bits(*server_bits))) {
         return false;
     }
     const Parameter* const client_bits = find(offer, "client_max_window_bits");
@@ -97,17 +102,24 @@ bool is_control(int opcode) { return opcode >= 8; }
 
 std::string name_of(int opcode) {
     switch (opcode) {
-        case op_text: return "text";
-        case op_binary: return "binary";
-        case op_ping: return "ping";
-        case op_pong: return "pong";
-        case op_close: return "close";
-        default: return "opcode " + std::to_string(opcode);
+        case op_text:
+            return "text";
+        case op_binary:
+            return "binary";
+        case op_ping:
+            return "ping";
+        case op_pong:
+            return "pong";
+        case op_close:
+            return "close";
+        default:
+            return "opcode " + std::to_string(opcode);
     }
 }
 
 std::string shown(const Heard& one) {
-    return name_of(one.opcode) + " of " + std::to_string(one.data.size()) + " bytes '" + one.data.substr(0, 40) + "'";
+    return name_of(one.opcode) + " of " + std::to_string(one.data.size()) + " bytes '" +
+           one.data.substr(0, 40) + "'";
 }
 
 std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
@@ -244,7 +256,8 @@ void Listener::hear(std::string_view bytes) {
         check_head(head);
         const std::string_view data =
             std::string_view(pending_).substr(head.size, static_cast<std::size_t>(head.length));
-        frames_.push_back({head.opcode, head.rsv == 4 && agreement_.is_on ? inflated(data) : std::string(data)});
+        frames_.push_back(
+            {head.opcode, head.rsv == 4 && agreement_.is_on ? inflated(data) : std::string(data)});
         pending_.erase(0, head.size + data.size());
     }
 }
@@ -253,7 +266,8 @@ void Listener::hear(std::string_view bytes) {
 
 namespace {
 
-// Walks through the replies that have to come. Pongs may be early, and of several pings, the last pong does (5.5.3).
+// Walks through the replies that have to come. Pongs may be early, and of several pings, the last pong does
+// (5.5.3).
 class Walk {
   public:
     explicit Walk(const std::vector<Reply>& replies) {
@@ -316,8 +330,9 @@ std::string complaint_about_close(const Case& row, const Heard& last) {
     if (last.data.size() == 1) return "a close frame of one byte";
     const int code = last.data.empty() ? 1005 : static_cast<int>(number_at(last.data, 0, 2));
     if (std::find(row.codes.begin(), row.codes.end(), code) == row.codes.end()) {
-        return "closed with " + std::to_string(code) + " '" + last.data.substr(std::min<std::size_t>(2, last.data.size())) +
-               "' instead of " + allowed(row.codes);
+        return "closed with " + std::to_string(code) + " '" +
+               last.data.substr(std::min<std::size_t>(2, last.data.size())) + "' instead of " +
+               allowed(row.codes);
     }
     return {};
 }

@@ -1,5 +1,5 @@
-// Judges what a WebSocket server has sent: whether its bytes are frames as servers send them, and whether they are
-// what a row of the table demands. Written for the tests alone, so that Sake does not judge itself.
+// Judges what a WebSocket server has sent: whether its bytes are frames as servers send them, and whether
+// they are what a row of the table demands. Written for the tests alone, so that Sake does not judge itself.
 #pragma once
 
 #include <string>
@@ -25,9 +25,10 @@ struct Agreement {
     int client_bits = 15;
 };
 
-/// Reads the server's Sec-WebSocket-Extensions. What is wrong with it goes to `complaint`: a parameter that is
-/// unknown, twice there or without a legal value, or an answer to none of the offers (RFC 7692 7.1).
-[[nodiscard]] Agreement read_agreement(std::string_view offer, std::string_view answer, std::string& complaint);
+/// Reads the server's Sec-WebSocket-Extensions. What is wrong with it goes to `complaint`: a parameter that
+/// is unknown, twice there or without a legal value, or an answer to none of the offers (RFC 7692 7.1).
+[[nodiscard]] Agreement read_agreement(std::string_view offer, std::string_view answer,
+                                       std::string& complaint);
 
 /// One frame as it came, and for a compressed message its text.
 struct Heard {
