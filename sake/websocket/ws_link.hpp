@@ -102,7 +102,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
 
-    virtual ~WsLink();
+    virtual ~WsLink() { leave(); }
 
     /// So much memory is held for it. False if there is no more.
     virtual bool account(std::size_t) noexcept { return true; }
@@ -140,9 +140,12 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     };
     static constexpr std::size_t most_unsent = 64 * 1024;
 
-    void resume() override;
+    void resume() override { take_turn(); }
+    void deliver(const WsPost& post) noexcept override { send_post(post); }
+    void leave() noexcept;
+    void take_turn();
     void go_on();
-    void deliver(const WsPost& post) noexcept override;
+    void send_post(const WsPost& post) noexcept;
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {

@@ -38,7 +38,7 @@ inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, 
     begin_waiting();
 }
 
-inline WsLink::~WsLink() {
+inline void WsLink::leave() noexcept {
     if (is_gatherer()) {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
@@ -56,7 +56,7 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::resume() {
+inline void WsLink::take_turn() {
     begin_waiting();
     if (is_finished()) {
         delete this;
@@ -366,7 +366,7 @@ inline void WsLink::before_waiting() noexcept {
     account_all();
 }
 
-inline void WsLink::deliver(const WsPost& post) noexcept {
+inline void WsLink::send_post(const WsPost& post) noexcept {
     try {
         if (post.kind == WsPost::Kind::close) {
             say_close(post.code, post.bytes);
