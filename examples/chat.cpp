@@ -68,7 +68,7 @@ class Chat {
     sake::Hub lines{{.messages = 50}};
     sake::Hub people{{.messages = 1}};  // only the newest list of a room counts
 
-    /// Everybody in a room is told of everybody who comes, so there is a limit.
+    /// Each visitor of a room is told of all others, so there is a limit.
     [[nodiscard]] bool is_full(const std::string& room) const {
         const auto found = rooms_.find(room);
         return found != rooms_.end() && found->second.size() >= 100;
@@ -84,8 +84,8 @@ class Chat {
         if (names.empty()) rooms_.erase(room);
     }
     void say(const std::string& room, const std::string& name, const std::string& text) {
-        const std::chrono::microseconds time =
-            std::chrono::duration_cast<std::chrono::microseconds>(sake::wall_now().time_since_epoch());
+        const auto since_1970 = sake::wall_now().time_since_epoch();
+        const auto time = std::chrono::duration_cast<std::chrono::microseconds>(since_1970);
         last_id_ = std::max<std::int64_t>(last_id_ + 1, time.count());
         lines.publish(room, Line{last_id_, name, text});
     }

@@ -48,6 +48,7 @@ h1 { font-size: 1.25rem; line-height: 1.2; }
 h2, label, time, .note { font-size: 0.875rem; font-weight: normal; color: var(--quiet); }
 input { width: 100%; padding: 0.55rem 0.75rem; font: inherit; color: var(--text); background: var(--back);
   border: 1px solid var(--edge); border-radius: 8px; }
+::placeholder { color: var(--quiet); opacity: 1; }
 button { padding: 0.5rem 1.25rem; font: inherit; color: var(--on-accent); background: var(--accent);
   border: 1px solid var(--accent); border-radius: 8px; cursor: pointer; }
 button.quiet { padding: 0.2rem 0.8rem; font-size: 0.875rem; color: var(--accent); background: none; }
@@ -126,6 +127,7 @@ function show_people(here) {
 
 function connect() {
     clearTimeout(timer);
+    timer = null;
     say_state("Connecting");
     const path = `/rooms/${encodeURIComponent(room)}?name=${encodeURIComponent(name)}`;
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}${path}`);
@@ -141,7 +143,6 @@ function connect() {
 }
 function closed({code, reason}) {
     present = null;
-    timer = null;
     const why = reason ? `Closed: ${reason}.` : "There is no connection.";
     if (code === 1003 || code === 1008 || code === 1009) return say_state(why);  // it was this page's fault
     const wait = pause * (0.5 + Math.random() / 2);  // so that not all pages come at the same moment

@@ -128,7 +128,7 @@ def try_hostile(ann, ben, cleo, url):
                           "document.querySelectorAll('#log b').length === document.querySelectorAll('.line').length]")
         check("no part of them is markup", seen == [1, 0, 3, True] and window.run("document.title") == "kitchen", seen)
     cleo.join(url, "%E0%A4%A", "Cleo")
-    check("an address that is no text leads to a room as well", cleo.people() == ["Cleo"], cleo.people())
+    check("an address that is no text leads to a room as well", cleo.run("document.title") == "kitchen" and "Cleo" in cleo.people())
 
     def outcome(path, messages, count=10**9):
         seen = cleo.run(f"converse({json.dumps(path)}, {messages}, {count})")
@@ -146,20 +146,22 @@ def try_hostile(ann, ben, cleo, url):
         code = outcome(f"/rooms/{room}?name=Eve", "[]", 1)[0]
         check(f"a room has at most 20 bytes: {room}", code == (1005 if is_good else 1006), code)
 
-    seen = cleo.run("""Promise.all([...Array(101).keys()].map((each) => new Promise((resolve) => {
-        const socket = new WebSocket(`ws://${location.host}/rooms/full?name=${each}`);
-        socket.onmessage = ({data}) => JSON.parse(data).here.length === 100 && window.everybody();
-        socket.onclose = ({code, reason}) => { window.everybody(); resolve(code + reason); };
-        window.everybody ??= () => window.all?.forEach((each) => each.close());
-        (window.all ??= []).push(socket);
-    }))).then((all) => all.filter((each) => each !== '1005'))""")
-    check("a room has 100 visitors", seen in (["1013this room is full"], []), seen)
+    seen = cleo.run("""(async () => {
+        const all = [...Array(100).keys()].map((each) => new WebSocket(`ws://${location.host}/rooms/full?name=${each}`));
+        await new Promise((resolve) => all.forEach((each) => {
+            each.onmessage = ({data}) => JSON.parse(data).here.length === 100 && resolve();
+        }));
+        const {code, reason} = await converse("/rooms/full?name=late", []);
+        all.forEach((each) => each.close());
+        return [code, reason];
+    })()""")
+    check("a room has 100 visitors at most", seen == [1013, "this room is full"], seen)
 
 
 def try_pace(ann, ben, url):
     """Ten messages in five seconds; then a warning, and then the end."""
     def outcome(count):
-        return ben.run(f"converse('/rooms/pace?name=Eve', [...Array({count}).keys()].map(String), {count + 1})")
+        return ben.run(f"converse('/rooms/pace-{count}?name=Eve', [...Array({count}).keys()].map(String), {count + 1})")
     ten, eleven, twelve = outcome(10), outcome(11), outcome(12)
     check("ten messages are carried", ten["code"] == 1005 and not any("warning" in each for each in ten["received"]), ten)
     warnings = [each["warning"] for each in eleven["received"] if "warning" in each]
@@ -244,7 +246,7 @@ def try_restarts(ann, ben, program):
     for number in (signal.SIGTERM, signal.SIGKILL):
         with Program(PROGRAM, f"127.0.0.1:{program.port}") as program:
             for window in (ann, ben):
-                window.run("document.getElementById('again').click()")
+                window.run("document.getElementById('again').hidden || document.getElementById('again').click()")
                 window.await_connection()
             for window in (ann, ben):
                 window.await_("document.querySelectorAll('#people li').length === 2", "both")
@@ -264,8 +266,8 @@ def try_restarts(ann, ben, program):
 def try_keyboard(window, url):
     window.open("about:blank")
     window.open(url + "/#porch")
-    window.run("localStorage.clear(); location.reload()")
-    window.await_("document.activeElement.id === 'name'", "the focus")
+    window.go("localStorage.clear(); location.reload()")
+    check("the first thing to type is a name", window.focused() == "name", window.focused())
     window.type("Dora")
     window.press("Enter")
     window.await_connection()
@@ -274,18 +276,15 @@ def try_keyboard(window, url):
     window.press("Enter")
     window.await_text("typed")
     check("said", window.run("document.getElementById('text').value") == "" and window.focused() == "text")
-    seen = []
-    for _ in range(3):
-        window.press("Tab")
-        seen.append((window.focused(), window.run("getComputedStyle(document.activeElement).outlineStyle")))
-    window.run("document.getElementById('title').scrollIntoView(); document.activeElement.blur(); 0")
-    check("and the focus is seen where it is", seen[0] == ("send", "solid"), seen)
+    window.press("Tab")
+    seen = (window.focused(), window.run("getComputedStyle(document.activeElement).outlineStyle"))
+    check("and the focus is seen where it is", seen == ("send", "solid"), seen)
     nameless = window.run("""[...document.querySelectorAll("input, button, ol[tabindex]")].filter((each) =>
         !each.labels?.length && !each.textContent.trim() && !each.ariaLabel).length""")
     check("each control has a name", nameless == 0, nameless)
-    window.run("location.reload()")
-    window.await_("document.activeElement.id === 'room'", "the door")
-    check("a name is there again after a reload", window.run("document.getElementById('name').value") == "Dora")
+    window.go("location.reload()")
+    check("a name is there again after a reload", window.run("document.getElementById('name').value") == "Dora"
+          and window.focused() == "room", window.focused())
 
     window.run("document.querySelector('#door button').click()")
     window.await_connection()
