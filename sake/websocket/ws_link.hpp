@@ -162,6 +162,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset);
     void begin_gathering();
     void keep_unsent(std::string_view bytes);
+    void await_room() noexcept;
     void flush() noexcept;
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();
