@@ -49,7 +49,7 @@ h2, label, time, .note { font-size: 0.875rem; font-weight: normal; color: var(--
 input { width: 100%; padding: 0.55rem 0.75rem; font: inherit; color: var(--text); background: var(--back);
   border: 1px solid var(--edge); border-radius: 8px; }
 ::placeholder { color: var(--quiet); opacity: 1; }
-button { padding: 0.5rem 1.25rem; font: inherit; color: var(--on-accent); background: var(--accent);
+button { padding: 0.5rem 1.25rem; font: inherit; white-space: nowrap; color: var(--on-accent); background: var(--accent);
   border: 1px solid var(--accent); border-radius: 8px; cursor: pointer; }
 button.quiet { padding: 0.2rem 0.8rem; font-size: 0.875rem; color: var(--accent); background: none; }
 button:disabled { color: var(--quiet); background: none; border-color: var(--line); cursor: default; }
@@ -57,6 +57,8 @@ button:disabled { color: var(--quiet); background: none; border-color: var(--lin
 .card { max-width: 24rem; margin: 12vh auto 0; padding: 1.5rem; border: 1px solid var(--line);
   border-radius: 12px; background: var(--card); }
 .card label { display: block; margin: 1rem 0; }
+.card input { margin-top: 0.35rem; }
+aside h2 { white-space: nowrap; }
 @media (max-width: 26rem) { .card { margin: 1rem; } }
 #chat { display: grid; height: 100vh; height: 100dvh; max-width: 64rem; margin: 0 auto;
   grid-template: auto 1fr auto / 1fr 11rem; }
@@ -125,9 +127,15 @@ function show_people(here) {
     find("people").replaceChildren(...[...present].map((each) => element("li", each, {dir: "auto"})));
 }
 
-function connect() {
+function disconnect() {
     clearTimeout(timer);
-    timer = null;
+    timer = present = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+}
+function connect() {
+    disconnect();
     say_state("Connecting");
     const path = `/rooms/${encodeURIComponent(room)}?name=${encodeURIComponent(name)}`;
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}${path}`);
@@ -170,9 +178,7 @@ function join() {
     connect();
 }
 function leave() {
-    clearTimeout(timer);
-    if (socket) socket.onclose = socket.onmessage = socket.onopen = null;
-    socket?.close(1000);
+    disconnect();
     document.title = "Chat";
     [find("door").hidden, find("chat").hidden] = [false, true];
     fill_in();
@@ -206,6 +212,9 @@ find("again").onclick = connect;
 find("leave").onclick = leave;
 addEventListener("online", () => timer && connect());
 addEventListener("hashchange", leave);
+// Browsers may keep a page that was left, with its connection, for the way back.
+addEventListener("pagehide", disconnect);
+addEventListener("pageshow", ({persisted}) => persisted && !find("chat").hidden && connect());
 fill_in();
 )";
 

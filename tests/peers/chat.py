@@ -111,9 +111,14 @@ def try_rooms(ann, ben, cleo, url):
     ann.await_text("Cleo joined")
     cleo.await_text("日本酒 🍶")
     check("a third is shown what was said before it came", cleo.lines() == said, cleo.lines())
-    cleo.run("document.getElementById('leave').click()")
+    cleo.open("about:blank")
     ann.await_text("Cleo left")
     check("and those who stay, that it has left", ann.people() == ["Ann", "Ben"], ann.people())
+    cleo.go("history.back()")
+    cleo.run("document.getElementById('door').hidden || document.querySelector('#door button').click()")  # if it was not kept
+    cleo.await_connection()
+    ann.await_("document.querySelectorAll('#people li').length === 3", "Cleo")
+    check("a page that is shown again comes again", cleo.lines() == said and cleo.people() == ["Ann", "Ben", "Cleo"], cleo.people())
 
 
 def try_hostile(ann, ben, cleo, url):
