@@ -248,10 +248,10 @@ fuzz: $(BUILD)/fuzz/fuzzer ## fuzz each target for a minute (FUZZ_SECONDS=), wit
 	@for target in $(FUZZ_TARGETS); do $(RECORD) fuzz-$$target tests/fuzz/run.sh $$target $(FUZZ_SECONDS); done
 	@$(RECORD) --total fuzz
 $(BUILD)/fuzz/fuzzer: tests/fuzz/fuzzer.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp
-	@$(SETUP) $(FUZZ_CXX) nlohmann-json
+	@$(SETUP) $(FUZZ_CXX) nlohmann-json zlib
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(FUZZ_CXX) $(BASE_FLAGS) -Isingle_include -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=function -fno-sanitize-recover=undefined $< -o $@
+	@$(FUZZ_CXX) $(BASE_FLAGS) -DSAKE_WITH_ZLIB -Isingle_include -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=function -fno-sanitize-recover=undefined $< -lz -o $@
 
 .PHONY: hostile
 hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, against a server; three minutes

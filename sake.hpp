@@ -163,6 +163,7 @@
 #include "sake/server/test_client.hpp"
 #include "sake/server/test_events.hpp"
 #include "sake/server/test_stream.hpp"
+#include "sake/server/test_websocket.hpp"
 
 #include "sake/middleware/allowed_hosts.hpp"
 #include "sake/middleware/basic_auth.hpp"
@@ -419,6 +420,7 @@
 #include "sake/server/test_client_impl.hpp"
 #include "sake/server/test_events_impl.hpp"
 #include "sake/server/test_stream_impl.hpp"
+#include "sake/server/test_websocket_impl.hpp"
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"

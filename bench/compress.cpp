@@ -1,4 +1,5 @@
-// What compress costs: time and size of JSON by each coding and level, and of a stream of events.
+// What compression costs: time and size of JSON by each coding and level, of a stream of events, and of the
+// messages of a WebSocket.
 //
 //   g++ -std=c++20 -O2 -pthread -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD -Isingle_include
 //   bench/compress.cpp
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sake.hpp"
@@ -119,10 +121,38 @@ void measure_events() {
     }
 }
 
+void measure_messages() {
+    using sake::detail::WsDeflateStream;
+    using sake::detail::WsWindow;
+    const std::string text = records(1024UL * 1024);
+    for (const std::size_t size : {200UL, 2UL * 1024, 16UL * 1024}) {
+        for (const WsWindow window : {WsWindow{false, 15}, WsWindow{true, 15}, WsWindow{true, 12}}) {
+            for (const int level : {1, 3, 6}) {
+                WsDeflateStream stream(window, level);
+                std::string out;
+                std::size_t count = 0;
+                std::size_t sent = 0;
+                const double begin = cpu_time();
+                for (std::size_t at = 0; at + size <= text.size(); at += size, ++count) {
+                    out.clear();
+                    static_cast<void>(stream.deflate(std::string_view(text).substr(at, size), out));
+                    sent += out.size();
+                }
+                const double time = cpu_time() - begin;
+                std::printf("messages of %5zu bytes  %-6s %d window %5d  %6.1f us  to %5.1f %%\n", size,
+                            window.is_kept ? "kept" : "shared", level, 1 << window.bits,
+                            time / static_cast<double>(count) * 1e6,
+                            100.0 * static_cast<double>(sent) / static_cast<double>(count * size));
+            }
+        }
+    }
+}
+
 }  // namespace
 
 int main() {
     sake::Reactor reactor;
     measure_bodies(reactor);
     measure_events();
+    measure_messages();
 }

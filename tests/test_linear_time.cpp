@@ -256,4 +256,42 @@ TEST_CASE("P8 a urlencoded form costs time in proportion to its length") {
     }
 }
 
+TEST_CASE("P8 a compressed message that inflates to little costs time in proportion to its length") {
+    const std::string_view fillings[] = {
+        std::string_view("\x00\x00\x00\xff\xff", 5),  // an empty block without compression
+        std::string_view("\x03\x00", 2),              // an empty block, and a final one
+        std::string_view("\x63\x00\x00", 3),          // a final block with one byte
+        std::string_view("\x02\x08\x20\x80\x00", 5),  // four empty blocks
+    };
+    for (const std::string_view filling : fillings) {
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{1} << 30}) {
+            const Work inflate = [=](std::string_view input) {
+                sake::detail::WsInflateStream stream(15);
+                std::string text;
+                for (; !input.empty(); input.remove_prefix(std::min(piece, input.size()))) {
+                    REQUIRE(stream.inflate(input.substr(0, piece), false, text, 1 << 20) ==
+                            sake::detail::WsInflater::Result::ok);
+                }
+                REQUIRE(stream.inflate(std::string_view("\x02\x00", 2), true, text, 1 << 20) ==
+                        sake::detail::WsInflater::Result::ok);
+            };
+            CHECK(is_linear(inflate, [&](std::size_t n) { return repeated(filling, n); }));
+        }
+    }
+}
+
+TEST_CASE("P8 a list of WebSocket extensions costs time in proportion to its length") {
+    const Work parse = [](std::string_view input) {
+        sake::detail::WsDeflate agreed;
+        std::string answer;
+        static_cast<void>(
+            sake::detail::ws_accept_offer(input, sake::detail::WsWindows::dedicated, 15, agreed, answer));
+    };
+    for (const std::string_view filling : {",", "a,", ";b", ";b=c", "; b = \"\\c\" ", "\\", " ",
+                                           "permessage-deflate; x,", "permessage-deflate,"}) {
+        CHECK(is_linear(parse, [&](std::size_t n) { return "a" + repeated(filling, n); }));
+        CHECK(is_linear(parse, [&](std::size_t n) { return "a;b=\"" + repeated(filling, n); }));
+    }
+}
+
 }  // namespace test_linear_time

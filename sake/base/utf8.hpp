@@ -13,10 +13,22 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
+
 /// Past the ASCII at the beginning.
 inline const char* skip_ascii(const char* at, const char* end) noexcept {
     while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
-    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
+    while (at != end && is_ascii(*at)) ++at;
+    return at;
+}
+
+/// Past the whole and valid characters at the beginning that are not ASCII.
+inline const char* skip_characters(const char* at, const char* end) noexcept {
+    while (at != end && !is_ascii(*at)) {
+        const std::size_t length = utf8_sequence(at, static_cast<std::size_t>(end - at));
+        if (length == 0) break;
+        at += length;
+    }
     return at;
 }
 
@@ -31,11 +43,9 @@ class Utf8Check {
                 if (at == end) return left_ != bad;
                 if (!take_rest(static_cast<unsigned char>(*at))) return false;
             }
-            at = skip_ascii(at, end);
+            at = skip_characters(skip_ascii(at, end), end);
             if (at == end) return true;
-            const std::size_t length = utf8_sequence(at, static_cast<std::size_t>(end - at));
-            if (length == 0) begin(static_cast<unsigned char>(*at));
-            at += length == 0 ? 1 : length;
+            if (!is_ascii(*at)) begin(static_cast<unsigned char>(*at++));
         }
     }
 

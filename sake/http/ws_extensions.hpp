@@ -164,7 +164,7 @@ constexpr WsDeflate agreed_by(const WsDeflateParameters& answer) noexcept {
 
 // --- The client ---
 
-/// What a client offers. That it lets its own window be limited makes it acceptable to more servers.
+/// What a client offers. It always allows a limit of its own window: some servers demand one.
 constexpr WsDeflateParameters ws_offer(WsWindows windows, int window_bits) noexcept {
     if (windows == WsWindows::shared) return {true, true, 0, most_ws_window};
     return {false, false, window_bits == most_ws_window ? 0 : window_bits, window_bits};

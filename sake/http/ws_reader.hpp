@@ -47,7 +47,7 @@ class WsReader {
         }
         Progress here;
         Progress& now = held_ ? *held_ : here;
-        now.control_size = 0;
+        if (!now.is_in_frame) now.control_size = 0;  // of the last event
         WsEvent event = WsEvent::need_more;
         while (event == WsEvent::need_more && !bytes.empty()) {
             event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
@@ -121,7 +121,7 @@ class WsReader {
         end_message(now);
         now.is_in_frame = false;
         now.head_size = now.control_size = 0;
-        message_ = std::string();
+        std::string().swap(message_);
         return WsEvent::failed;
     }
 
@@ -209,12 +209,13 @@ class WsReader {
     }
 
     /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
-    /// only announced. The last frame of a message gets no more than it announces.
+    /// only announced. No more than the message may have, which its last frame announces.
     void make_room(const Progress& now, std::size_t more) {
         const std::size_t needed = message_.size() + more;
         if (needed <= message_.capacity()) return;
-        std::size_t room = std::max(needed, 2 * message_.capacity());
-        if (now.frame.fin) room = std::min(room, message_.size() + static_cast<std::size_t>(now.left()));
+        const std::size_t most =
+            now.frame.fin ? message_.size() + static_cast<std::size_t>(now.left()) : limits_->message;
+        const std::size_t room = std::min(std::max(needed, 2 * message_.capacity()), most);
         std::string larger;
         larger.reserve(room);
         larger.append(message_);
@@ -269,7 +270,7 @@ class WsReader {
         if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
         is_over_ = true;
         end_message(now);
-        message_ = std::string();
+        std::string().swap(message_);
         return WsEvent::close;
     }
 

@@ -111,6 +111,7 @@ class MetricsPage {
         }
         write_answers(text);
         write_connections(text, connections);
+        write_websockets(text);
         write_loop(text);
         write_workers(text);
         write_memory(text);
@@ -157,6 +158,20 @@ class MetricsPage {
         text.value(connections.limit);
         text.begin_counter("sake_connections_accepted", "", "Accepted connections.");
         text.value(connections.accepted);
+    }
+
+    void write_websockets(MetricsText& text) const {
+        const WsCounts& counts = EngineInside::run(engine_).shard().websockets;
+        if (counts.opened == 0) return;
+        text.begin_counter("sake_websockets_opened", "", "WebSockets opened.");
+        text.value(counts.opened);
+        text.begin_counter("sake_websocket_messages", "", "Messages of WebSockets by direction.");
+        text.value(counts.received, {"direction", "received"});
+        text.value(counts.sent, {"direction", "sent"});
+        text.begin_counter("sake_websocket_message_bytes", "bytes",
+                           "Bytes in messages of WebSockets by direction, before they are compressed.");
+        text.value(counts.received_bytes, {"direction", "received"});
+        text.value(counts.sent_bytes, {"direction", "sent"});
     }
 
     void write_loop(MetricsText& text) const {

@@ -65,6 +65,15 @@ enum class StopStage : std::uint8_t {
     forced,    // what is in flight is cut off
 };
 
+/// What WebSockets have carried since the run began: messages, and bytes in them as programs see them.
+struct WsCounts {
+    std::uint64_t opened = 0;
+    std::uint64_t received = 0;
+    std::uint64_t received_bytes = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t sent_bytes = 0;
+};
+
 class Shard {
   public:
     Shard(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
@@ -94,6 +103,7 @@ class Shard {
 
     Budget memory;
     SessionList sessions;
+    WsCounts websockets;
     Flag room;                // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;

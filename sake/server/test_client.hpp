@@ -24,6 +24,7 @@ class Form;
 class TestClient;
 class TestEvents;
 class TestStream;
+class TestWebSocket;
 
 namespace detail {
 
@@ -69,6 +70,7 @@ class TestConnection {
   private:
     friend class TestClient;
     friend class TestStream;
+    friend class TestWebSocket;
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
@@ -156,6 +158,10 @@ class TestClient {
     /// else.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
                                     std::string_view method = "GET", std::string_view body = {});
+
+    /// Opens a WebSocket, with the fields of the handshake added where `headers` do not have them: see
+    /// test_websocket.hpp. Throws std::runtime_error if the answer is something else than 101.
+    [[nodiscard]] TestWebSocket websocket(std::string_view target, const http::Headers& headers = {});
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.

@@ -52,6 +52,7 @@ class TestStream {
 
   private:
     friend class TestClient;  // which makes it, and looks at its head
+    friend class TestWebSocket;
     TestStream(TestConnection connection, std::string_view method, std::string_view target);
     // Of a stream that was moved from, it throws as the connection does.
     [[nodiscard]] detail::TestAnswerReader& reader() const;

@@ -75,6 +75,7 @@ class WsSession final : public Session, public WsLink {
           entry_(*from.exchange->call.route),
           exchange_(std::move(from.exchange)) {
         shard_.sessions.add(*this);
+        ++shard_.websockets.opened;
     }
     ~WsSession() override {
         shard_.sessions.remove(*this);
@@ -134,6 +135,14 @@ class WsSession final : public Session, public WsLink {
     }
     [[nodiscard]] bool is_draining() const noexcept override { return shard_.is_draining(); }
     void peer_hung_up(std::uint8_t) noexcept override {}
+    void count_received(std::size_t bytes) noexcept override {
+        ++shard_.websockets.received;
+        shard_.websockets.received_bytes += bytes;
+    }
+    void count_sent(std::size_t bytes) noexcept override {
+        ++shard_.websockets.sent;
+        shard_.websockets.sent_bytes += bytes;
+    }
     void has_become_over() noexcept override {
         if (exchange_) exchange_->call.request_stop();
     }

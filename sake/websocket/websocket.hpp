@@ -125,7 +125,6 @@ class WsHold {
 void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task);
 void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept;
 bool send_published(WsLink& link, std::string_view text);
-[[nodiscard]] bool has_room(const WsLink& link) noexcept;
 void close_too_slow(WsLink& link);
 
 template <class Subscription>

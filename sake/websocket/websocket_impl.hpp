@@ -22,6 +22,10 @@ namespace detail {
 
 // --- What is waited for ---
 
+SAKE_INLINE bool has_news(const WsLink& link) noexcept { return link.has_news(); }
+SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
+SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(); }
+
 SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
 
 SAKE_INLINE void WsReceiveWait::begin() {
@@ -38,23 +42,15 @@ SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
     if (is_given_up()) throw Cancelled();
     return link_.take_message();
 }
-SAKE_INLINE bool WsReceiveWait::is_served() const noexcept { return link_.has_news(); }
-
 SAKE_INLINE void WsSendWait::begin() {
     was_sent_ = link_.send_or_end(is_text_, payload_);
     if (link_.is_held_up()) link_.before_waiting();
 }
-SAKE_INLINE bool WsSendWait::is_served() const noexcept { return has_room(link_); }
-
-SAKE_INLINE bool WsRoomWait::is_served() const noexcept { return has_room(link_); }
-
 SAKE_INLINE void WsCloseWait::begin() {
     link_.drop_message();
     link_.say_close(what_.code, what_.reason);
     link_.before_waiting();
 }
-SAKE_INLINE bool WsCloseWait::is_served() const noexcept { return link_.has_ended(); }
-
 // --- Subscriptions ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
@@ -71,7 +67,6 @@ SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view top
     link.pumps().remove(hub, topic);
 }
 SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
-SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
 SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
 
 // --- Checks ---

@@ -40,7 +40,7 @@ constexpr std::size_t inflating_memory(int window_bits) noexcept {
 constexpr int ws_memory_level(int window_bits) noexcept { return window_bits - 7; }
 constexpr std::size_t deflating_memory(int window_bits) noexcept {
     return (std::size_t{1} << (window_bits + 2)) + (std::size_t{1} << (ws_memory_level(window_bits) + 9)) +
-           std::size_t{8} * 1024;
+           std::size_t{10} * 1024;
 }
 
 /// The most that a connection holds between messages. In shared mode that is nothing.

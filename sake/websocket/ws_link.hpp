@@ -110,8 +110,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
     virtual void has_become_over() noexcept {}
     /// A message was read, or sent.
-    virtual void count_in(std::size_t) noexcept {}
-    virtual void count_out(std::size_t) noexcept {}
+    virtual void count_received(std::size_t) noexcept {}
+    virtual void count_sent(std::size_t) noexcept {}
 
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }
@@ -127,6 +127,11 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
 
   private:
+    /// Input for which the program is not ready.
+    struct Held {
+        std::string bytes;
+        std::size_t begin = 0;  // of what was not read yet
+    };
     /// What the socket has not taken.
     struct Unsent {
         std::string bytes;
@@ -147,7 +152,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void take(std::string_view& input);
     void take_close();
     void hear() noexcept;
-    void hold(std::string_view input);
+    void hold(OwningPtr<Held> held, std::string_view input);
     void await_input() noexcept;
 
     // Sending.
@@ -183,7 +188,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     const WsTerms& terms_;
     WsReader reader_;
     TimePoint since_;
-    OwningPtr<std::string> held_;  // input that was not read yet
+    OwningPtr<Held> held_;
     OwningPtr<Unsent> unsent_;
     OwningPtr<WsCodec> codec_;
     OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close

@@ -49,7 +49,7 @@ inline WsLink::~WsLink() {
 
 inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
     if (!unsent.empty()) keep_unsent(unsent);
-    if (!early_input.empty()) held_.reset(new std::string(early_input));
+    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
     set_time(next_look());
     look_again();
 }
@@ -82,10 +82,11 @@ inline void WsLink::go_on() {
 
 inline void WsLink::read_on() {
     constexpr int most_receives = 8;  // then it is the turn of others
-    const OwningPtr<std::string> held = std::move(held_);
-    std::string_view input = held ? std::string_view(*held) : std::string_view();
+    OwningPtr<Held> held = std::move(held_);
+    std::string_view input = held ? std::string_view(held->bytes).substr(held->begin) : std::string_view();
     for (int receives = 0; reads();) {
         if (input.empty()) {
+            held.reset();
             if (!socket_.can_receive()) break;
             if (receives++ == most_receives) {
                 look_again();
@@ -96,7 +97,7 @@ inline void WsLink::read_on() {
         }
         take(input);
     }
-    hold(input);
+    hold(std::move(held), input);
     await_input();
 }
 
@@ -164,9 +165,12 @@ inline void WsLink::take_close() {
     become(State::ending);
 }
 
-/// Keeps input for which the program is not ready.
-inline void WsLink::hold(std::string_view input) {
-    if (!input.empty() && state_ != State::over) held_.reset(new std::string(input));
+/// Keeps what is left of the input, which is in `held` if that is anything.
+inline void WsLink::hold(OwningPtr<Held> held, std::string_view input) {
+    if (input.empty() || state_ == State::over) return;
+    if (!held) held.reset(new Held{std::string(input), 0});
+    held->begin = held->bytes.size() - input.size();
+    held_ = std::move(held);
 }
 
 /// Has this resumed when there is more to read.
@@ -186,7 +190,7 @@ inline std::string_view WsLink::protocol() const noexcept {
 inline std::optional<Message> WsLink::take_message() {
     if (!std::exchange(has_message_, false)) return std::nullopt;
     std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
-    count_in(message->data.size());
+    count_received(message->data.size());
     since_ = now();  // what it has sent since was not read
     await_input();
     return message;
@@ -205,7 +209,7 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     const bool is_deflated =
         codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
     send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
-    count_out(payload.size());
+    count_sent(payload.size());
     return state_ == State::open;
 }
 
@@ -221,7 +225,7 @@ inline bool WsLink::send_published(std::string_view payload) {
         last.text = payload;
     }
     send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
-    count_out(payload.size());
+    count_sent(payload.size());
     return state_ == State::open;
 }
 
@@ -513,7 +517,7 @@ inline TimePoint WsLink::next_look() noexcept {
 
 inline void WsLink::account_all() noexcept {
     if (state_ == State::over) return;
-    const std::size_t held = (held_ ? held_->capacity() : 0) + (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) +
+    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) + (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) +
                              reader_.held_bytes() + (codec_ ? codec_->memory() : 0);
     if (held == 0 && !has_accounted_) return;
     has_accounted_ = held != 0;

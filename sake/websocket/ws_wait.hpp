@@ -18,6 +18,13 @@ namespace detail {
 
 class WsLink;
 
+/// Whether `receive` has something to give, or never will.
+[[nodiscard]] bool has_news(const WsLink& link) noexcept;
+/// Whether the other side has read enough to be sent more, or nothing more can be sent.
+[[nodiscard]] bool has_room(const WsLink& link) noexcept;
+/// Whether both sides have said Close, or it was lost.
+[[nodiscard]] bool has_ended(const WsLink& link) noexcept;
+
 /// In the list of its link until it is served.
 class WsWait : public Wait, public ListNode {
   public:
@@ -63,7 +70,7 @@ class [[nodiscard]] WsReceiveWait final : public WsWait {
         return wait(coroutine);
     }
     [[nodiscard]] std::optional<Message> await_resume();
-    [[nodiscard]] bool is_served() const noexcept override;
+    [[nodiscard]] bool is_served() const noexcept override { return has_news(link_); }
     void describe(std::string& out) const override { out += "a message of a WebSocket"; }
 
   private:
@@ -94,7 +101,7 @@ class [[nodiscard]] WsSendWait final : public WsWait {
         throw_if_cancelled();
         return was_sent_;
     }
-    [[nodiscard]] bool is_served() const noexcept override;
+    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
     void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
 
   private:
@@ -115,7 +122,7 @@ class [[nodiscard]] WsRoomWait final : public WsWait {
         return wait(coroutine);
     }
     void await_resume() const { throw_if_cancelled(); }
-    [[nodiscard]] bool is_served() const noexcept override;
+    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
     void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
 };
 
@@ -136,7 +143,7 @@ class [[nodiscard]] WsCloseWait final : public WsWait {
         return wait(coroutine);
     }
     void await_resume() const { throw_if_cancelled(); }
-    [[nodiscard]] bool is_served() const noexcept override;
+    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
     void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
 
   private:

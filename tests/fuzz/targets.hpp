@@ -16,6 +16,10 @@
 #include "target.hpp"
 #include "types.hpp"
 #include "worker_context.hpp"
+#include "ws_deflate.hpp"
+#include "ws_extensions.hpp"
+#include "ws_handshake.hpp"
+#include "ws_reader.hpp"
 
 namespace fuzz {
 
@@ -40,6 +44,10 @@ inline constexpr Target targets[] = {
     {"target", target},
     {"types", types},
     {"worker_context", worker_context},
+    {"ws_deflate", ws_deflate},
+    {"ws_extensions", ws_extensions},
+    {"ws_handshake", ws_handshake},
+    {"ws_reader", ws_reader},
 };
 
 }  // namespace fuzz
