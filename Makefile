@@ -262,7 +262,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook websocket
+PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook websocket websocket_talk
 PEER_PACKAGES := node validators negotiator jose proxy-addr ws
 peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events ## client, pool, middleware, pages and WebSockets against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; eight minutes
 	@rm -f $(BUILD)/results/peers-*
@@ -278,6 +278,8 @@ peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $
 	@$(SETUP) python3-websockets python3-wsproto
 	@$(RECORD) peers-websocket node tests/peers/websocket.mjs $(BUILD)/peers/websocket $(BUILD)/peers/ws/node_modules $(BUILD)/peers/node/node_modules
 	@$(RECORD) peers-websocket_python /usr/bin/python3 tests/peers/websocket.py $(BUILD)/peers/websocket
+	@$(RECORD) peers-websocket_client node tests/peers/websocket_servers.mjs $(BUILD)/peers/websocket_talk $(BUILD)/peers/ws/node_modules
+	@$(RECORD) peers-websocket_client_python /usr/bin/python3 tests/peers/websocket_servers.py $(BUILD)/peers/websocket_talk
 	@$(RECORD) peers-websocket_hostile /usr/bin/python3 tests/peers/websocket_hostile.py $(BUILD)/peers/websocket
 	@$(SETUP) --optional prometheus
 	@$(RECORD) peers-metrics python3 tests/peers/metrics.py $(BUILD)/peers/metrics
@@ -307,8 +309,9 @@ $(BUILD)/peers/jwt: tests/peers/jwt.cpp
 $(BUILD)/peers/jwt: PEER_FLAGS := -DSAKE_WITH_OPENSSL
 $(BUILD)/peers/jwt: PEER_LIBS := -lcrypto
 $(BUILD)/peers/websocket: tests/peers/websocket.cpp
-$(BUILD)/peers/websocket: PEER_FLAGS := -DSAKE_WITH_ZLIB
-$(BUILD)/peers/websocket: PEER_LIBS := -lz
+$(BUILD)/peers/websocket_talk: tests/peers/websocket_talk.cpp
+$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_FLAGS := -DSAKE_WITH_ZLIB
+$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_LIBS := -lz
 $(BUILD)/peers/ws:
 	@$(SETUP) node npm
 	@mkdir -p $@.new

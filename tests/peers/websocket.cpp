@@ -99,8 +99,7 @@ void add_echoes(sake::Engine& app, const std::string& origin) {
     app.ws("/open", echo, open);
     WebSocketOptions spoken;
     spoken.protocols = {"chat.v2", "chat.v1"};
-    app.ws(
-        "/proto", [](WebSocket& ws) -> Task<> { co_await ws.send(ws.protocol()); }, spoken);
+    app.ws("/proto", [](WebSocket& ws) -> Task<> { co_await ws.send(ws.protocol()); }, spoken);
 }
 
 /// How a connection ends.
@@ -128,7 +127,8 @@ void add_ends(sake::Engine& app, sake::Channel<std::string>& ends) {
 }
 
 /// Clients that are slower than the program, and a program that is slower than its clients.
-void add_slow(sake::Engine& app, sake::Event& may_read, std::vector<std::jthread>& threads) {
+void add_slow(sake::Engine& app, sake::Channel<std::string>& ends, sake::Event& may_read,
+              std::vector<std::jthread>& threads) {
     app.ws("/slow", [&may_read](WebSocket& ws) -> Task<> {
         co_await may_read.wait();
         co_await count(ws);
@@ -139,9 +139,9 @@ void add_slow(sake::Engine& app, sake::Event& may_read, std::vector<std::jthread
         ctx.status(204);
     });
     app.ws("/pieces", send_pieces);
-    app.ws("/flood", [](WebSocket& ws) -> Task<> {
-        fill(ws);
-        co_await ws.receive();
+    app.ws("/flood", [&ends](WebSocket& ws) -> Task<> {
+        const std::string posted = std::to_string(fill(ws));
+        co_await ends.send(posted);
     });
     WebSocketOptions lossy;
     lossy.slow = sake::SlowSocket::drop;
@@ -170,6 +170,6 @@ int main(int argc, char** argv) {
     app.get("/", [](Context& ctx) { ctx.html("<!doctype html><title>WebSockets</title>"); });
     add_echoes(app, argc > 1 ? argv[1] : "http://elsewhere.example");
     add_ends(app, ends);
-    add_slow(app, may_read, threads);
+    add_slow(app, ends, may_read, threads);
     return app.run("127.0.0.1:0");
 }

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 import urllib.request
+import zlib
 
 from wsproto.extensions import PerMessageDeflate
 
@@ -96,19 +97,21 @@ def close_on(talk):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-WAYS = (("/echo", echo_on), ("/deflate-shared", echo_on), ("/deflate-dedicated-12", echo_on), ("/echo", send_on),
-        ("/pieces", read_on), ("/push", read_on), ("/told", close_on), ("/hasty", read_on))
+# And how much comes at least.
+ALL = 1_000_000
+WAYS = (("/echo", echo_on, ALL), ("/deflate-shared", echo_on, ALL), ("/deflate-dedicated-12", echo_on, ALL),
+        ("/echo", send_on, ALL), ("/pieces", read_on, ALL), ("/push", read_on, 50_000), ("/told", close_on, ALL),
+        ("/hasty", read_on, 5))
 
 
 def die(port, seed):
     """In a process of its own, which does not come back."""
     chance = random.Random(seed)
     try:
-        target, act = WAYS[seed % len(WAYS)]
-        most = chance.choice((300, 2000, 100_000, 1_000_000))  # some within the handshake
+        target, act, least = WAYS[seed % len(WAYS)]
+        most = chance.choice((300, 2000, 100_000, ALL))  # some within the handshake
         extensions = [PerMessageDeflate()] if "deflate" in target else []
-        most_received = 10 if target == "/hasty" else chance.randrange(1, most)
-        act(Doomed(port, target, chance.randrange(1, most), most_received, extensions=extensions))
+        act(Doomed(port, target, chance.randrange(1, most), chance.randrange(1, min(most, least)), extensions=extensions))
     finally:
         os._exit(1)
 
@@ -213,7 +216,7 @@ def try_all_hostile(server):
 
     # An inflater needs tens of KiB: Config::max_buffered, 256 MiB, bounds them all.
     name = "a compressed frame that begins"
-    compressed = beginning(0xc2, bytes((0x2a, 0x49)) + bytes(100))
+    compressed = beginning(0xc2, zlib.compress(random.Random(3).randbytes(1 << 16).hex().encode())[2:1000])
     leave(server, name, try_hostile(server, name, count, "/deflate-dedicated-15", compressed, 384, "permessage-deflate"))
 
     name = "half a frame"

@@ -67,7 +67,7 @@ Task<> try_echoes(std::string name, std::string url, WebSocketOptions options) {
     sake::WebSocket ws = co_await http::websocket(url, options);
     name += ws.is_compressed() ? " (compressed)" : " (plain)";
     std::string wrong;
-    for (const std::size_t size : {0, 1, 125, 126, 127, 65'535, 65'536, 1 << 20}) {
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 65'535U, 65'536U, 1U << 20}) {
         Task<bool> text = comes_back(ws, text_of(size), true);
         if (!co_await std::move(text)) wrong += " text of " + std::to_string(size);
         Task<bool> zeros = comes_back(ws, std::string(size, '\0'), false);
@@ -142,7 +142,8 @@ Task<> try_too_large(std::string url) {
     const auto back = co_await ws.receive();
     co_await ws.send(fits + "x");
     const auto none = co_await ws.receive();
-    report("a message that is too large", back && !none && ws.close_code() == 1009, std::to_string(ws.close_code()));
+    report("a message that is too large", back && !none && ws.close_code() == 1009,
+           std::to_string(ws.close_code()));
 }
 
 Task<> try_all(std::string url, std::vector<std::string> paths) {
@@ -163,7 +164,8 @@ Task<> try_all(std::string url, std::vector<std::string> paths) {
         Task<> closing = try_close(url, code);
         co_await std::move(closing);
     }
-    Task<> pieces = try_first("a message in frames, with pings between them", url + "/pieces", "a\u9152z", {});
+    Task<> pieces =
+        try_first("a message in frames, with pings between them", url + "/pieces", "a\u9152z", {});
     co_await std::move(pieces);
     WebSocketOptions spoken;
     spoken.protocols = {"chat.v1", "chat.v2"};
