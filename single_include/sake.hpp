@@ -103,6 +103,8 @@
 //   sake/io/file.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/tcp_listener.hpp
+//   sake/websocket/ws_wait.hpp
+//   sake/websocket/websocket.hpp
 //   sake/app/answered.hpp
 //   sake/app/api_info.hpp
 //   sake/app/problem.hpp
@@ -135,6 +137,7 @@
 //   sake/app/route.hpp
 //   sake/app/route_table.hpp
 //   sake/app/static_options.hpp
+//   sake/app/ws_handler.hpp
 //   sake/app/group.hpp
 //   sake/app/hub_waiter.hpp
 //   sake/app/hub.hpp
@@ -149,12 +152,14 @@
 //   sake/client/client_request.hpp
 //   sake/client/client_response.hpp
 //   sake/client/client.hpp
+//   sake/client/client_websocket.hpp
 //   sake/server/life_hook.hpp
 //   sake/server/engine.hpp
 //   sake/server/test_answer.hpp
 //   sake/server/test_client.hpp
 //   sake/server/test_stream.hpp
 //   sake/server/test_events.hpp
+//   sake/server/test_websocket.hpp
 //   sake/middleware/step.hpp
 //   sake/middleware/allowed_hosts.hpp
 //   sake/middleware/credentials_check.hpp
@@ -187,6 +192,7 @@
 //   sake/base/time_text.hpp
 //   sake/base/format_impl.hpp
 //   sake/base/hash.hpp
+//   sake/base/hash_blocks.hpp
 //   sake/base/json_numbers.hpp
 //   sake/base/json_writer_impl.hpp
 //   sake/base/json_fit_impl.hpp
@@ -201,6 +207,7 @@
 //   sake/base/shape_numbers.hpp
 //   sake/base/rules_impl.hpp
 //   sake/base/secret_impl.hpp
+//   sake/base/sha1.hpp
 //   sake/base/sha256.hpp
 //   sake/base/shape_defaults.hpp
 //   sake/base/shape_reader_impl.hpp
@@ -208,6 +215,7 @@
 //   sake/base/shape_time_impl.hpp
 //   sake/base/shape_writer_impl.hpp
 //   sake/base/start_thread.hpp
+//   sake/base/utf8.hpp
 //   sake/base/text_impl.hpp
 //   sake/http/conditional.hpp
 //   sake/http/headers_impl.hpp
@@ -219,8 +227,18 @@
 //   sake/http/parameters.hpp
 //   sake/http/multipart.hpp
 //   sake/http/negotiate.hpp
+//   sake/http/origin.hpp
 //   sake/http/range.hpp
 //   sake/http/trace_fields.hpp
+//   sake/http/ws_close.hpp
+//   sake/http/ws_extension_reader.hpp
+//   sake/http/ws_extensions.hpp
+//   sake/http/ws_frame.hpp
+//   sake/http/ws_handshake.hpp
+//   sake/http/ws_role.hpp
+//   sake/http/ws_head.hpp
+//   sake/http/ws_inflater.hpp
+//   sake/http/ws_reader.hpp
 //   sake/http1/chunked.hpp
 //   sake/http1/head_parser.hpp
 //   sake/http1/request_parser.hpp
@@ -240,6 +258,7 @@
 //   sake/async/poller_poll.hpp
 //   sake/async/make_poller.hpp
 //   sake/async/poller_simulated.hpp
+//   sake/async/port.hpp
 //   sake/async/posted_work_impl.hpp
 //   sake/async/reactor_impl.hpp
 //   sake/async/sys_files.hpp
@@ -265,6 +284,15 @@
 //   sake/io/tcp_listener_impl.hpp
 //   sake/io/tcp_stream_impl.hpp
 //   sake/io/temporary_file.hpp
+//   sake/websocket/ws_codec.hpp
+//   sake/websocket/ws_codec_zlib.hpp
+//   sake/websocket/ws_box.hpp
+//   sake/websocket/ws_buffers.hpp
+//   sake/websocket/ws_pump.hpp
+//   sake/websocket/ws_terms.hpp
+//   sake/websocket/ws_link.hpp
+//   sake/websocket/ws_link_impl.hpp
+//   sake/websocket/websocket_impl.hpp
 //   sake/app/body_encoder.hpp
 //   sake/app/answerer.hpp
 //   sake/app/body_bytes.hpp
@@ -331,6 +359,8 @@
 //   sake/app/span_impl.hpp
 //   sake/app/static_files.hpp
 //   sake/app/trace_context_impl.hpp
+//   sake/app/upgrade.hpp
+//   sake/app/ws_route.hpp
 //   sake/worker/document_impl.hpp
 //   sake/worker/bridge.hpp
 //   sake/worker/mailbox.hpp
@@ -345,6 +375,9 @@
 //   sake/client/client_sending.hpp
 //   sake/client/client_impl.hpp
 //   sake/client/url_impl.hpp
+//   sake/client/ws_client_link.hpp
+//   sake/client/ws_opening.hpp
+//   sake/client/client_websocket_impl.hpp
 //   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
 //   sake/server/h1_reader.hpp
@@ -372,10 +405,13 @@
 //   sake/server/run.hpp
 //   sake/server/stop_request.hpp
 //   sake/server/engine_impl.hpp
+//   sake/server/h1_upgrade.hpp
 //   sake/server/test_answer_reader.hpp
 //   sake/server/test_client_impl.hpp
 //   sake/server/test_stream_impl.hpp
 //   sake/server/test_events_impl.hpp
+//   sake/server/test_websocket_impl.hpp
+//   sake/server/ws_session.hpp
 //   sake/middleware/fields.hpp
 //   sake/middleware/allowed_hosts_impl.hpp
 //   sake/middleware/credentials.hpp
@@ -396,7 +432,6 @@
 //   sake/middleware/compressor.hpp
 //   sake/middleware/compressors.hpp
 //   sake/middleware/compress_impl.hpp
-//   sake/middleware/origin.hpp
 //   sake/middleware/cors_impl.hpp
 //   sake/middleware/csrf_impl.hpp
 //   sake/middleware/etag_impl.hpp
@@ -5226,6 +5261,9 @@ class Watch {
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
+    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be
+    /// asked.
+    void end() noexcept;
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
@@ -10163,6 +10201,10 @@ class Wire;
 /// The same of a socket whose bytes travel as they are.
 [[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket);
 
+/// What a stream is made of, for another owner of its connection. Throws std::logic_error if it is closed.
+struct StreamParts;
+[[nodiscard]] StreamParts take_apart(TcpStream stream);
+
 }  // namespace detail
 
 /// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
@@ -10262,6 +10304,7 @@ class TcpStream {
 
     class Reading;
     friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, detail::OwningPtr<detail::Wire>);
+    friend detail::StreamParts detail::take_apart(TcpStream);
     explicit TcpStream(State* state) noexcept;
 
     [[nodiscard]] static State& open_state(State* state);
@@ -10360,6 +10403,366 @@ class TcpListener {
 
     detail::ClosingPtr<State> state_;
     std::uint16_t port_;
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_wait.hpp ----
+
+// What a WebSocket's functions wait for: a message, room to send, the end of a Close.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+struct Message;
+
+namespace detail {
+
+class WsLink;
+
+/// Whether `receive` has something to give, or never will.
+[[nodiscard]] bool has_news(const WsLink& link) noexcept;
+/// Whether the other side has read enough to be sent more, or nothing more can be sent.
+[[nodiscard]] bool has_room(const WsLink& link) noexcept;
+/// Whether both sides have said Close, or it was lost.
+[[nodiscard]] bool has_ended(const WsLink& link) noexcept;
+
+/// In the list of its link until it is served.
+class WsWait : public Wait, public ListNode {
+  public:
+    explicit WsWait(WsLink& link) noexcept : link_(link) {}
+    /// Whether it can go on.
+    [[nodiscard]] virtual bool is_served() const noexcept = 0;
+
+  protected:
+    ~WsWait() = default;
+    /// Suspends until it is served.
+    template <class Promise>
+    bool wait(std::coroutine_handle<Promise> coroutine) {
+        const bool is_over = is_served();
+        has_suspended_ = is_over ? give_way(coroutine) : suspend(coroutine);
+        if (has_suspended_ && !is_over) enter();
+        return has_suspended_;
+    }
+    /// Whether its fiber was cancelled, even after the wait was over.
+    [[nodiscard]] bool is_given_up() noexcept {
+        return was_cancelled() || (has_suspended_ && take_late_cancellation());
+    }
+
+    WsLink& link_;
+
+  private:
+    bool has_suspended_ = false;
+
+    void enter() noexcept;
+    bool withdraw() noexcept final {
+        unlink();
+        return true;
+    }
+};
+
+class [[nodiscard]] WsReceiveWait final : public WsWait {
+  public:
+    explicit WsReceiveWait(WsLink& link) noexcept : WsWait(link) {}
+    ~WsReceiveWait() { end(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        begin();
+        return wait(coroutine);
+    }
+    [[nodiscard]] std::optional<Message> await_resume();
+    [[nodiscard]] bool is_served() const noexcept override { return has_news(link_); }
+    void describe(std::string& out) const override { out += "a message of a WebSocket"; }
+
+  private:
+    void begin();
+    void end() noexcept;
+
+    bool is_begun_ = false;
+};
+
+/// What WebSocket::send is about to send.
+struct WsToSend {
+    WsLink* link;
+    std::string_view payload;
+    bool is_text;
+};
+
+class [[nodiscard]] WsSendWait final : public WsWait {
+  public:
+    explicit WsSendWait(const WsToSend& what) noexcept
+        : WsWait(*what.link), payload_(what.payload), is_text_(what.is_text) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (!coroutine.promise().fiber->has_cancellation()) begin();
+        return wait(coroutine);
+    }
+    bool await_resume() const {
+        throw_if_cancelled();
+        return was_sent_;
+    }
+    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
+    void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
+
+  private:
+    void begin();
+
+    std::string_view payload_;
+    bool is_text_;
+    bool was_sent_ = false;
+};
+
+/// For room to send more, or for its end.
+class [[nodiscard]] WsRoomWait final : public WsWait {
+  public:
+    explicit WsRoomWait(WsLink& link) noexcept : WsWait(link) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        return wait(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
+    void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
+};
+
+/// What WebSocket::close is about to say.
+struct WsToClose {
+    WsLink* link;
+    int code;
+    std::string_view reason;
+};
+
+class [[nodiscard]] WsCloseWait final : public WsWait {
+  public:
+    explicit WsCloseWait(const WsToClose& what) noexcept : WsWait(*what.link), what_(what) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (!coroutine.promise().fiber->has_cancellation()) begin();
+        return wait(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
+    void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
+
+  private:
+    void begin();
+
+    WsToClose what_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/websocket.hpp ----
+
+// WebSocket (RFC 6455): one end of a conversation in messages, as handlers of Engine::ws and clients see it.
+// How it travels is in ws_link.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WsBox;
+class WsLink;
+
+}  // namespace detail
+
+/// What one side has sent at once.
+struct Message {
+    std::string data;
+    bool is_text = true;  // UTF-8, which was checked; else bytes of any kind
+};
+
+/// What becomes of a message for a client that does not read, when WebSocketOptions::max_backlog is reached.
+enum class SlowSocket : std::uint8_t {
+    close,  // the connection closes, with the code 1013
+    drop    // that message is dropped
+};
+
+/// permessage-deflate (RFC 7692), by zlib: see SAKE_WITH_ZLIB. Without that, none is agreed on.
+enum class WebSocketCompression : std::uint8_t {
+    off,
+    shared,    // each message by itself: an idle connection holds no memory for it
+    dedicated  // with what came before in mind: smaller, and up to 300 KiB for each connection
+};
+
+/// The limits of a WebSocket and what it agrees to. Each has a default.
+struct WebSocketOptions {
+    /// Pages of which other sites may connect, such as "https://app.example"; "*" for all. Those of the
+    /// server's own host may always, and so may clients that are no browsers, which send no Origin.
+    std::vector<std::string> origins = {};
+    /// Subprotocols that the server speaks, the best first. If a client offers none of them, none is agreed
+    /// on.
+    std::vector<std::string> protocols = {};
+
+    std::size_t max_message = 1024 * 1024;  // bytes, inflated; 1009 beyond
+    int max_fragments = 1000;               // frames of one message, empty ones too; 1008 beyond
+
+    /// After so much silence of the other side, it is sent a ping; and if nothing comes for the second time,
+    /// the connection ends, with the code 1006. Time in which this side does not read does not count.
+    std::chrono::milliseconds ping_after = std::chrono::seconds(30);
+    std::chrono::milliseconds pong_timeout = std::chrono::seconds(30);
+    /// How long the other side may take to answer a Close.
+    std::chrono::milliseconds close_timeout = std::chrono::seconds(5);
+
+    /// What `post` and subscriptions may leave for a client that does not read, in bytes.
+    std::size_t max_backlog = 1024 * 1024;
+    SlowSocket slow = SlowSocket::close;
+
+    WebSocketCompression compression = WebSocketCompression::shared;
+    int window_bits = 12;              // 9 to 15, for WebSocketCompression::dedicated
+    std::size_t compress_from = 1024;  // bytes; shorter messages are sent as they are
+};
+
+/// For sending from elsewhere: from other threads, from workers, from other connections. Copies are cheap,
+/// and may outlive the connection.
+class WebSocketSender {
+  public:
+    WebSocketSender(const WebSocketSender&) noexcept;
+    WebSocketSender& operator=(const WebSocketSender&) noexcept;
+    ~WebSocketSender();
+
+    /// Sends a text, soon, in the order of the calls. From any thread; never waits. False if the connection
+    /// is closed or closing, or has more to send already than it may hold; see WebSocketOptions::slow. Throws
+    /// std::invalid_argument if the text is not UTF-8.
+    bool post(std::string_view text) const;
+    bool post_binary(std::string_view bytes) const;
+    /// Closes it, soon. From any thread.
+    void close(int code = 1000, std::string_view reason = {}) const;
+    /// Whether it was open a moment ago.
+    [[nodiscard]] bool is_open() const noexcept;
+
+  private:
+    friend class WebSocket;
+    explicit WebSocketSender(detail::CountedPtr<detail::WsBox> box) noexcept;
+
+    detail::CountedPtr<detail::WsBox> box_;
+};
+
+class WebSocket;
+
+namespace detail {
+
+/// Makes a WebSocket, which then has the link.
+struct WsMaker {
+    [[nodiscard]] static WebSocket make(WsLink& link) noexcept;
+};
+
+/// Keeps a link.
+class WsHold {
+  public:
+    explicit WsHold(WsLink& link) noexcept;
+    WsHold(WsHold&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
+    WsHold& operator=(WsHold&&) = delete;
+    ~WsHold();
+    [[nodiscard]] WsLink& link() const noexcept { return *link_; }
+
+  private:
+    WsLink* link_;
+};
+
+// Subscriptions: for each a task that sends what is published.
+[[nodiscard]] bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept;
+void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task);
+void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept;
+bool send_published(WsLink& link, std::string_view text);
+void close_too_slow(WsLink& link);
+
+template <class Subscription>
+Task<> pump(WsHold hold, Subscription subscription) {
+    WsLink& link = hold.link();
+    for (;;) {
+        auto message = co_await subscription.next();
+        if (!message) break;
+        while (message) {
+            if (!message->is_stale && !send_published(link, message->data)) co_return;
+            message.reset();
+            if (has_room(link)) message = subscription.try_next();
+        }
+        WsRoomWait room(link);
+        co_await room;
+    }
+    if (subscription.was_too_slow()) close_too_slow(link);
+}
+
+}  // namespace detail
+
+/// One connection, for the thread of its reactor; `post` is for any.
+///
+///     app.ws("/echo", [](sake::WebSocket& ws) -> sake::Task<> {
+///         while (auto message = co_await ws.receive()) co_await ws.send(message->data);
+///     });
+///
+/// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
+/// the handler throws, with 1011. It can be moved, not copied.
+class WebSocket {
+  public:
+    WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
+    WebSocket& operator=(WebSocket&& other) noexcept;
+    ~WebSocket();
+
+    /// The next message, in the order in which they were sent; nothing once the connection is closed or
+    /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
+    /// none; std::logic_error if two coroutines wait at a time.
+    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() noexcept {
+        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(*link_);
+    }
+
+    /// Sends a text, and waits while the other side does not read. False once the connection is closed or
+    /// closing. Throws std::invalid_argument if the text is not UTF-8, which the other side would refuse.
+    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
+    /// The same with bytes of any kind.
+    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+
+    /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
+    /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not
+    /// be sent (1000 to 1003, 1007 to 1014 and 3000 to 4999 may), and for a reason of more than 123 bytes.
+    [[nodiscard]] detail::Operation<detail::WsCloseWait, detail::WsToClose> close(
+        int code = 1000, std::string_view reason = {});
+
+    /// As WebSocketSender::post. From any thread, as long as this object lives: for longer, use a `sender`.
+    bool post(std::string_view text) const { return sender().post(text); }
+    bool post_binary(std::string_view bytes) const { return sender().post_binary(bytes); }
+    /// From any thread.
+    [[nodiscard]] WebSocketSender sender() const;
+
+    /// From now on sends what is published to this topic of a Hub, each message as a text, after the one with
+    /// this id. The connection pulls them as fast as its client reads; what the hub has dropped meanwhile is
+    /// left out, and a subscription that the hub closes for being too slow closes the connection, with 1013.
+    /// No effect if it subscribes to that topic of that hub already.
+    template <class H>
+    void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
+        if (detail::has_pump(*link_, &hub, topic)) return;
+        detail::add_pump(*link_, &hub, topic,
+                         detail::pump(detail::WsHold(*link_), hub.subscribe(topic, after_id)));
+    }
+    /// Sends no more of that topic.
+    template <class H>
+    void unsubscribe(H& hub, std::string_view topic) noexcept {
+        detail::remove_pump(*link_, &hub, topic);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept;
+    /// What the other side has closed with; 1005 if it gave no code, 1006 if the connection was lost, and 0
+    /// while it is open.
+    [[nodiscard]] int close_code() const noexcept;
+    [[nodiscard]] std::string_view close_reason() const noexcept;
+    /// The subprotocol that both have agreed on; "" for none.
+    [[nodiscard]] std::string_view protocol() const noexcept;
+    /// Whether both have agreed to compress.
+    [[nodiscard]] bool is_compressed() const noexcept;
+
+  private:
+    friend struct detail::WsMaker;
+    explicit WebSocket(detail::WsLink& link) noexcept;
+
+    detail::WsLink* link_;
 };
 
 }  // namespace SAKE_ABI
@@ -12504,6 +12907,7 @@ struct ServerHandler {
     void (*plain)(void*, Call&) = nullptr;
     Task<> (*coroutine)(void*, Call&) = nullptr;
     void (*destroy)(void*) = [](void*) {};
+    std::size_t param_count = 0;
 };
 
 /// An object of any type, or none.
@@ -12589,7 +12993,8 @@ class Handler {
     explicit Handler(const ServerHandler& function) noexcept
         : callable_(function.object, function.destroy),
           plain_(function.plain),
-          coroutine_(function.coroutine) {}
+          coroutine_(function.coroutine),
+          param_count_(function.param_count) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -13598,6 +14003,141 @@ struct StaticOptions {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/ws_handler.hpp ----
+
+// Handlers of Engine::ws: a coroutine that takes a Context& or not, a WebSocket&, then path parameters and a
+// Query, as with other handlers.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What is left of the arguments for the path parameters.
+template <class Arguments>
+struct WsParamsOf {
+    using type = std::tuple<>;
+};
+template <class... Rest>
+struct WsParamsOf<std::tuple<WebSocket, Rest...>> {
+    using type = std::tuple<Rest...>;
+};
+template <class... Rest>
+struct WsParamsOf<std::tuple<Context, WebSocket, Rest...>> {
+    using type = std::tuple<Rest...>;
+};
+template <class F>
+struct WsParams {
+    using type = std::tuple<>;
+};
+template <HasOneCallOperator F>
+struct WsParams<F> {
+    using type = typename WsParamsOf<typename CallableTraits<decltype(&F::operator())>::Arguments>::type;
+};
+template <class R, class... Args>
+struct WsParams<R (*)(Args...)> {
+    using type = typename WsParamsOf<std::tuple<std::decay_t<Args>...>>::type;
+};
+
+/// For the check of a pattern: a function with the same parameters from the path.
+template <class Params>
+struct WsPatternOf;
+template <class... Params>
+struct WsPatternOf<std::tuple<Params...>> {
+    using type = void (*)(Context&, Params...);
+};
+template <class F>
+using WsPattern = typename WsPatternOf<typename WsParams<std::decay_t<F>>::type>::type;
+
+/// How such a handler is called.
+template <class F, class Params>
+struct WsCall;
+template <class F, class... Params>
+struct WsCall<F, std::tuple<Params...>> {
+    static constexpr bool takes_context = std::invocable<F&, Context&, WebSocket&, Params...>;
+    static constexpr bool is_possible = takes_context || std::invocable<F&, WebSocket&, Params...>;
+
+    static auto call(F& function, [[maybe_unused]] Call* call, WebSocket& ws, Params&... params) {
+        if constexpr (takes_context)
+            return function(context_of(*call), ws, std::move(params)...);
+        else
+            return function(ws, std::move(params)...);
+    }
+};
+
+/// A handler of the program, owned, behind function pointers.
+class WsHandler {
+  public:
+    template <class F>
+        requires(!std::is_same_v<std::decay_t<F>, WsHandler>)
+    explicit WsHandler(F&& function) {
+        using Callable = std::decay_t<F>;
+        using Params = typename WsParams<Callable>::type;
+        constexpr bool fits = WsCall<Callable, Params>::is_possible;
+        static_assert(
+            fits,
+            "a handler of ws takes sake::Context& or not, then sake::WebSocket&, then nothing or the "
+            "path parameters as types that can be parsed, then a sake::Query");
+        if constexpr (fits) set<Callable, Params>(std::forward<F>(function));
+    }
+
+    [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
+    /// Whether it needs the request while it runs.
+    [[nodiscard]] bool needs_call() const noexcept { return needs_call_; }
+    /// Takes the arguments in vain, before the answer: what does not convert is a refusal.
+    void check(Call& call) const {
+        if (check_ != nullptr) check_(call);
+    }
+    /// The call is null if it is not needed.
+    [[nodiscard]] Task<> run(Call* call, WebSocket& ws) const { return run_(callable_.get(), call, ws); }
+
+  private:
+    template <class Callable, class Params, class F>
+    void set(F&& function) {
+        using Result = decltype(invoke<Callable, Params>(nullptr, nullptr, std::declval<WebSocket&>(),
+                                                         std::declval<Params&>()));
+        static_assert(std::is_same_v<Result, Task<>>,
+                      "a handler of ws is a coroutine: it returns sake::Task<>");
+        callable_ = Owned(new Callable(std::forward<F>(function)),
+                          [](void* callable) { delete static_cast<Callable*>(callable); });
+        param_count_ = path_param_count<Params>;
+        needs_call_ = WsCall<Callable, Params>::takes_context || std::tuple_size_v<Params> != 0;
+        if constexpr (std::tuple_size_v<Params> == 0) {
+            run_ = [](void* callable, Call* call, WebSocket& ws) {
+                Params none;
+                return invoke<Callable>(callable, call, ws, none);
+            };
+        } else {
+            check_ = [](Call& call) { static_cast<void>(take_params<Params>(call)); };
+            run_ = &run_with_params<Callable, Params>;
+        }
+    }
+
+    template <class Callable, class Params>
+    static auto invoke(void* callable, Call* call, WebSocket& ws, Params& params) {
+        return std::apply(
+            [&](auto&... each) {
+                return WsCall<Callable, Params>::call(*static_cast<Callable*>(callable), call, ws, each...);
+            },
+            params);
+    }
+    // The arguments live in this frame, since the handler may take them by reference.
+    template <class Callable, class Params>
+    static Task<> run_with_params(void* callable, Call* call, WebSocket& ws) {
+        Params params = take_params<Params>(*call);
+        co_await invoke<Callable>(callable, call, ws, params);
+    }
+
+    Owned callable_;
+    void (*check_)(Call&) = nullptr;
+    Task<> (*run_)(void*, Call*, WebSocket&) = nullptr;
+    std::size_t param_count_ = 0;
+    bool needs_call_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/group.hpp ----
 
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
@@ -13622,6 +14162,10 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
+
+// The same for programs with WebSockets; in server/ws_session.hpp.
+template <class Unused = void>
+Handler make_ws_handler(WsHandler handler, WebSocketOptions options);
 
 // The same for programs that describe their API; in openapi_impl.hpp.
 template <class Unused = void>
@@ -13674,6 +14218,16 @@ class Verbs {
             if (ctx.header("Content-Type").empty())
                 throw HttpError(400, "a QUERY says what its content is, by Content-Type");
         });
+    }
+    /// A WebSocket (RFC 6455): GET with an Upgrade. Middleware sees the handshake, and may refuse it, with an
+    /// answer like any other; `after` sees it as 101. Then the handler runs, a coroutine, for as long as the
+    /// connection: it takes a Context& or not, the WebSocket&, then path parameters and a Query as other
+    /// handlers. Throws std::invalid_argument that names an option which makes no sense.
+    template <class F>
+    Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
+        Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
+        Route& route = self().table().add(self().scope(), "GET", pattern.info(), std::move(made)).route;
+        return noted(route.hidden());
     }
     /// Every method that has no route of its own on this pattern.
     template <class F>
@@ -14901,6 +15455,96 @@ template <detail::Text Url>
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/client/client_websocket.hpp ----
+
+// http::websocket: a WebSocket to another server, from its URL to the open connection. What happens on it
+// from then on is in websocket/websocket.hpp, as on the server.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+
+/// Thrown if the server answers the handshake with another status than 101. The message names the URL without
+/// its query, the status, the beginning of the body, and what may help.
+class WebSocketRefused : public BadResponse {
+  public:
+    WebSocketRefused(const std::string& what, int its_status, std::string its_body)
+        : BadResponse(what), status(its_status), body(std::move(its_body)) {}
+
+    int status;
+    std::string body;  // its beginning, up to 1 KiB
+};
+
+/// Which WebSocket to open, and how. Everything in it is checked when it is set: std::invalid_argument says
+/// what is wrong.
+///
+///     http::WebSocketRequest request("ws://localhost:8080/chat/7");
+///     request.header("Authorization", token).handshake_timeout(2s);
+///     sake::WebSocket ws = co_await http::websocket(std::move(request));
+class WebSocketRequest {
+  public:
+    /// "ws://host:port/path?query". The scheme may also be http. Port and path may be missing.
+    explicit WebSocketRequest(std::string_view url);
+
+    /// Sets a field of the handshake, such as Authorization, Cookie or Origin. Host, and those that make the
+    /// handshake, are set by the client.
+    WebSocketRequest& header(std::string_view name, std::string_view value);
+    /// Sets the limits, the pings, the compression, and the subprotocols that the client offers. `origins` is
+    /// for servers.
+    WebSocketRequest& options(WebSocketOptions options);
+    /// Sets the time for connecting and the handshake together. At first that is 10 s.
+    WebSocketRequest& handshake_timeout(std::chrono::milliseconds limit);
+
+    [[nodiscard]] const Url& url() const noexcept { return url_; }
+    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+    [[nodiscard]] const WebSocketOptions& options() const noexcept { return options_; }
+    [[nodiscard]] std::chrono::milliseconds handshake_timeout() const noexcept { return handshake_timeout_; }
+
+  private:
+    Url url_;  // as if its scheme were http
+    Headers headers_;
+    WebSocketOptions options_;
+    std::chrono::milliseconds handshake_timeout_{10'000};
+};
+
+namespace detail {
+
+// A template: see task.hpp.
+template <class R>
+[[nodiscard]] Task<WebSocket> open_websocket(R request);
+
+}  // namespace detail
+
+/// Connects and shakes hands. Redirects are not followed. Throws WebSocketRefused, BadResponse if the answer
+/// is 101 but not that of a WebSocket, std::system_error if the connection fails, TimedOut, and Cancelled.
+///
+/// The connection is for this reactor's thread; `post` is for any. When the WebSocket is destroyed, it says
+/// Close with the code 1000, and waits for the server's in the background, for close_timeout at most. When
+/// the reactor ends, it closes at once.
+template <std::same_as<WebSocketRequest> R>
+[[nodiscard]] Task<WebSocket> websocket(R request) {
+    return detail::open_websocket(std::move(request));
+}
+/// The same with default options. Throws std::invalid_argument if that is not a URL of the scheme ws or http.
+///
+///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
+///     co_await ws.send("Hello");
+template <detail::Text Url>
+[[nodiscard]] Task<WebSocket> websocket(Url url) {
+    return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
+}
+/// The same with options that have a name: g++ 12 does not compile `co_await` with `{...}` in it correctly.
+template <detail::Text Url>
+[[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
+    WebSocketRequest request(std::string(std::move(url)));
+    request.options(options);
+    return detail::open_websocket(std::move(request));
+}
+
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/server/life_hook.hpp ----
 
 // LifeHook: a function that a program gives to an engine, to run beside its requests. What runs it is in
@@ -15275,6 +15919,7 @@ class Form;
 class TestClient;
 class TestEvents;
 class TestStream;
+class TestWebSocket;
 
 namespace detail {
 
@@ -15320,6 +15965,7 @@ class TestConnection {
   private:
     friend class TestClient;
     friend class TestStream;
+    friend class TestWebSocket;
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
@@ -15407,6 +16053,10 @@ class TestClient {
     /// else.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
                                     std::string_view method = "GET", std::string_view body = {});
+
+    /// Opens a WebSocket, with the fields of the handshake added where `headers` do not have them: see
+    /// test_websocket.hpp. Throws std::runtime_error if the answer is something else than 101.
+    [[nodiscard]] TestWebSocket websocket(std::string_view target, const http::Headers& headers = {});
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
@@ -15512,6 +16162,7 @@ class TestStream {
 
   private:
     friend class TestClient;  // which makes it, and looks at its head
+    friend class TestWebSocket;
     TestStream(TestConnection connection, std::string_view method, std::string_view target);
     // Of a stream that was moved from, it throws as the connection does.
     [[nodiscard]] detail::TestAnswerReader& reader() const;
@@ -15585,6 +16236,85 @@ class TestEvents {
     TestStream stream_;
     detail::OwningPtr<detail::EventReader> reader_;
     std::string last_taken_id_;
+};
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/server/test_websocket.hpp ----
+
+// TestWebSocket: a WebSocket of a TestClient, in virtual time.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+/// What TestClient::websocket returns, which its TestClient must outlive:
+///
+///     sake::TestWebSocket ws = client.websocket("/echo");
+///     ws.send("hi");
+///     const auto message = ws.receive();
+///     REQUIRE(message);  // empty once the server has closed
+///     CHECK(message->data == "hi");
+///
+/// It answers pings and a Close by itself, while one of its functions is called. It does not compress.
+class TestWebSocket {
+  public:
+    TestWebSocket(TestWebSocket&& other) noexcept;
+    TestWebSocket& operator=(TestWebSocket&& other) noexcept;
+    ~TestWebSocket();
+
+    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has gone.
+    TestWebSocket& send(std::string_view text);
+    TestWebSocket& send_binary(std::string_view bytes);
+    TestWebSocket& ping(std::string_view payload = {});
+    /// Sends these bytes as they are: a frame that is wrong, or a part of one.
+    TestWebSocket& send_raw(std::string_view bytes);
+
+    /// The next message, after waiting for it in virtual time; nothing once the server has closed. Throws
+    /// std::runtime_error if the server sends what it may not, std::logic_error after 24 hours.
+    [[nodiscard]] std::optional<Message> receive();
+    /// The next message that has come by now.
+    [[nodiscard]] std::optional<Message> receive_now();
+
+    /// Closes, and waits until the server has closed as well. Messages on their way are dropped.
+    void close(int code = 1000, std::string_view reason = {});
+    /// The client leaves without a word, or with a reset.
+    void vanish() noexcept { stream_.close(); }
+    void reset() noexcept { stream_.reset(); }
+
+    /// Whether the server has closed, by now.
+    [[nodiscard]] bool is_closed();
+    /// What the server has closed with; 1005 if it gave no code, 1006 if it left without a Close, 0 while it
+    /// is open.
+    [[nodiscard]] int close_code();
+    [[nodiscard]] std::string close_reason();
+
+    /// How many pings and pongs have come by now, and the payload of the last pong.
+    [[nodiscard]] std::uint64_t pings();
+    [[nodiscard]] std::uint64_t pongs();
+    [[nodiscard]] std::string last_pong();
+    /// Whether it answers pings.
+    void answer_pings(bool on) noexcept;
+
+    /// A field of the answer to the handshake; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return stream_.header(name);
+    }
+    /// The subprotocol that was agreed on; "" for none.
+    [[nodiscard]] std::string_view protocol() const noexcept { return header("Sec-WebSocket-Protocol"); }
+
+  private:
+    friend class TestClient;
+    struct State;
+    TestWebSocket(TestClient& client, TestStream stream);
+    [[nodiscard]] State& state() const;
+    void send_frame(int opcode, std::string_view payload);
+    void take_now();
+    void take_input(bool may_wait);
+
+    TestClient* client_;
+    TestStream stream_;
+    detail::OwningPtr<State> state_;
 };
 
 }  // namespace SAKE_ABI
@@ -17192,6 +17922,59 @@ inline void write_hex(std::uint64_t number, char* to) noexcept {
 inline void write_hex(const Hash128& number, char* to) noexcept {
     write_hex(number.high, to);
     write_hex(number.low, to + 16);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/base/hash_blocks.hpp ----
+
+// What SHA-1 and SHA-256 share (FIPS 180-4): a text cut into padded blocks, and words as bytes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline constexpr std::size_t hash_block_size = 64;
+
+/// Calls take(first byte) for each block of the text. Behind the text come a bit of 1, zeros, and its length
+/// in bits, in one block or two (section 5.1.1).
+template <class Take>
+void for_each_hash_block(std::string_view text, Take take) {
+    const std::uint64_t bits = std::uint64_t{text.size()} * 8;
+    for (; text.size() >= hash_block_size; text.remove_prefix(hash_block_size)) take(text.data());
+    std::array<char, 2 * hash_block_size> last{};
+    text.copy(last.data(), text.size());
+    last[text.size()] = '\x80';
+    const std::size_t end = text.size() + 9 <= hash_block_size ? hash_block_size : 2 * hash_block_size;
+    for (std::size_t i = 0; i < 8; ++i) last[end - 1 - i] = static_cast<char>(bits >> (8 * i));
+    for (std::size_t at = 0; at < end; at += hash_block_size) take(last.data() + at);
+}
+
+/// Fills the first sixteen words with a block.
+template <std::size_t count>
+void read_hash_block(const char* block, std::array<std::uint32_t, count>& words) noexcept {
+    for (std::size_t i = 0; i < hash_block_size; ++i) {
+        words[i / 4] = words[i / 4] << 8 | static_cast<unsigned char>(block[i]);
+    }
+}
+
+/// Adds what a block was mixed to.
+template <std::size_t count>
+void add_hash_words(std::array<std::uint32_t, count>& state,
+                    const std::array<std::uint32_t, count>& mixed) noexcept {
+    for (std::size_t i = 0; i < count; ++i) state[i] += mixed[i];
+}
+
+/// The words as bytes, the highest first.
+template <std::size_t count>
+std::string hash_bytes(const std::array<std::uint32_t, count>& state) {
+    std::string bytes;
+    for (const std::uint32_t word : state) {
+        for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift);
+    }
+    return bytes;
 }
 
 }  // namespace detail
@@ -19023,6 +19806,58 @@ SAKE_INLINE bool equal_in_constant_time(std::string_view sent, std::string_view 
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/base/sha1.hpp ----
+
+// SHA-1 (FIPS 180-4), because the opening handshake of WebSocket demands it. It proves nothing and protects
+// nothing: use Sha256 for all else.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class Sha1 {
+  public:
+    /// The 20 bytes of a text's digest.
+    [[nodiscard]] static std::string digest(std::string_view text) {
+        Sha1 hash;
+        for_each_hash_block(text, [&](const char* block) { hash.take(block); });
+        return hash_bytes(hash.state_);
+    }
+
+  private:
+    void take(const char* block) noexcept {
+        std::array<std::uint32_t, 80> words{};
+        read_hash_block(block, words);
+        for (std::size_t i = 16; i < words.size(); ++i) {
+            words[i] = std::rotl(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
+        }
+        auto [a, b, c, d, e] = state_;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const std::uint32_t next = std::rotl(a, 5) + mix(i / 20, b, c, d) + e + words[i];
+            e = d;
+            d = c;
+            c = std::rotl(b, 30);
+            b = a;
+            a = next;
+        }
+        add_hash_words(state_, {a, b, c, d, e});
+    }
+
+    /// The function and the constant of a quarter of the rounds (sections 4.1.1 and 4.2.1).
+    static std::uint32_t mix(std::size_t quarter, std::uint32_t b, std::uint32_t c,
+                             std::uint32_t d) noexcept {
+        if (quarter == 0) return ((b & c) ^ (~b & d)) + 0x5a827999;
+        if (quarter == 2) return ((b & c) ^ (b & d) ^ (c & d)) + 0x8f1bbcdc;
+        return (b ^ c ^ d) + (quarter == 1 ? 0x6ed9eba1 : 0xca62c1d6);
+    }
+
+    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/base/sha256.hpp ----
 
 // SHA-256 (FIPS 180-4), for what others have to compare, such as the hashes of a content security policy.
@@ -19037,30 +19872,14 @@ class Sha256 {
     /// The 32 bytes of a text's digest.
     [[nodiscard]] static std::string digest(std::string_view text) {
         Sha256 hash;
-        const std::uint64_t bits = std::uint64_t{text.size()} * 8;
-        for (; text.size() >= block_size; text.remove_prefix(block_size)) hash.take(text.data());
-        // What is left, a bit of 1, zeros, and the length, in one block or two.
-        std::array<char, 2 * block_size> last{};
-        text.copy(last.data(), text.size());
-        last[text.size()] = '\x80';
-        const std::size_t end = text.size() + 9 <= block_size ? block_size : 2 * block_size;
-        for (std::size_t i = 0; i < 8; ++i) last[end - 1 - i] = static_cast<char>(bits >> (8 * i));
-        for (std::size_t at = 0; at < end; at += block_size) hash.take(last.data() + at);
-        std::string bytes;
-        for (const std::uint32_t word : hash.state_) {
-            for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift);
-        }
-        return bytes;
+        for_each_hash_block(text, [&](const char* block) { hash.take(block); });
+        return hash_bytes(hash.state_);
     }
 
   private:
-    static constexpr std::size_t block_size = 64;
-
     void take(const char* block) noexcept {
         std::array<std::uint32_t, 64> words{};
-        for (std::size_t i = 0; i < block_size; ++i) {
-            words[i / 4] = words[i / 4] << 8 | static_cast<unsigned char>(block[i]);
-        }
+        read_hash_block(block, words);
         for (std::size_t i = 16; i < words.size(); ++i) {
             const std::uint32_t a = words[i - 15];
             const std::uint32_t b = words[i - 2];
@@ -19082,8 +19901,7 @@ class Sha256 {
             b = a;
             a = one + two;
         }
-        const std::array<std::uint32_t, 8> mixed{a, b, c, d, e, f, g, h};
-        for (std::size_t i = 0; i < mixed.size(); ++i) state_[i] += mixed[i];
+        add_hash_words(state_, {a, b, c, d, e, f, g, h});
     }
 
     static constexpr std::array<std::uint32_t, 64> constants{
@@ -19922,6 +20740,99 @@ namespace detail {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/base/utf8.hpp ----
+
+// Utf8Check: whether bytes that come piece by piece are well-formed UTF-8 (Unicode 15, table 3-7): no
+// overlong forms, no surrogates, nothing above U+10FFFF. For a text that is here as a whole there is
+// is_valid_utf8.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
+
+/// Past the ASCII at the beginning.
+inline const char* skip_ascii(const char* at, const char* end) noexcept {
+    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
+    while (at != end && is_ascii(*at)) ++at;
+    return at;
+}
+
+/// Past the whole and valid characters at the beginning that are not ASCII.
+inline const char* skip_characters(const char* at, const char* end) noexcept {
+    while (at != end && !is_ascii(*at)) {
+        const std::size_t length = utf8_sequence(at, static_cast<std::size_t>(end - at));
+        if (length == 0) break;
+        at += length;
+    }
+    return at;
+}
+
+class Utf8Check {
+  public:
+    /// False from the first byte on that cannot continue the text, wherever a piece ends.
+    bool feed(std::string_view bytes) noexcept {
+        const char* at = bytes.data();
+        const char* const end = at + bytes.size();
+        for (;;) {
+            for (; left_ > 0; ++at) {
+                if (at == end) return left_ != bad;
+                if (!take_rest(static_cast<unsigned char>(*at))) return false;
+            }
+            at = skip_characters(skip_ascii(at, end), end);
+            if (at == end) return true;
+            if (!is_ascii(*at)) begin(static_cast<unsigned char>(*at++));
+        }
+    }
+
+    /// Whether the text may end here: it was good, and its last character is whole.
+    [[nodiscard]] bool is_complete() const noexcept { return left_ == 0; }
+
+    /// Begins another text.
+    void clear() noexcept { *this = Utf8Check(); }
+
+  private:
+    /// Takes the first byte of a character that is not whole, or not valid.
+    void begin(unsigned char lead) noexcept {
+        if (lead < 0xc2 || lead > 0xf4) return fail();
+        left_ = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+        if (lead == 0xe0) least_ = 0xa0;  // else overlong
+        if (lead == 0xed) most_ = 0x9f;   // else a surrogate
+        if (lead == 0xf0) least_ = 0x90;  // else overlong
+        if (lead == 0xf4) most_ = 0x8f;   // else above U+10FFFF
+    }
+
+    bool take_rest(unsigned char byte) noexcept {
+        if (byte < least_ || byte > most_) {
+            fail();
+            return false;
+        }
+        --left_;
+        least_ = 0x80;
+        most_ = 0xbf;
+        return true;
+    }
+
+    /// From here on, no byte is in the range.
+    void fail() noexcept {
+        left_ = bad;
+        least_ = 1;
+        most_ = 0;
+    }
+
+    static constexpr std::uint8_t bad = 4;
+
+    std::uint8_t left_ = 0;  // bytes to come of the character that has begun
+    // The range of the next of them.
+    std::uint8_t least_ = 0x80;
+    std::uint8_t most_ = 0xbf;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/base/text_impl.hpp ----
 
 // Definitions of text.hpp: control bytes, base64, UTF-8.
@@ -20028,24 +20939,11 @@ inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left
     return length;
 }
 
-/// Past the ASCII at the beginning.
-inline const char* skip_ascii(const char* at, const char* end) noexcept {
-    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
-    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
-    return at;
-}
-
 }  // namespace detail
 
 SAKE_INLINE bool is_valid_utf8(std::string_view text) noexcept {
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data();;) {
-        at = detail::skip_ascii(at, end);
-        if (at == end) return true;
-        const std::size_t length = detail::utf8_sequence(at, static_cast<std::size_t>(end - at));
-        if (length == 0) return false;
-        at += length;
-    }
+    detail::Utf8Check check;
+    return check.feed(text) && check.is_complete();
 }
 
 SAKE_INLINE std::string replace_invalid_utf8(std::string_view text) {
@@ -21600,6 +22498,71 @@ constexpr int media_quality(std::optional<std::string_view> field, std::string_v
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/http/origin.hpp ----
+
+// Origins as browsers send them in the field Origin (RFC 6454 section 6.2): "https://app.example:8443".
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// The port that browsers leave out, with its colon; "" where the scheme has none.
+constexpr std::string_view default_port(std::string_view scheme) noexcept {
+    return scheme == "https" ? ":443" : scheme == "http" ? ":80" : "";
+}
+
+/// An origin taken apart: "https" and "app.example:8443"; both empty if the text has no "://".
+struct OriginParts {
+    explicit constexpr OriginParts(std::string_view text) noexcept {
+        const std::size_t end = text.find("://");
+        if (end == std::string_view::npos) return;
+        scheme = text.substr(0, end);
+        authority = text.substr(end + 3);
+    }
+    std::string_view scheme;
+    std::string_view authority;
+};
+
+/// Whether browsers would write an origin like this: in lower case, without a path, and without the port
+/// that its scheme has anyway.
+inline bool is_origin(std::string_view text) noexcept {
+    constexpr auto of_a_scheme = [](char c) {
+        return (c >= 'a' && c <= 'z') || ascii::is(c, ascii::digit) || ascii::contains_char("+-.", c);
+    };
+    const auto [scheme, authority] = OriginParts(text);
+    if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), of_a_scheme)) return false;
+    if (authority.empty() || authority.ends_with(':') || !is_valid_host(authority)) return false;
+    if (std::any_of(authority.begin(), authority.end(), [](char c) { return c != to_lower(c); }))
+        return false;
+    const std::string_view port = default_port(scheme);
+    return port.empty() || !authority.ends_with(port) || authority.size() == port.size();
+}
+
+/// Throws std::invalid_argument, which names the function, unless each is an origin.
+inline void require_origins(std::string_view function, const std::vector<std::string>& origins) {
+    for (const std::string& origin : origins) {
+        if (is_origin(origin)) continue;
+        throw std::invalid_argument(std::string(function) + ": '" + origin +
+                                    "' is not an origin as browsers send it: write scheme://host or "
+                                    "scheme://host:port, in lower case, with nothing behind it and without "
+                                    "the ports 443 of https and 80 of http");
+    }
+}
+
+/// Whether an origin is that of the host which a request is for. The scheme is not compared: behind a proxy
+/// the server does not know it.
+inline bool is_origin_of(std::string_view origin, std::string_view host) noexcept {
+    const auto [scheme, authority] = OriginParts(origin);
+    const std::string_view port = default_port(scheme);
+    if (port.empty() || authority.empty()) return false;
+    if (host.ends_with(port)) host.remove_suffix(port.size());
+    return iequals(authority, host);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/http/range.hpp ----
 
 // Byte ranges (RFC 9110 section 14): the field Range against the size of a body, and the texts of the answer,
@@ -21825,6 +22788,1074 @@ struct TraceState {
         }
         return true;
     }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_close.hpp ----
+
+// How a WebSocket ends (RFC 6455 sections 5.5.1, 7.1 and 7.4): the codes, the payload of a close frame, and
+// why a reader refuses what it reads.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+// Section 7.4.1 and IANA's registry. ws_no_status and ws_abnormal never stand in a frame: they say that a
+// close frame had no code, and that none came.
+inline constexpr int ws_normal = 1000;
+inline constexpr int ws_going_away = 1001;
+inline constexpr int ws_protocol_error = 1002;
+inline constexpr int ws_unsupported = 1003;
+inline constexpr int ws_no_status = 1005;
+inline constexpr int ws_abnormal = 1006;
+inline constexpr int ws_bad_data = 1007;
+inline constexpr int ws_policy = 1008;
+inline constexpr int ws_too_big = 1009;
+inline constexpr int ws_internal = 1011;
+inline constexpr int ws_try_again = 1013;
+
+/// Whether a close frame may carry the code (section 7.4): the registered ones, those of libraries, and those
+/// of applications.
+constexpr bool may_be_sent(int code) noexcept {
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/// Why a connection fails: the code to close it with, and a short sentence. The code is 0 if it does not.
+struct WsFailure {
+    int code = 0;
+    const char* reason = "";
+
+    constexpr explicit operator bool() const noexcept { return code != 0; }
+};
+
+constexpr WsFailure ws_violation(const char* reason) noexcept { return {ws_protocol_error, reason}; }
+
+/// The largest payload of a control frame (section 5.5).
+inline constexpr std::size_t most_ws_control = 125;
+
+/// The payload of a close frame, on the stack. Of the reason it has what is UTF-8 and fits, up to the end of
+/// a character. It is empty for a code that may not be sent.
+class WsCloseText {
+  public:
+    explicit WsCloseText(int code, std::string_view reason = {}) noexcept {
+        if (!may_be_sent(code)) return;
+        text_[0] = static_cast<char>(code >> 8);
+        text_[1] = static_cast<char>(code & 0xff);
+        size_ = 2 + reason.copy(text_ + 2, whole_characters(reason, most_ws_control - 2));
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_, size_}; }
+
+  private:
+    static std::size_t whole_characters(std::string_view text, std::size_t most) noexcept {
+        std::size_t at = 0;
+        while (at < text.size()) {
+            const std::size_t length = utf8_sequence(text.data() + at, text.size() - at);
+            if (length == 0 || at + length > most) break;
+            at += length;
+        }
+        return at;
+    }
+
+    char text_[most_ws_control];
+    std::size_t size_ = 0;
+};
+
+/// What the payload of a close frame says.
+struct WsClose {
+    int code = ws_no_status;
+    std::string_view reason;  // a view of the payload
+
+    explicit WsClose(std::string_view payload) noexcept {
+        if (payload.size() < 2) return;
+        code = static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]);
+        reason = payload.substr(2);
+    }
+};
+
+/// Why the payload of a close frame is not allowed, if so (sections 5.5.1 and 7.4).
+inline WsFailure refuse_ws_close(std::string_view payload) noexcept {
+    if (payload.empty()) return {};
+    if (payload.size() == 1) return ws_violation("close frame with half a code");
+    const WsClose close(payload);
+    if (!may_be_sent(close.code)) return ws_violation("close code that may not be sent");
+    if (!is_valid_utf8(close.reason)) return {ws_bad_data, "close reason that is not UTF-8"};
+    return {};
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_extension_reader.hpp ----
+
+// The syntax of the field Sec-WebSocket-Extensions (RFC 6455 section 9.1).
+// Not here: what an extension or a parameter means (ws_extensions.hpp).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Reads extensions one by one, and the parameters of each:
+///     extension-list  = 1#extension
+///     extension       = token *( ";" extension-param )
+///     extension-param = token [ "=" ( token | quoted-string ) ]
+/// with white space between any two of these (section 4.3). A quoted string is a token when it is unescaped.
+class WsExtensionReader {
+  public:
+    enum class Result : std::uint8_t { found, end, malformed };
+
+    /// The value of the field. Where there are several fields, their values joined by commas.
+    explicit WsExtensionReader(std::string_view list) noexcept : rest_(list) {}
+
+    /// To be called when the parameters of the extension before have been read. Empty items of the list do
+    /// not count (RFC 9110 section 5.6.1.2).
+    Result next_extension() noexcept {
+        while (take(',')) {
+        }
+        if (rest_.empty()) return name.empty() ? Result::malformed : Result::end;
+        return take_token(name) ? Result::found : Result::malformed;
+    }
+
+    /// Of this extension. `end` is followed by the next extension.
+    Result next_parameter() {
+        skip_space();
+        if (rest_.empty() || rest_.front() == ',') return Result::end;
+        if (!take(';') || !take_token(parameter)) return Result::malformed;
+        value.clear();
+        has_value = take('=');
+        return !has_value || take_value() ? Result::found : Result::malformed;
+    }
+
+    std::string_view name;       // of the last extension
+    std::string_view parameter;  // the name of its last parameter
+    std::string value;
+    bool has_value = false;
+
+  private:
+    void skip_space() noexcept {
+        while (rest_.starts_with(' ') || rest_.starts_with('\t')) rest_.remove_prefix(1);
+    }
+    bool take(char wanted) noexcept {
+        skip_space();
+        if (!rest_.starts_with(wanted)) return false;
+        rest_.remove_prefix(1);
+        return true;
+    }
+    bool take_token(std::string_view& token) noexcept {
+        skip_space();
+        std::size_t size = 0;
+        while (size < rest_.size() && ascii::is(rest_[size], ascii::token)) ++size;
+        token = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return size != 0;
+    }
+    bool take_value() {
+        if (take('"')) return take_quoted();
+        std::string_view token;
+        if (!take_token(token)) return false;
+        value = token;
+        return true;
+    }
+    bool take_quoted() {
+        for (std::size_t i = 0; i < rest_.size(); ++i) {
+            if (rest_[i] == '"') {
+                rest_.remove_prefix(i + 1);
+                return is_token(value);
+            }
+            if (rest_[i] == '\\' && ++i == rest_.size()) break;
+            value += rest_[i];
+        }
+        return false;
+    }
+
+    std::string_view rest_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_extensions.hpp ----
+
+// How both ends agree on permessage-deflate (RFC 7692 section 7.1), the one extension of WebSocket that Sake
+// knows: offers, answers, and what may stand in them. Pure: text in, text out.
+// Not here: compression itself (sake/websocket/ws_codec.hpp).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What both ends have agreed on. Bits are the base-2 logarithm of an LZ77 window.
+struct WsDeflate {
+    bool is_on = false;
+    bool server_no_context_takeover = false;
+    bool client_no_context_takeover = false;
+    int server_max_window_bits = 15;
+    int client_max_window_bits = 15;
+    bool operator==(const WsDeflate&) const = default;
+};
+
+/// shared: neither side keeps a window between messages. dedicated: both do, if the other agrees.
+enum class WsWindows : std::uint8_t { shared, dedicated };
+
+inline constexpr int most_ws_window = 15;
+/// RFC 7692 allows 8, but zlib makes no raw stream with a window of 2 to the 8 (deflateInit2).
+inline constexpr int least_ws_window = 9;
+
+/// The parameters of permessage-deflate in an offer or in an answer. Bits are 0 where there is no such
+/// parameter.
+struct WsDeflateParameters {
+    bool server_no_context_takeover = false;
+    bool client_no_context_takeover = false;
+    int server_max_window_bits = 0;
+    int client_max_window_bits = 0;
+    bool operator==(const WsDeflateParameters&) const = default;
+};
+
+enum class WsNegotiation : std::uint8_t { offer, answer };
+
+/// 8 to 15, without a leading zero (7.1.2); 0 for anything else.
+constexpr int parse_ws_window(std::string_view text) noexcept {
+    if (text == "8" || text == "9") return text[0] - '0';
+    const bool is_legal = text.size() == 2 && text[0] == '1' && text[1] >= '0' && text[1] <= '5';
+    return is_legal ? 10 + text[1] - '0' : 0;
+}
+
+/// Adds the reader's last parameter. Returns whether it is known, new and has a legal value; if not, the
+/// offer is declined (7.1), or the answer fails the connection.
+inline bool add_ws_parameter(const WsExtensionReader& from, WsNegotiation kind, WsDeflateParameters& to) {
+    const auto set_flag = [&from](bool& flag) { return !from.has_value && !std::exchange(flag, true); };
+    const auto set_bits = [](int& bits, int value) { return std::exchange(bits, value) == 0 && value != 0; };
+    if (from.parameter == "server_no_context_takeover") return set_flag(to.server_no_context_takeover);
+    if (from.parameter == "client_no_context_takeover") return set_flag(to.client_no_context_takeover);
+    if (from.parameter == "server_max_window_bits") {
+        return set_bits(to.server_max_window_bits, parse_ws_window(from.value));
+    }
+    if (from.parameter != "client_max_window_bits") return false;
+    // A client may say that it has this parameter, and no more (7.1.2.2).
+    const bool is_mere_name = kind == WsNegotiation::offer && !from.has_value;
+    return set_bits(to.client_max_window_bits, is_mere_name ? most_ws_window : parse_ws_window(from.value));
+}
+
+/// Calls f(name, parameters, is_legal) for each extension. Returns false once the syntax is wrong.
+template <class F>
+bool for_each_ws_extension(std::string_view list, WsNegotiation kind, F f) {
+    using Result = WsExtensionReader::Result;
+    WsExtensionReader reader(list);
+    Result extension;
+    while ((extension = reader.next_extension()) == Result::found) {
+        WsDeflateParameters parameters;
+        bool is_legal = true;
+        Result parameter;
+        while ((parameter = reader.next_parameter()) == Result::found) {
+            is_legal = is_legal && add_ws_parameter(reader, kind, parameters);
+        }
+        if (parameter == Result::malformed) return false;
+        f(reader.name, parameters, is_legal);
+    }
+    return extension == Result::end;
+}
+
+inline constexpr std::string_view ws_deflate_name = "permessage-deflate";
+
+/// A client's window of 15 is a name without a value, which only an offer has.
+inline void append_ws_deflate(const WsDeflateParameters& parameters, std::string& out) {
+    out.append(ws_deflate_name);
+    if (parameters.server_no_context_takeover) out.append("; server_no_context_takeover");
+    if (parameters.client_no_context_takeover) out.append("; client_no_context_takeover");
+    if (parameters.server_max_window_bits != 0) {
+        out.append("; server_max_window_bits=").append(std::to_string(parameters.server_max_window_bits));
+    }
+    if (parameters.client_max_window_bits == 0) return;
+    out.append("; client_max_window_bits");
+    if (parameters.client_max_window_bits == most_ws_window) return;
+    out.append("=").append(std::to_string(parameters.client_max_window_bits));
+}
+
+// --- The server ---
+
+/// An offer that limits our window to 8 is declined: zlib cannot compress for it. The client then speaks
+/// without compression, or by its next offer.
+constexpr bool can_accept_ws_offer(const WsDeflateParameters& offer) noexcept {
+    return offer.server_max_window_bits == 0 || offer.server_max_window_bits >= least_ws_window;
+}
+
+/// What a server that keeps windows of at most `most` bits answers.
+constexpr WsDeflateParameters answer_ws_offer(const WsDeflateParameters& offer, WsWindows windows,
+                                              int most) noexcept {
+    const auto limit = [](int bits, int by) { return by == 0 ? bits : std::min(bits, by); };
+    const bool is_kept = windows == WsWindows::dedicated;
+    if (!is_kept) most = most_ws_window;
+    WsDeflateParameters answer;
+    // 7.1.1.1: what the offer says has to be in the answer, and may be there unasked.
+    answer.server_no_context_takeover = !is_kept || offer.server_no_context_takeover;
+    const bool is_named = offer.server_max_window_bits != 0 || most < most_ws_window;
+    if (is_named) answer.server_max_window_bits = limit(most, offer.server_max_window_bits);
+    // A client's window can be limited only if the offer names the parameter (7.1.2.2). If it does not, no
+    // window is kept for that client.
+    const bool is_too_large = most < most_ws_window && offer.client_max_window_bits == 0;
+    answer.client_no_context_takeover = !is_kept || offer.client_no_context_takeover || is_too_large;
+    // What the offer says of it is a hint, and RFC 7692 allows a larger answer, but npm's ws and Python's
+    // websockets refuse one. zlib inflates a window of 8 too.
+    const int window = limit(most, offer.client_max_window_bits);
+    const bool has_hint = offer.client_max_window_bits != 0;
+    if (has_hint && !answer.client_no_context_takeover && window < most_ws_window) {
+        answer.client_max_window_bits = window;
+    }
+    return answer;
+}
+
+/// What holds after this answer.
+constexpr WsDeflate agreed_by(const WsDeflateParameters& answer) noexcept {
+    const auto bits = [](int said) { return said == 0 ? most_ws_window : said; };
+    return {true, answer.server_no_context_takeover, answer.client_no_context_takeover,
+            bits(answer.server_max_window_bits), bits(answer.client_max_window_bits)};
+}
+
+/// For a server: accepts the first offer of `list`, the values of all fields joined by commas, that can be
+/// accepted, and appends the value of the field of the answer. If there is none, `agreed` is not on and the
+/// answer stays empty. Windows that are kept are of at most `window_bits`, 9 to 15.
+/// Returns false if the syntax is wrong: the handshake is refused with 400.
+[[nodiscard]] inline bool ws_accept_offer(std::string_view list, WsWindows windows, int window_bits,
+                                          WsDeflate& agreed, std::string& answer) {
+    agreed = {};
+    WsDeflateParameters chosen;
+    const auto look_at = [&](std::string_view name, const WsDeflateParameters& offer, bool is_legal) {
+        if (agreed.is_on || name != ws_deflate_name || !is_legal || !can_accept_ws_offer(offer)) return;
+        chosen = answer_ws_offer(offer, windows, window_bits);
+        agreed = agreed_by(chosen);
+    };
+    if (!for_each_ws_extension(list, WsNegotiation::offer, look_at)) {
+        agreed = {};
+        return false;
+    }
+    if (agreed.is_on) append_ws_deflate(chosen, answer);
+    return true;
+}
+
+// --- The client ---
+
+/// What a client offers. It always allows a limit of its own window: some servers demand one.
+constexpr WsDeflateParameters ws_offer(WsWindows windows, int window_bits) noexcept {
+    if (windows == WsWindows::shared) return {true, true, 0, most_ws_window};
+    return {false, false, window_bits == most_ws_window ? 0 : window_bits, window_bits};
+}
+inline void append_ws_offer(WsWindows windows, int window_bits, std::string& offer) {
+    append_ws_deflate(ws_offer(windows, window_bits), offer);
+}
+
+/// Whether an answer accepts the offer: it grants what the offer demands (7.1.1.1, 7.1.2.1), and limits the
+/// client's window only if the offer allows that (7.1.2.2).
+constexpr bool accepts_ws_offer(const WsDeflateParameters& answer,
+                                const WsDeflateParameters& offer) noexcept {
+    if (offer.server_no_context_takeover && !answer.server_no_context_takeover) return false;
+    if (offer.client_max_window_bits == 0 && answer.client_max_window_bits != 0) return false;
+    if (offer.server_max_window_bits == 0) return true;
+    return answer.server_max_window_bits != 0 &&
+           answer.server_max_window_bits <= offer.server_max_window_bits;
+}
+
+/// For a client: what the answer to the offer of append_ws_offer agrees to. `list` is as with a server; to be
+/// called if the answer has the field. Returns false if the connection has to be failed: the syntax is wrong,
+/// there is an extension that was not offered, or permessage-deflate twice, or with parameters that are not
+/// legal or do not accept the offer.
+[[nodiscard]] inline bool ws_take_answer(std::string_view list, WsWindows windows, int window_bits,
+                                         WsDeflate& agreed) {
+    const WsDeflateParameters offer = ws_offer(windows, window_bits);
+    agreed = {};
+    bool is_good = true;
+    const auto look_at = [&](std::string_view name, const WsDeflateParameters& answer, bool is_legal) {
+        is_good = is_good && !agreed.is_on && name == ws_deflate_name && is_legal &&
+                  accepts_ws_offer(answer, offer);
+        agreed = agreed_by(answer);
+    };
+    is_good = for_each_ws_extension(list, WsNegotiation::answer, look_at) && is_good;
+    if (!is_good) {
+        agreed = {};
+        return false;
+    }
+    // What a client says of itself holds without an answer to it.
+    agreed.client_no_context_takeover |= offer.client_no_context_takeover;
+    if (offer.client_max_window_bits != 0) {
+        agreed.client_max_window_bits = std::min(agreed.client_max_window_bits, offer.client_max_window_bits);
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_frame.hpp ----
+
+// Frames of WebSocket (RFC 6455 section 5): what a head holds, a head as bytes, and the mask. Not here:
+// reading heads (ws_head.hpp) and what frames come to together (ws_reader.hpp).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Section 5.2. The others are reserved.
+enum class WsOpcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+
+constexpr bool is_ws_control(WsOpcode opcode) noexcept { return opcode >= WsOpcode::close; }
+
+/// What the head of a frame says (section 5.2).
+struct WsFrameHead {
+    bool fin = true;
+    bool compressed = false;  // RSV1 (RFC 7692 section 6)
+    WsOpcode opcode = WsOpcode::text;
+    bool masked = false;
+    std::uint32_t mask = 0;  // its four bytes as they stand in the frame
+    std::uint64_t length = 0;
+};
+
+/// A head as bytes, on the stack.
+class WsHeadText {
+  public:
+    explicit WsHeadText(const WsFrameHead& head) noexcept {
+        put(static_cast<unsigned>(head.opcode) | (head.fin ? 0x80U : 0U) | (head.compressed ? 0x40U : 0U));
+        put_length(head.length, head.masked ? 0x80U : 0U);
+        if (!head.masked) return;
+        std::memcpy(text_ + size_, &head.mask, sizeof head.mask);
+        size_ += sizeof head.mask;
+    }
+    /// As a server sends it, without a mask.
+    WsHeadText(WsOpcode opcode, std::uint64_t length, bool fin = true, bool compressed = false) noexcept
+        : WsHeadText(WsFrameHead{fin, compressed, opcode, false, 0, length}) {}
+    /// As a client sends it. The payload is to be masked with the same mask.
+    static WsHeadText masked(std::uint32_t mask, WsOpcode opcode, std::uint64_t length, bool fin = true,
+                             bool compressed = false) noexcept {
+        return WsHeadText(WsFrameHead{fin, compressed, opcode, true, mask, length});
+    }
+
+    [[nodiscard]] std::string_view view() const noexcept { return {text_, size_}; }
+
+    static constexpr std::size_t most = 14;
+
+  private:
+    void put(std::uint64_t byte) noexcept { text_[size_++] = static_cast<char>(byte & 0xff); }
+
+    /// In 7, 16 or 64 bits, the fewest that do.
+    void put_length(std::uint64_t length, unsigned mask_bit) noexcept {
+        const int bytes = length < 126 ? 0 : length < 0x10000 ? 2 : 8;
+        put(mask_bit | (bytes == 0 ? length : bytes == 2 ? 126 : 127));
+        for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) put(length >> shift);
+    }
+
+    char text_[most];
+    std::size_t size_ = 0;
+};
+
+/// Masks a piece of a payload, or takes its mask off (section 5.3). `offset` is the place of the piece in the
+/// payload.
+inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_t offset) noexcept {
+    char key[4];
+    std::memcpy(key, &mask, sizeof key);
+    char turned[8];
+    for (std::size_t i = 0; i < sizeof turned; ++i) turned[i] = key[(offset + i) % 4];
+    std::uint64_t pattern;
+    std::memcpy(&pattern, turned, sizeof pattern);
+    std::size_t at = 0;
+    for (; at + sizeof pattern <= size; at += sizeof pattern) {
+        std::uint64_t word;
+        std::memcpy(&word, data + at, sizeof word);
+        word ^= pattern;
+        std::memcpy(data + at, &word, sizeof word);
+    }
+    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ turned[at % 4]);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_handshake.hpp ----
+
+// The opening handshake of WebSocket (RFC 6455 section 4), both sides: what a request asks for, which
+// protocol to speak, and whether an answer is the right one. Fields are any range of names and values. Not
+// here: extensions, and the Origin.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Whether it is a Sec-WebSocket-Key: 16 bytes in base64 (section 4.1), strictly.
+constexpr bool ws_is_key(std::string_view text) noexcept {
+    constexpr std::size_t letters = 22;  // the last of which has two bits of a byte, and four of zero
+    if (text.size() != letters + 2 || text.substr(letters) != "==") return false;
+    for (const char c : text.substr(0, letters)) {
+        if (base64_value(c) == 64) return false;
+    }
+    return base64_value(text[letters - 1]) % 16 == 0;
+}
+
+/// What Sec-WebSocket-Accept says for a key (section 4.2.2).
+inline std::string ws_accept_key(std::string_view key) {
+    return base64_encode(Sha1::digest(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+}
+
+/// All fields of a name.
+struct WsField {
+    std::string_view value;  // of the first
+    std::size_t count = 0;
+};
+
+template <class Fields>
+WsField ws_field(const Fields& fields, std::string_view name) {
+    WsField found;
+    for (const auto& [its_name, value] : fields) {
+        if (!iequals(its_name, name)) continue;
+        if (found.count++ == 0) found.value = value;
+    }
+    return found;
+}
+
+/// The lists in all fields of this name, as one.
+template <class Fields>
+std::string ws_list(const Fields& fields, std::string_view name) {
+    std::string list;
+    for (const auto& [its_name, value] : fields) {
+        if (!iequals(its_name, name)) continue;
+        if (!list.empty()) list += ',';
+        list += value;
+    }
+    return list;
+}
+
+/// Whether the lists in all fields of this name hold the token, without regard to case.
+template <class Fields>
+bool ws_lists_contain(const Fields& fields, std::string_view name, std::string_view token) {
+    for (const auto& [its_name, value] : fields) {
+        if (iequals(its_name, name) && list_contains(value, token)) return true;
+    }
+    return false;
+}
+
+/// Whether the fields announce a body that is not empty.
+template <class Fields>
+bool ws_has_body(const Fields& fields) {
+    const WsField length = ws_field(fields, "Content-Length");
+    return length.value.find_first_not_of('0') != std::string_view::npos ||
+           ws_field(fields, "Transfer-Encoding").count > 0;
+}
+
+/// What a request asks for.
+enum class WsAsk : std::uint8_t {
+    not_asked,  // something else: no Upgrade to websocket, or HTTP/1.0, which has none (RFC 9110 section 7.8)
+    bad_version,  // another version: answer 426 with Sec-WebSocket-Version: 13 (section 4.4)
+    bad_request,  // a handshake that is not valid: answer 400
+    good,
+};
+
+struct WsAsked {
+    WsAsk ask = WsAsk::not_asked;
+    std::string_view key = {};  // if it is good: a view of the field
+};
+
+/// What the server reads in the head of a request (section 4.2.1).
+template <class Fields>
+WsAsked ws_check_request(Method method, bool is_http_1_0, const Fields& fields) {
+    if (is_http_1_0 || !ws_lists_contain(fields, "Upgrade", "websocket") ||
+        !ws_lists_contain(fields, "Connection", "upgrade"))
+        return {WsAsk::not_asked};
+    const WsField version = ws_field(fields, "Sec-WebSocket-Version");
+    if (version.count > 1) return {WsAsk::bad_request};  // section 11.3.5
+    if (version.value != "13") return {WsAsk::bad_version};
+    const WsField key = ws_field(fields, "Sec-WebSocket-Key");
+    if (method != Method::get || key.count != 1 || !ws_is_key(key.value) || ws_has_body(fields))
+        return {WsAsk::bad_request};
+    return {WsAsk::good, key.value};
+}
+
+/// The protocol that a server chooses.
+struct WsProtocol {
+    bool is_malformed = false;   // what the client offers is not a list of tokens
+    std::string_view name = {};  // a view of ours; empty if none of them was offered
+};
+
+/// Of what the fields Sec-WebSocket-Protocol offer, what stands first in our list (section 4.2.2). Names are
+/// compared as they are. A field without any name is malformed.
+template <class Fields>
+WsProtocol ws_choose_protocol(const Fields& fields, const std::vector<std::string>& ours) {
+    bool is_malformed = false;
+    std::size_t best = ours.size();
+    for (const auto& [name, value] : fields) {
+        if (!iequals(name, "Sec-WebSocket-Protocol")) continue;
+        std::size_t count = 0;
+        for_each_list_item(value, [&](std::string_view offered) {
+            ++count;
+            is_malformed = is_malformed || !is_token(offered);
+            for (std::size_t i = 0; i < best; ++i) {
+                if (ours[i] == offered) best = i;
+            }
+        });
+        is_malformed = is_malformed || count == 0;
+    }
+    if (is_malformed) return {true};
+    if (best == ours.size()) return {};
+    return {false, ours[best]};
+}
+
+/// What a client finds in the answer to its handshake.
+struct WsAnswer {
+    const char* fault = nullptr;     // why it is not what was asked for; nothing if it is
+    std::string_view protocol = {};  // of those that were offered; empty if the server chose none
+};
+
+/// What the client reads in the head of the answer (section 4.1). `key` is the one that it has sent.
+template <class Fields>
+WsAnswer ws_check_answer(int status, const Fields& fields, std::string_view key,
+                         const std::vector<std::string>& offered) {
+    if (status != 101) return {"the answer is not 101 Switching Protocols"};
+    const WsField upgrade = ws_field(fields, "Upgrade");
+    if (upgrade.count != 1 || !iequals(upgrade.value, "websocket"))
+        return {"the answer does not upgrade to websocket"};
+    if (!ws_lists_contain(fields, "Connection", "upgrade")) return {"the answer has no Connection: Upgrade"};
+    const WsField accept = ws_field(fields, "Sec-WebSocket-Accept");
+    if (accept.count != 1 || accept.value != ws_accept_key(key))
+        return {"Sec-WebSocket-Accept of the answer is not that of the key"};
+    const WsField protocol = ws_field(fields, "Sec-WebSocket-Protocol");
+    if (protocol.count == 0) return {};
+    for (const std::string& name : offered) {
+        if (protocol.count == 1 && name == protocol.value) return {nullptr, name};
+    }
+    return {"the answer chooses a protocol that was not offered"};
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_role.hpp ----
+
+// Which end of a WebSocket connection we are.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// A server demands masks, and a client refuses them (RFC 6455 section 5.1).
+enum class WsRole : std::uint8_t { server, client };
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_head.hpp ----
+
+// Reading the head of a frame (RFC 6455 section 5.2): what it says, and whether it may. Each byte is judged
+// as soon as it is here, in order, so that the outcome does not depend on how the bytes were split.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a head may say depends on this.
+struct WsHeadRules {
+    WsRole role = WsRole::server;
+    bool may_be_compressed = false;      // the extension was agreed
+    bool is_in_message = false;          // a message of several frames has begun
+    bool is_full = false;                // which has all the frames that it may have
+    std::uint64_t most = 0;              // the largest payload of a frame with data
+    std::uint64_t most_deflated = most;  // if it begins a compressed message
+};
+
+/// What is known of a head: why it is refused, or its size in bytes, which is 0 as long as some are missing.
+struct WsHeadResult {
+    WsFailure failure = {};
+    std::size_t size = 0;
+};
+
+/// FIN, the reserved bits, and the opcode.
+constexpr WsFailure refuse_ws_first_byte(unsigned byte, const WsHeadRules& rules) noexcept {
+    const unsigned code = byte & 0x0f;
+    const bool is_control = code >= 8;
+    if ((byte & 0x30) != 0) return ws_violation("reserved bit");                     // 5.2
+    if (code > 10 || (code > 2 && code < 8)) return ws_violation("unknown opcode");  // 5.2
+    const bool is_first = code == 1 || code == 2;                                    // of a message
+    if ((byte & 0x40) != 0 && !(rules.may_be_compressed && is_first))                // RFC 7692, 6.1
+        return ws_violation("compressed frame that may not be");
+    if (is_control) {
+        return (byte & 0x80) != 0 ? WsFailure{} : ws_violation("control frame in fragments");  // 5.5
+    }
+    if (is_first && rules.is_in_message) return ws_violation("message within a message");      // 5.4
+    if (!is_first && !rules.is_in_message) return ws_violation("continuation of no message");  // 5.4
+    return rules.is_full ? WsFailure{ws_policy, "message of too many frames"} : WsFailure{};   // 10.4
+}
+
+/// The bit of the mask, and the first part of the length.
+constexpr WsFailure refuse_ws_second_byte(unsigned byte, WsOpcode opcode, WsRole role) noexcept {
+    const bool is_masked = (byte & 0x80) != 0;
+    const unsigned length = byte & 0x7f;
+    if (role == WsRole::server && !is_masked) return ws_violation("frame without a mask");  // 5.1
+    if (role == WsRole::client && is_masked) return ws_violation("masked frame");           // 5.1
+    if (is_ws_control(opcode) && length > most_ws_control)
+        return ws_violation("control frame of more than 125 bytes");  // 5.5
+    if (opcode == WsOpcode::close && length == 1)
+        return ws_violation("close frame with half a code");  // 5.5.1
+    return {};
+}
+
+/// The whole length, read from so many bytes behind the second.
+constexpr WsFailure refuse_ws_length(const WsFrameHead& head, std::size_t bytes,
+                                     std::uint64_t most) noexcept {
+    if (head.length >> 63 != 0) return ws_violation("length with the highest bit set");  // 5.2
+    const std::uint64_t least = bytes == 8 ? 0x10000 : bytes == 2 ? 126 : 0;
+    if (head.length < least) return ws_violation("length in more bytes than it needs");             // 5.2
+    if (!is_ws_control(head.opcode) && head.length > most) return {ws_too_big, "message too big"};  // 10.4
+    return {};
+}
+
+/// How many bytes behind the second are of the length.
+constexpr std::size_t ws_length_bytes(unsigned second) noexcept {
+    const unsigned length = second & 0x7f;
+    return length == 127 ? 8 : length == 126 ? 2 : 0;
+}
+
+/// Reads the head at the front of `text`, of which more may be to come.
+inline WsHeadResult read_ws_head(std::string_view text, const WsHeadRules& rules,
+                                 WsFrameHead& head) noexcept {
+    const auto byte = [text](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+    if (text.empty()) return {};
+    if (const auto failure = refuse_ws_first_byte(byte(0), rules)) return {failure};
+    head.fin = (byte(0) & 0x80) != 0;
+    head.compressed = (byte(0) & 0x40) != 0;
+    head.opcode = static_cast<WsOpcode>(byte(0) & 0x0f);
+
+    if (text.size() < 2) return {};
+    if (const auto failure = refuse_ws_second_byte(byte(1), head.opcode, rules.role)) return {failure};
+    head.masked = (byte(1) & 0x80) != 0;
+
+    const std::size_t bytes = ws_length_bytes(byte(1));
+    if (text.size() < 2 + bytes) return {};
+    head.length = bytes == 0 ? byte(1) & 0x7f : 0;
+    for (std::size_t i = 0; i < bytes; ++i) head.length = head.length << 8 | byte(2 + i);
+    const std::uint64_t most = head.compressed ? rules.most_deflated : rules.most;
+    if (const auto failure = refuse_ws_length(head, bytes, most)) return {failure};
+
+    const std::size_t size = 2 + bytes + (head.masked ? sizeof head.mask : 0);
+    if (text.size() < size) return {};
+    if (head.masked) std::memcpy(&head.mask, text.data() + 2 + bytes, sizeof head.mask);
+    return {{}, size};
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_inflater.hpp ----
+
+// What a reader of WebSocket frames needs of permessage-deflate (RFC 7692): the text of a compressed message.
+// Not here: zlib (sake/websocket/ws_codec_zlib.hpp).
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WsInflater {
+  public:
+    virtual ~WsInflater() = default;
+    enum class Result : std::uint8_t { ok, malformed, too_big };
+    /// Appends what `bytes` inflate to, at most `most` bytes in all of `out`. is_end: the end of the message
+    /// (append 00 00 FF FF, 7.2.2).
+    virtual Result inflate(std::string_view bytes, bool is_end, std::string& out, std::size_t most) = 0;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/http/ws_reader.hpp ----
+
+// WsReader: bytes of a WebSocket in, messages and control frames out (RFC 6455 sections 5 to 8). However the
+// bytes are split, the events are the same. Not here: the opening handshake, and what to answer.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// How much a peer may send: bytes of a message (inflated, if it is compressed), bytes of a frame, and frames
+/// of a message, empty ones too.
+struct WsLimits {
+    std::size_t message = std::size_t{1} << 20;
+    std::size_t frame = message;
+    int fragments = 1000;
+};
+
+/// What compression may add to bytes that do not become smaller: browsers and Python's websockets compress
+/// those too. Generous: zlib with the least memory adds an eighth (deflateBound).
+constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return bytes / 8 + 64; }
+
+enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
+
+/// Reads one connection. Small while nothing has begun. Throws std::bad_alloc alone, and is of no more use
+/// then. The limits outlive it.
+class WsReader {
+  public:
+    WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
+    WsReader(WsRole role, WsLimits&& limits) = delete;
+
+    /// Goes on until there is an event, or no more bytes. What was read is taken off the front of `bytes`.
+    /// The inflater is the same at every call, or none if no compression was agreed. After `close` and
+    /// `failed`, all bytes are dropped.
+    [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
+        if (is_over_) {
+            bytes = {};
+            return WsEvent::need_more;
+        }
+        Progress here;
+        Progress& now = held_ ? *held_ : here;
+        if (!now.is_in_frame) now.control_size = 0;  // of the last event
+        WsEvent event = WsEvent::need_more;
+        while (event == WsEvent::need_more && !bytes.empty()) {
+            event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+        }
+        keep(now);
+        return event;
+    }
+
+    /// After `message`: what it holds, and whether it is text, which is valid UTF-8 then.
+    [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, std::string()); }
+    [[nodiscard]] bool is_text() const noexcept { return is_text_; }
+
+    /// After `ping` and `pong`: the payload, until the next read.
+    [[nodiscard]] std::string_view control() const noexcept {
+        return held_ ? std::string_view(held_->control, held_->control_size) : std::string_view();
+    }
+
+    /// After `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
+    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
+    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
+
+    /// After `failed`: the code to close with, and why.
+    [[nodiscard]] int failure() const noexcept { return failure_; }
+    [[nodiscard]] const char* failure_reason() const noexcept { return failure_reason_; }
+
+    /// The memory that is kept besides the reader itself.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        const bool is_outside = message_.capacity() > std::string().capacity();
+        return (held_ ? sizeof(Progress) : 0) + (is_outside ? message_.capacity() + 1 : 0);
+    }
+
+    /// Whether a frame or a message has begun that is not whole.
+    [[nodiscard]] bool has_begun() const noexcept { return held_ && held_->has_begun(); }
+
+  private:
+    /// What is needed in the middle of a frame or a message. read() has it on its stack, and the heap has it
+    /// from one read to the next, if there is anything to keep.
+    struct Progress {
+        WsFrameHead frame;            // the present one
+        std::uint64_t at = 0;         // how much of its payload is taken
+        std::uint64_t announced = 0;  // payload of the message by the heads of its frames
+        int frames = 0;               // of the message
+        bool is_in_frame = false;
+        bool is_in_message = false;
+        bool is_text = false;
+        bool is_compressed = false;
+        Utf8Check utf8;
+        std::uint8_t head_size = 0;
+        std::uint8_t control_size = 0;
+        char head[WsHeadText::most];  // the beginning of one that is not whole
+        char control[most_ws_control];
+
+        [[nodiscard]] bool has_begun() const noexcept {
+            return is_in_frame || is_in_message || head_size > 0;
+        }
+        [[nodiscard]] std::uint64_t left() const noexcept { return frame.length - at; }
+    };
+
+    void keep(const Progress& now) {
+        if (!now.has_begun() && now.control_size == 0) {
+            held_.reset();
+        } else if (!held_) {
+            held_.reset(new Progress(now));
+        }
+    }
+
+    WsEvent fail(Progress& now, WsFailure why) noexcept {
+        is_over_ = true;
+        failure_ = why.code;
+        failure_reason_ = why.reason;
+        end_message(now);
+        now.is_in_frame = false;
+        now.head_size = now.control_size = 0;
+        std::string().swap(message_);
+        return WsEvent::failed;
+    }
+
+    // Heads
+
+    WsEvent take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+        const std::size_t copied = bytes.copy(now.head + now.head_size, sizeof now.head - now.head_size);
+        const std::size_t size = now.head_size + copied;
+        const WsHeadResult result =
+            read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
+        if (result.failure) return fail(now, result.failure);
+        if (result.size == 0) {
+            bytes.remove_prefix(copied);
+            now.head_size = static_cast<std::uint8_t>(size);
+            return WsEvent::need_more;
+        }
+        bytes.remove_prefix(result.size - now.head_size);
+        begin_frame(now);
+        return take_payload(now, bytes, inflater);
+    }
+
+    [[nodiscard]] WsHeadRules rules(const Progress& now, bool may_be_compressed) const noexcept {
+        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(limits_->message));
+        const bool is_deflated = now.is_in_message && now.is_compressed;
+        return {role_,
+                may_be_compressed,
+                now.is_in_message,
+                now.frames >= limits_->fragments,
+                is_deflated ? deflated : most_payload(now, 0),
+                deflated};
+    }
+    /// Of the next frame, if the message may have so many bytes more than its limit.
+    [[nodiscard]] std::uint64_t most_payload(const Progress& now, std::uint64_t more) const noexcept {
+        const auto with_more = [more](std::uint64_t limit) {
+            return limit > std::numeric_limits<std::uint64_t>::max() - more ? limit : limit + more;
+        };
+        return std::min(with_more(limits_->frame), with_more(limits_->message) - now.announced);
+    }
+
+    void begin_frame(Progress& now) noexcept {
+        now.head_size = 0;
+        now.at = 0;
+        now.is_in_frame = true;
+        if (is_ws_control(now.frame.opcode)) return;
+        if (now.frame.opcode != WsOpcode::continuation) begin_message(now);
+        now.announced += now.frame.length;
+        ++now.frames;
+    }
+
+    void begin_message(Progress& now) noexcept {
+        message_.clear();
+        now.is_in_message = true;
+        now.is_text = now.frame.opcode == WsOpcode::text;
+        now.is_compressed = now.frame.compressed;
+        now.utf8.clear();
+    }
+
+    static void end_message(Progress& now) noexcept {
+        now.is_in_message = false;
+        now.announced = 0;
+        now.frames = 0;
+    }
+
+    // Payloads
+
+    WsEvent take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+        const std::string_view piece =
+            bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(now.left(), bytes.size())));
+        bytes.remove_prefix(piece.size());
+        if (is_ws_control(now.frame.opcode)) {
+            take_control(now, piece);
+        } else if (const auto failure =
+                       now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
+            return fail(now, failure);
+        }
+        return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
+    }
+
+    static void unmask(Progress& now, char* data, std::size_t size) noexcept {
+        if (now.frame.masked) ws_mask(data, size, now.frame.mask, static_cast<std::size_t>(now.at % 4));
+        now.at += size;
+    }
+
+    static void take_control(Progress& now, std::string_view piece) noexcept {
+        char* const to = now.control + now.control_size;
+        piece.copy(to, piece.size());
+        unmask(now, to, piece.size());
+        now.control_size = static_cast<std::uint8_t>(now.control_size + piece.size());
+    }
+
+    WsFailure take_data(Progress& now, std::string_view piece) {
+        const std::size_t before = message_.size();
+        make_room(now, piece.size());
+        message_.append(piece);
+        unmask(now, message_.data() + before, piece.size());
+        return check_text(now, before);
+    }
+
+    /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
+    /// only announced. No more than the message may have, which its last frame announces.
+    void make_room(const Progress& now, std::size_t more) {
+        const std::size_t needed = message_.size() + more;
+        if (needed <= message_.capacity()) return;
+        const std::size_t most =
+            now.frame.fin ? message_.size() + static_cast<std::size_t>(now.left()) : limits_->message;
+        const std::size_t room = std::min(std::max(needed, 2 * message_.capacity()), most);
+        std::string larger;
+        larger.reserve(room);
+        larger.append(message_);
+        message_ = std::move(larger);
+    }
+
+    WsFailure inflate(Progress& now, std::string_view piece, WsInflater& inflater) {
+        char plain[2048];
+        do {
+            const std::size_t size = piece.copy(plain, sizeof plain);
+            piece.remove_prefix(size);
+            unmask(now, plain, size);
+            const std::size_t before = message_.size();
+            const bool is_end = now.frame.fin && now.left() == 0;
+            const auto result = inflater.inflate({plain, size}, is_end, message_, limits_->message);
+            // First what has come out, so that it does not depend on how the bytes were split.
+            if (const auto failure = check_text(now, before)) return failure;
+            if (result == WsInflater::Result::malformed)
+                return {ws_bad_data, "compressed data that is malformed"};
+            if (result == WsInflater::Result::too_big) return {ws_too_big, "message too big"};
+        } while (!piece.empty());
+        return {};
+    }
+
+    /// Section 8.1: text that is not UTF-8 fails at its first such byte.
+    WsFailure check_text(Progress& now, std::size_t before) const noexcept {
+        if (!now.is_text || now.utf8.feed(std::string_view(message_).substr(before))) return {};
+        return {ws_bad_data, "text that is not UTF-8"};
+    }
+
+    WsEvent end_frame(Progress& now) noexcept {
+        now.is_in_frame = false;
+        switch (now.frame.opcode) {
+            case WsOpcode::ping:
+                return WsEvent::ping;
+            case WsOpcode::pong:
+                return WsEvent::pong;
+            case WsOpcode::close:
+                return end_connection(now);
+            default:
+                break;
+        }
+        if (!now.frame.fin) return WsEvent::need_more;
+        if (now.is_text && !now.utf8.is_complete())
+            return fail(now, {ws_bad_data, "text that ends within a character"});
+        is_text_ = now.is_text;
+        end_message(now);
+        return WsEvent::message;
+    }
+
+    WsEvent end_connection(Progress& now) noexcept {
+        if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
+        is_over_ = true;
+        end_message(now);
+        std::string().swap(message_);
+        return WsEvent::close;
+    }
+
+    std::string message_;
+    OwningPtr<Progress> held_;
+    const WsLimits* limits_;
+    const char* failure_reason_ = "";
+    int failure_ = 0;
+    WsRole role_;
+    bool is_over_ = false;
+    bool is_text_ = false;
 };
 
 }  // namespace detail
@@ -22690,7 +24721,7 @@ namespace detail {
 namespace http1 {
 
 /// What the head says of the connection; `none` leaves it to the version's default.
-enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
+enum class ConnectionLine : std::uint8_t { none, close, keep_alive, upgrade_to_websocket };
 
 /// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
 /// the connection.
@@ -22703,7 +24734,8 @@ struct RequestTerms {
     std::string_view host;
     std::string_view user_agent = {};  // no line when empty
     BodyLine body = BodyLine::none;
-    std::uint64_t content_length = 0;  // for BodyLine::length
+    std::uint64_t content_length = 0;                  // for BodyLine::length
+    ConnectionLine connection = ConnectionLine::none;  // or upgrade_to_websocket: the others have no line
 };
 
 /// What a response head holds besides the fields of the application.
@@ -22783,6 +24815,8 @@ inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexc
     if (body == BodyLine::length) to.put("Content-Length: ").put_number(length).put("\r\n");
 }
 
+inline constexpr std::string_view upgrade_to_websocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
@@ -22807,6 +24841,7 @@ inline void append_request_head(ByteBuffer& out, const RequestTerms& head, const
         to.put("User-Agent: ").put(head.user_agent).put("\r\n");
     }
     put_body_line(to, head.body, head.content_length);
+    if (head.connection == ConnectionLine::upgrade_to_websocket) to.put(upgrade_to_websocket);
     end_head(out, to, wire);
 }
 
@@ -22826,6 +24861,7 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
+    if (head.connection == ConnectionLine::upgrade_to_websocket) to.put(upgrade_to_websocket);
     end_head(out, to, wire);
 }
 
@@ -24002,6 +26038,96 @@ class SimulatedPoller final : public Poller {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/async/port.hpp ----
+
+// Port: a reactor as other threads know it. It may outlive the reactor, so that what is brought to it later
+// is dropped.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What can be brought to a port: by one thread at a time, until it has arrived.
+class PortItem : public Counted {
+  public:
+    PortItem() = default;
+    PortItem(const PortItem&) = delete;
+    PortItem& operator=(const PortItem&) = delete;
+    virtual ~PortItem() = default;
+    /// On the reactor's thread.
+    virtual void arrive() noexcept = 0;
+    CountedPtr<PortItem> next;  // of those on their way
+};
+
+class Port final : public Counted, public PostedCall {
+  public:
+    /// That of this reactor, which has one.
+    [[nodiscard]] static const CountedPtr<Port>& of(Reactor& reactor);
+
+    explicit Port(Reactor& reactor) noexcept : reactor_(&reactor) {}
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+
+    /// From any thread; on that of the reactor, it arrives at once. One post for any number of items. The
+    /// lock is held during the post, so that the reactor is not destroyed before the post is over.
+    void bring(CountedPtr<PortItem> item) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (reactor_ == nullptr) return;
+            item->next = std::move(first_);
+            first_ = std::move(item);
+            if (std::exchange(is_posted_, true)) return;
+            if (Reactor::current() != reactor_) return reactor_->post(*this);
+        }
+        run();
+    }
+    void run() noexcept override {
+        CountedPtr<PortItem> item;
+        {
+            const std::lock_guard lock(mutex_);
+            item = std::move(first_);
+            is_posted_ = false;
+        }
+        while (item != nullptr) {
+            CountedPtr<PortItem> after_it = std::move(item->next);
+            item->arrive();
+            item = std::move(after_it);
+        }
+    }
+
+    /// The reactor ends.
+    void end() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+        while (first_ != nullptr) first_ = CountedPtr<PortItem>(std::move(first_->next));
+    }
+    [[nodiscard]] bool has_ended() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return reactor_ == nullptr;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    Reactor* reactor_;
+    CountedPtr<PortItem> first_;
+    bool is_posted_ = false;
+};
+
+/// Kept by the reactor: Reactor::local.
+struct PortOfReactor {
+    explicit PortOfReactor(Reactor& reactor) : port(new Port(reactor)) {}
+    PortOfReactor(const PortOfReactor&) = delete;
+    PortOfReactor& operator=(const PortOfReactor&) = delete;
+    ~PortOfReactor() { port->end(); }
+    CountedPtr<Port> port;
+};
+
+inline const CountedPtr<Port>& Port::of(Reactor& reactor) { return reactor.local<PortOfReactor>().port; }
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/async/posted_work_impl.hpp ----
 
 // Definitions of posted_work.hpp: the queues, and the pipe that wakes the loop.
@@ -24100,10 +26226,13 @@ SAKE_INLINE Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     ++reactor.watches_;
 }
 
-SAKE_INLINE Watch::~Watch() {
+SAKE_INLINE Watch::~Watch() { end(); }
+
+SAKE_INLINE void Watch::end() noexcept {
     if (!has_descriptor()) return;
     reactor_->poller().remove(fd_, *this);
     --reactor_->watches_;
+    fd_ = no_descriptor;
 }
 
 SAKE_INLINE void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
@@ -24137,6 +26266,7 @@ SAKE_INLINE Reactor::~Reactor() {
     // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
     if (current() == this) abandon();
     end_all();
+    abandon();  // listeners may be ready, and are destroyed one after the other
     while (end_listeners_.is_linked()) {
         auto& listener = static_cast<detail::ReactorEndListener&>(*end_listeners_.next());
         listener.unlink();
@@ -26292,8 +28422,9 @@ class Wire {
     /// Closes the connection, if it is not the descriptor's to close.
     virtual ~Wire() = default;
 
-    /// Called once, by the Socket that owns the wire. The watch knows the descriptor, if there is one, and
-    /// outlives the wire; a wire without a descriptor marks the watch itself.
+    /// Called by the Socket that owns the wire, and again by one that takes it over. The watch knows the
+    /// descriptor, if there is one, and outlives the wire; a wire without a descriptor marks the watch
+    /// itself.
     virtual void attach(Watch& watch) noexcept = 0;
 
     /// Bytes for the program: how many, 0 at the end of the input, EAGAIN if there are none now.
@@ -26548,6 +28679,19 @@ class Socket {
         : descriptor_(std::move(descriptor)), watch_(reactor, descriptor_.get()), wire_(std::move(wire)) {
         if (wire_ != nullptr) wire_->attach(watch_);
     }
+
+    /// What it was made of, for another that is made when this has gone; until then nothing else may be
+    /// called but its destructor.
+    [[nodiscard]] FileDescriptor release_descriptor() noexcept { return std::move(descriptor_); }
+    [[nodiscard]] OwningPtr<Wire> release_wire() noexcept { return std::move(wire_); }
+
+    /// Closes before its end, for an owner that outlives the reactor. Nothing more can be sent or received.
+    void close() noexcept {
+        wire_.reset();
+        watch_.end();
+        descriptor_ = FileDescriptor();
+    }
+    [[nodiscard]] bool is_closed() const noexcept { return fd() < 0 && wire_ == nullptr; }
 
     /// -1 if there is none.
     [[nodiscard]] int fd() const noexcept { return watch_.fd(); }
@@ -26861,6 +29005,12 @@ class UnreadBytes {
     std::size_t taken_ = 0;
 };
 
+struct StreamParts {
+    FileDescriptor socket;
+    OwningPtr<Wire> wire;
+    std::string unread;
+};
+
 }  // namespace detail
 
 // What does not move, since the poller knows where the watch is, and operations in progress share.
@@ -26935,6 +29085,12 @@ SAKE_INLINE TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socke
 
 SAKE_INLINE TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, OwningPtr<Wire> wire) {
     return TcpStream(new TcpStream::State(reactor, std::move(socket), std::move(wire)));
+}
+
+SAKE_INLINE detail::StreamParts detail::take_apart(TcpStream stream) {
+    TcpStream::State& state = stream.open_state();
+    return {state.socket->release_descriptor(), state.socket->release_wire(),
+            std::string(state.unread.view())};
 }
 
 SAKE_INLINE TcpStream::State& TcpStream::open_state(State* state) {
@@ -27290,6 +29446,1503 @@ class TemporaryFile : public Counted {
     Close close_large_;
     std::atomic<bool> may_be_linked_{false};
 };
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_codec.hpp ----
+
+// What a WebSocket connection compresses and inflates messages by (RFC 7692), once both ends agree on it: the
+// interface, and the windows of each end.
+// Not here: zlib (ws_codec_zlib.hpp), and which messages are worth it, which is for the caller to say.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// An LZ77 window for one direction of a connection.
+struct WsWindow {
+    bool is_kept;  // from one message to the next
+    int bits;
+};
+
+constexpr WsWindow window_of(const WsDeflate& agreed, WsRole sender) noexcept {
+    if (sender == WsRole::server) return {!agreed.server_no_context_takeover, agreed.server_max_window_bits};
+    return {!agreed.client_no_context_takeover, agreed.client_max_window_bits};
+}
+constexpr WsRole other_end(WsRole role) noexcept {
+    return role == WsRole::server ? WsRole::client : WsRole::server;
+}
+
+/// What a stream with this window comes to hold, by zconf.h.
+constexpr std::size_t inflating_memory(int window_bits) noexcept {
+    return (std::size_t{1} << window_bits) + std::size_t{8} * 1024;
+}
+/// The tables are as large as the window, as zlib has it by default for its largest.
+constexpr int ws_memory_level(int window_bits) noexcept { return window_bits - 7; }
+constexpr std::size_t deflating_memory(int window_bits) noexcept {
+    return (std::size_t{1} << (window_bits + 2)) + (std::size_t{1} << (ws_memory_level(window_bits) + 9)) +
+           std::size_t{10} * 1024;
+}
+
+/// The most that a connection holds between messages. In shared mode that is nothing.
+constexpr std::size_t expected_memory(const WsDeflate& agreed, WsRole role) noexcept {
+    const WsWindow sent = window_of(agreed, role);
+    const WsWindow received = window_of(agreed, other_end(role));
+    const bool is_deflating = sent.is_kept && sent.bits >= least_ws_window;
+    return (is_deflating ? deflating_memory(sent.bits) : 0) +
+           (received.is_kept ? inflating_memory(std::max(received.bits, least_ws_window)) : 0);
+}
+
+/// One connection's end. Everything happens on the thread of its reactor, which it may outlive.
+class WsCodec : public WsInflater {
+  public:
+    /// For what has been agreed on. Null without zlib. Throws std::bad_alloc.
+    [[nodiscard]] static OwningPtr<WsCodec> make(Reactor& reactor, WsRole role, const WsDeflate& agreed);
+
+    /// For the reader of this connection's frames. After another result than `ok`, the connection has to be
+    /// failed. Throws std::bad_alloc.
+    [[nodiscard]] WsInflater* inflater() noexcept { return this; }
+
+    /// Appends the payload of a compressed message, to be sent with RSV1. Returns false, with nothing
+    /// appended, if it would not be smaller: then the message is sent as it is. What is appended has to be
+    /// sent, in order, because later messages may refer to it. Throws std::bad_alloc.
+    [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
+
+    /// What the connection holds at the moment: its streams, and while a compressed message comes in, the
+    /// stream that inflates it.
+    [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_codec_zlib.hpp ----
+
+// permessage-deflate (RFC 7692) by zlib, if SAKE_WITH_ZLIB is defined. Where no window is kept between
+// messages, the connections of a reactor share their streams, and hold none between messages.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+#if defined(SAKE_WITH_ZLIB)
+
+inline constexpr bool has_ws_codec = true;
+
+/// What every flush ends with, and no message carries (7.2.1): an empty block without compression.
+inline constexpr std::string_view ws_tail{"\x00\x00\xff\xff", 4};
+
+/// zlib does not write there; it is only not const for want of ZLIB_CONST.
+inline void set_input(z_stream& stream, std::string_view bytes) noexcept {
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = static_cast<uInt>(bytes.size());
+}
+
+/// Output on its way into a string, on the stack of a plain function.
+class WsStep {
+  public:
+    explicit WsStep(z_stream& stream) noexcept : stream_(stream) {}
+    void begin() noexcept {
+        stream_.next_out = bytes_;
+        stream_.avail_out = sizeof bytes_;
+    }
+    [[nodiscard]] std::string_view made() const noexcept {
+        return {reinterpret_cast<const char*>(bytes_), sizeof bytes_ - stream_.avail_out};
+    }
+    [[nodiscard]] bool is_full() const noexcept { return stream_.avail_out == 0; }
+
+  private:
+    z_stream& stream_;
+    Bytef bytes_[std::size_t{16} * 1024];
+};
+
+/// Compresses messages, one after the other.
+class WsDeflateStream {
+  public:
+    /// Measured with JSON of 2 KiB and 16 KiB (bench/compress.cpp): without a window that is kept, level 6
+    /// takes 1.5 times the time of level 1 for a tenth less. With one, level 3 does so for a sixth less.
+    static constexpr int level_for(WsWindow window) noexcept { return window.is_kept ? 3 : 1; }
+
+    explicit WsDeflateStream(WsWindow window) : WsDeflateStream(window, level_for(window)) {}
+    WsDeflateStream(WsWindow window, int level)
+        : is_kept_(window.is_kept), memory_(deflating_memory(window.bits)) {
+        const int made = deflateInit2(&stream_, level, Z_DEFLATED, -window.bits, ws_memory_level(window.bits),
+                                      Z_DEFAULT_STRATEGY);
+        if (made != Z_OK) throw std::bad_alloc();
+    }
+    WsDeflateStream(const WsDeflateStream&) = delete;
+    WsDeflateStream& operator=(const WsDeflateStream&) = delete;
+    ~WsDeflateStream() { deflateEnd(&stream_); }
+
+    /// As WsCodec::deflate.
+    [[nodiscard]] bool deflate(std::string_view message, std::string& out) {
+        if (message.empty() || message.size() > std::numeric_limits<uInt>::max()) return false;
+        // Until the end, the stream has seen a message that the other end may not get.
+        if (std::exchange(is_stale_, true)) deflateReset(&stream_);
+        CutAtEnd cut{out, out.size()};
+        if (!deflate_within(message, out, out.size() + message.size() + ws_tail.size() - 1)) return false;
+        cut.size = out.size() - ws_tail.size();
+        is_stale_ = !is_kept_;
+        return true;
+    }
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+
+  private:
+    struct CutAtEnd {
+        std::string& out;
+        std::size_t size;
+        ~CutAtEnd() { out.resize(size); }
+    };
+
+    /// Returns false as soon as `out` would be larger than `most`.
+    bool deflate_within(std::string_view message, std::string& out, std::size_t most) {
+        WsStep step(stream_);
+        set_input(stream_, message);
+        do {
+            step.begin();
+            ::deflate(&stream_, Z_SYNC_FLUSH);
+            if (step.made().size() > most - out.size()) return false;
+            out.append(step.made());
+        } while (step.is_full());
+        return true;
+    }
+
+    z_stream stream_{};
+    const bool is_kept_;
+    bool is_stale_ = false;  // it remembers what is not to be referred to
+    const std::size_t memory_;
+};
+
+/// Inflates messages, one after the other.
+class WsInflateStream {
+  public:
+    using Result = WsInflater::Result;
+
+    explicit WsInflateStream(int window_bits) : memory_(inflating_memory(window_bits)) {
+        if (inflateInit2(&stream_, -window_bits) != Z_OK) throw std::bad_alloc();
+    }
+    WsInflateStream(const WsInflateStream&) = delete;
+    WsInflateStream& operator=(const WsInflateStream&) = delete;
+    ~WsInflateStream() { inflateEnd(&stream_); }
+
+    /// As WsInflater::inflate.
+    [[nodiscard]] Result inflate(std::string_view bytes, bool is_end, std::string& out, std::size_t most) {
+        Result result = Result::ok;
+        while (result == Result::ok && !bytes.empty()) {
+            const std::string_view piece = bytes.substr(0, std::numeric_limits<uInt>::max());
+            bytes.remove_prefix(piece.size());
+            result = inflate_piece(piece, out, most);
+        }
+        return result == Result::ok && is_end ? end_message(out, most) : result;
+    }
+
+    /// Begins anew, with an empty window.
+    void reset() noexcept {
+        inflateReset(&stream_);
+        is_at_border_ = true;
+    }
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+
+  private:
+    /// A message that ends with a final block needs no tail, nor does one without a byte, which some send for
+    /// an empty message. With the tail, every other message ends at the end of a block and of a byte.
+    Result end_message(std::string& out, std::size_t most) {
+        if (is_at_border_) return Result::ok;
+        const Result result = inflate_piece(ws_tail, out, most);
+        constexpr int after_block = 128;  // and no bit is left, nor was it the final block (zlib.h, inflate)
+        if (result == Result::ok && !is_at_border_ && stream_.data_type != after_block) {
+            return Result::malformed;
+        }
+        is_at_border_ = true;
+        return result;
+    }
+
+    Result inflate_piece(std::string_view bytes, std::string& out, std::size_t most) {
+        WsStep step(stream_);
+        set_input(stream_, bytes);
+        do {
+            step.begin();
+            const int status = ::inflate(&stream_, Z_SYNC_FLUSH);
+            if (status == Z_MEM_ERROR) throw std::bad_alloc();
+            if (!append_within(out, step.made(), most)) return Result::too_big;
+            is_at_border_ = status == Z_STREAM_END;
+            if (is_at_border_) {
+                // After a final block, others may follow, from the next byte on and with the same window
+                // (7.2.1). In constant time: a message can consist of such blocks, of two bytes each.
+                inflateResetKeep(&stream_);
+            } else if (status != Z_OK && status != Z_BUF_ERROR) {
+                return Result::malformed;
+            }
+        } while (stream_.avail_in > 0 || (step.is_full() && !is_at_border_));
+        return Result::ok;
+    }
+
+    /// The memory of the text doubles as it grows, as usual, but never beyond `most`.
+    static bool append_within(std::string& out, std::string_view piece, std::size_t most) {
+        if (piece.size() > most - std::min(most, out.size())) return false;
+        const std::size_t size = out.size() + piece.size();
+        if (size > out.capacity()) {
+            std::string grown;
+            grown.reserve(std::min(most, std::max(size, 2 * out.capacity())));
+            grown.append(out);
+            out.swap(grown);
+        }
+        out.append(piece);
+        return true;
+    }
+
+    z_stream stream_{};
+    bool is_at_border_ = true;  // no block is open
+    const std::size_t memory_;
+};
+
+/// The streams that the connections of a reactor share. A deflater has done its work when deflate() returns,
+/// so there is one for each window. A message that comes in pieces has an inflater while it lasts.
+class WsStreams : public Counted {
+  public:
+    [[nodiscard]] WsDeflateStream& deflater(int window_bits) {
+        OwningPtr<WsDeflateStream>& place = deflaters_[window_bits - least_ws_window];
+        if (place == nullptr) place.reset(new WsDeflateStream(WsWindow{false, window_bits}));
+        return *place;
+    }
+
+    [[nodiscard]] OwningPtr<WsInflateStream> take_inflater() {
+        if (spare_count_ > 0) return std::move(spare_[--spare_count_]);
+        return OwningPtr<WsInflateStream>(new WsInflateStream(most_ws_window));
+    }
+    void give_back(OwningPtr<WsInflateStream> inflater) noexcept {
+        if (inflater == nullptr || spare_count_ == most_spare) return;
+        inflater->reset();
+        spare_[spare_count_++] = std::move(inflater);
+    }
+
+    static constexpr std::size_t most_spare = 4;
+    [[nodiscard]] std::size_t spare_count() const noexcept { return spare_count_; }
+
+  private:
+    OwningPtr<WsDeflateStream> deflaters_[most_ws_window - least_ws_window + 1];
+    OwningPtr<WsInflateStream> spare_[most_spare];
+    std::size_t spare_count_ = 0;
+};
+
+/// Those of a reactor: Reactor::local. A client's connection may outlive its reactor.
+struct WsStreamsOfReactor {
+    explicit WsStreamsOfReactor(Reactor&) : streams(new WsStreams()) {}
+    CountedPtr<WsStreams> streams;
+};
+
+class ZlibWsCodec final : public WsCodec {
+  public:
+    ZlibWsCodec(CountedPtr<WsStreams> streams, WsWindow sent, WsWindow received) noexcept
+        : streams_(std::move(streams)), sent_(sent), received_(received) {
+        // zlib inflates what a smaller window has made.
+        received_.bits = std::max(received_.bits, least_ws_window);
+    }
+    ZlibWsCodec(const ZlibWsCodec&) = delete;
+    ZlibWsCodec& operator=(const ZlibWsCodec&) = delete;
+    ~ZlibWsCodec() override { give_back(); }
+
+    Result inflate(std::string_view bytes, bool is_end, std::string& out, std::size_t most) override {
+        if (inflater_ == nullptr) take_inflater();
+        const Result result = inflater_->inflate(bytes, is_end, out, most);
+        if (is_end || result != Result::ok) give_back();
+        return result;
+    }
+
+    bool deflate(std::string_view message, std::string& out) override {
+        // A server may demand a window of 8 of a client, which then sends messages as they are (7.2).
+        if (sent_.bits < least_ws_window) return false;
+        if (!sent_.is_kept) return streams_->deflater(sent_.bits).deflate(message, out);
+        if (deflater_ == nullptr) deflater_.reset(new WsDeflateStream(sent_));
+        return deflater_->deflate(message, out);
+    }
+
+    [[nodiscard]] std::size_t memory() const noexcept override {
+        return (inflater_ == nullptr ? 0 : inflater_->memory()) +
+               (deflater_ == nullptr ? 0 : deflater_->memory());
+    }
+
+  private:
+    void take_inflater() {
+        inflater_ = received_.is_kept ? OwningPtr<WsInflateStream>(new WsInflateStream(received_.bits))
+                                      : streams_->take_inflater();
+    }
+    void give_back() noexcept {
+        if (!received_.is_kept) streams_->give_back(std::move(inflater_));
+    }
+
+    const CountedPtr<WsStreams> streams_;
+    OwningPtr<WsInflateStream> inflater_;  // a shared one only within a message
+    OwningPtr<WsDeflateStream> deflater_;  // from the first message on, if its window is kept
+    const WsWindow sent_;
+    WsWindow received_;
+};
+
+inline OwningPtr<WsCodec> WsCodec::make(Reactor& reactor, WsRole role, const WsDeflate& agreed) {
+    return OwningPtr<WsCodec>(new ZlibWsCodec(reactor.local<WsStreamsOfReactor>().streams,
+                                              window_of(agreed, role), window_of(agreed, other_end(role))));
+}
+
+#else
+
+inline constexpr bool has_ws_codec = false;
+inline OwningPtr<WsCodec> WsCodec::make(Reactor&, WsRole, const WsDeflate&) { return nullptr; }
+
+#endif
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_box.hpp ----
+
+// WsBox: what other threads leave for a WebSocket to send. It outlives the connection, which leaves it when
+// it closes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What a box holds for a connection.
+struct WsPost {
+    enum class Kind : std::uint8_t { text, binary, close };
+    Kind kind;
+    int code;           // of a close
+    std::string bytes;  // what is sent, or the reason of a close
+};
+
+/// Where a box delivers, on the thread of the connection.
+class WsRecipient {
+  public:
+    WsRecipient() = default;
+    WsRecipient(const WsRecipient&) = delete;
+    WsRecipient& operator=(const WsRecipient&) = delete;
+    virtual void deliver(const WsPost& post) noexcept = 0;
+
+  protected:
+    ~WsRecipient() = default;
+};
+
+class WsBox final : public PortItem {
+  public:
+    WsBox(CountedPtr<Port> port, WsRecipient& recipient, std::size_t most_bytes, bool closes_if_full)
+        : port_(std::move(port)),
+          recipient_(&recipient),
+          most_bytes_(most_bytes),
+          closes_if_full_(closes_if_full) {}
+
+    /// From any thread. False if it is closed, or full.
+    bool add(WsPost post) {
+        bool fits = true;
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_closed_) return false;
+            fits = post.kind == WsPost::Kind::close || has_room(post.bytes.size());
+            if (!fits && !closes_if_full_) return false;
+            if (!fits) post = {WsPost::Kind::close, ws_try_again, "the client is too slow"};
+            is_closed_ = post.kind == WsPost::Kind::close;
+            waiting_ += post.bytes.size();
+            posts_.push_back(std::move(post));
+            if (std::exchange(is_on_its_way_, true)) return fits;
+        }
+        port_->bring(CountedPtr<PortItem>(this));
+        return fits;
+    }
+    [[nodiscard]] bool is_open() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return !is_closed_;
+    }
+
+    /// For the connection: how much it has to send already.
+    void set_unsent(std::size_t bytes) noexcept {
+        const std::lock_guard lock(mutex_);
+        unsent_ = bytes;
+    }
+    /// For the connection: it sends nothing any more.
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        is_closed_ = true;
+    }
+    /// The connection is one of its owners, from here on up to its end.
+    void join() noexcept { self_ = CountedPtr<WsBox>(this); }
+    void leave() noexcept {
+        CountedPtr<WsBox> self;
+        const std::lock_guard lock(mutex_);
+        is_closed_ = true;
+        recipient_ = nullptr;
+        self.swap(self_);
+    }
+
+    void arrive() noexcept override {
+        Array<WsPost> posts;
+        WsRecipient* recipient = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            posts.swap(posts_);
+            recipient = recipient_;
+            is_on_its_way_ = false;
+            waiting_ = 0;
+        }
+        if (recipient == nullptr) return;
+        for (const WsPost& post : posts) recipient->deliver(post);
+    }
+
+  private:
+    [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
+        const std::size_t taken = waiting_ + unsent_;
+        return taken == 0 || (taken <= most_bytes_ && bytes <= most_bytes_ - taken);
+    }
+
+    mutable std::mutex mutex_;
+    CountedPtr<Port> port_;
+    WsRecipient* recipient_;  // null once that has ended
+    CountedPtr<WsBox> self_;
+    const std::size_t most_bytes_;
+    const bool closes_if_full_;
+    bool is_closed_ = false;
+    bool is_on_its_way_ = false;
+    Array<WsPost> posts_;
+    std::size_t waiting_ = 0;  // bytes in them
+    std::size_t unsent_ = 0;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_buffers.hpp ----
+
+// What all WebSockets of a reactor share: the memory into which they receive, and the one in which frames
+// gather that leave with one call.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WsLink;
+
+/// Keys for the frames of clients, which others must not foresee (RFC 6455 section 5.3): the system's random
+/// bytes, many at a time.
+class WsMasks {
+  public:
+    /// Throws std::system_error if the system has none.
+    [[nodiscard]] std::uint32_t next() {
+        if (left_ == 0) fill();
+        return keys_[--left_];
+    }
+
+  private:
+    void fill() {
+        if (::getentropy(keys_.data(), sizeof keys_) != 0) {
+            throw_system_error(errno, "cannot read random bytes");
+        }
+        left_ = keys_.size();
+    }
+
+    std::array<std::uint32_t, 64> keys_;
+    std::size_t left_ = 0;
+};
+
+/// The last text that was published to many, and what it is when it is compressed without a context.
+struct WsPublished {
+    std::string text;
+    std::string deflated;
+    bool is_smaller = false;
+};
+
+/// Kept by the reactor: Reactor::local.
+struct WsBuffers {
+    explicit WsBuffers(Reactor&) { gathered.reserve(most_gathered); }
+    WsBuffers(const WsBuffers&) = delete;
+    WsBuffers& operator=(const WsBuffers&) = delete;
+
+    static constexpr std::size_t most_gathered = 32 * 1024;
+
+    std::array<char, 64 * 1024> input;
+    ByteBuffer gathered;         // frames that are about to leave
+    WsLink* gatherer = nullptr;  // whose they are
+    WsPublished published;
+    WsMasks masks;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_pump.hpp ----
+
+// What a WebSocket subscribes to: for each topic of a hub a task that sends what is published.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct WsPump {
+    const void* hub;
+    std::string topic;
+    TaskHandle<void> task;
+    WsPump* next = nullptr;
+};
+
+/// The subscriptions of one link. Dropping one cancels its task.
+class WsPumps {
+  public:
+    WsPumps() = default;
+    WsPumps(const WsPumps&) = delete;
+    WsPumps& operator=(const WsPumps&) = delete;
+
+    [[nodiscard]] bool has(const void* hub, std::string_view topic) const noexcept {
+        const WsPump* const pump = find(hub, topic);
+        return pump != nullptr && !pump->task.is_done();
+    }
+    void add(const void* hub, std::string_view topic, TaskHandle<void> task) {
+        remove(hub, topic);
+        pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
+    }
+    void remove(const void* hub, std::string_view topic) noexcept {
+        WsPump* const pump = find(hub, topic);
+        if (pump != nullptr) pumps_.take(*pump)->task.cancel();
+    }
+    void clear() noexcept {
+        for (WsPump* each = pumps_.first(); each != nullptr; each = each->next) each->task.cancel();
+        pumps_.clear();
+    }
+
+  private:
+    [[nodiscard]] WsPump* find(const void* hub, std::string_view topic) const noexcept {
+        WsPump* each = pumps_.first();
+        while (each != nullptr && !(each->hub == hub && each->topic == topic)) each = each->next;
+        return each;
+    }
+
+    OwningList<WsPump> pumps_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_terms.hpp ----
+
+// What a side of a WebSocket wants, and what both have agreed on.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What this side wants. Outlives the links that are made by it. Throws std::invalid_argument that names an
+/// option which makes no sense.
+struct WsTerms {
+    explicit WsTerms(WebSocketOptions wanted);
+    /// Whether it would agree to compress.
+    [[nodiscard]] bool compresses() const noexcept;
+    WebSocketOptions options;
+    WsLimits limits;
+};
+
+/// What both sides have agreed on in the handshake.
+struct WsAgreement {
+    std::string protocol;
+    WsDeflate deflate;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_link.hpp ----
+
+// WsLink: a WebSocket connection, on whichever side it is: what it reads, what it sends, when it pings, and
+// how it closes. What the bytes mean is in http/ws_reader.hpp. The server's is a session as well, see
+// server/ws_session.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Made by new, it deletes itself when the connection has ended and nothing of the program has it any more.
+///
+///   state      what happens                                               goes on to
+///   open       messages in both directions                                closing, ending, over
+///   closing    this side has said Close and waits for the other to say    ending, over
+///              so; messages that come are dropped
+///   ending     both have, or this side had to end it: nothing more is     over
+///              sent behind what is unsent; what comes is dropped, until
+///              the other side ends the connection, for a moment at most
+///   over       the socket is closed
+///
+/// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
+/// as the program goes. Time in which nothing is read is no silence of the other side.
+class WsLink : private Resumable, private Timer, private WsRecipient {
+  public:
+    WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
+           const WsTerms& terms, const WsAgreement& agreed);
+    WsLink(const WsLink&) = delete;
+    WsLink& operator=(const WsLink&) = delete;
+
+    /// Begins, with bytes that came behind the handshake, and those of the handshake that have yet to leave.
+    void begin(std::string_view early_input, std::string_view unsent);
+
+    // --- For WebSocket: a holder at a time, as long as the program has it ---
+
+    void add_holder() noexcept { ++holders_; }
+    void drop_holder() noexcept;
+    /// The program has let go of it: closes in order, with this code.
+    void let_go(int code, std::string_view reason) noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
+    [[nodiscard]] bool has_ended() const noexcept { return state_ >= State::ending; }
+    /// Whether `receive` has something to give, or never will.
+    [[nodiscard]] bool has_news() const noexcept { return has_message_ || state_ != State::open; }
+    /// Whether the other side has so much to read that sending should wait.
+    [[nodiscard]] bool is_held_up() const noexcept { return unsent_bytes() > most_unsent; }
+    [[nodiscard]] int close_code() const noexcept { return close_code_; }
+    [[nodiscard]] std::string_view close_reason() const noexcept;
+    [[nodiscard]] std::string_view protocol() const noexcept;
+    [[nodiscard]] bool is_compressed() const noexcept { return codec_ != nullptr; }
+    [[nodiscard]] const WebSocketOptions& options() const noexcept { return terms_.options; }
+    [[nodiscard]] Reactor& reactor() noexcept { return watch().reactor(); }
+
+    /// Reads until a message is there, or nothing more is.
+    void read_on();
+    /// After has_news: the message, if there is one.
+    [[nodiscard]] std::optional<Message> take_message();
+    /// Before the program waits: what has gathered leaves.
+    void before_waiting() noexcept;
+    /// Whether a coroutine waits in `receive`.
+    bool is_awaited = false;
+    void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
+
+    /// The program wants no more of what comes.
+    void drop_message() noexcept;
+    /// Sends a message. False if it is not open. Throws std::bad_alloc.
+    bool send(bool is_text, std::string_view payload);
+    /// The same for a coroutine: the second time that it is not open, throws Cancelled.
+    bool send_or_end(bool is_text, std::string_view payload);
+    /// The same of a text that many are sent, one after the other.
+    bool send_published(std::string_view payload);
+    /// Says Close, once.
+    void say_close(int code, std::string_view reason);
+
+    /// Of this link, made at the first call. From any thread.
+    [[nodiscard]] CountedPtr<WsBox> box();
+    [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
+    [[nodiscard]] const WsPumps& pumps() const noexcept { return pumps_; }
+
+  protected:
+    enum class State : std::uint8_t { open, closing, ending, over };
+
+    virtual ~WsLink() { leave(); }
+
+    /// So much memory is held for it. False if there is no more.
+    virtual bool account(std::size_t) noexcept { return true; }
+    [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
+    [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
+    virtual void has_become_over() noexcept {}
+    /// A message was read, or sent.
+    virtual void count_received(std::size_t) noexcept {}
+    virtual void count_sent(std::size_t) noexcept {}
+
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] Socket& socket() noexcept { return socket_; }
+    /// Since when it is in its state, or has heard of the other side.
+    [[nodiscard]] TimePoint since() const noexcept { return since_; }
+    /// Ends it now.
+    void lose() noexcept;
+    /// Ends it: says why, and gives the other side a moment to read that.
+    void fail(int code, std::string_view reason) noexcept;
+    [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
+    [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
+    void end_with_reactor() noexcept;
+
+  private:
+    /// Input for which the program is not ready.
+    struct Held {
+        std::string bytes;
+        std::size_t begin = 0;  // of what was not read yet
+    };
+    /// What the socket has not taken.
+    struct Unsent {
+        std::string bytes;
+        std::size_t sent = 0;
+        TimePoint due;  // for more to be taken
+    };
+    static constexpr std::size_t most_unsent = 64 * 1024;
+
+    void resume() override { take_turn(); }
+    void deliver(const WsPost& post) noexcept override { send_post(post); }
+    void leave() noexcept;
+    void take_turn();
+    void go_on();
+    void send_post(const WsPost& post) noexcept;
+
+    // Reading.
+    [[nodiscard]] bool reads() const noexcept {
+        return state_ == State::ending || (state_ != State::over && !has_message_);
+    }
+    [[nodiscard]] std::string_view receive();
+    void take(std::string_view& input);
+    void take_close();
+    void hear() noexcept;
+    void hold(OwningPtr<Held> held, std::string_view input);
+    void await_input() noexcept;
+
+    // Sending.
+    void send_frame(WsOpcode opcode, std::string_view payload, bool is_compressed = false);
+    void send_directly(std::string_view head, std::string_view payload);
+    void put(std::string_view bytes, std::uint32_t mask = 0);
+    void put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset);
+    void begin_gathering();
+    void keep_unsent(std::string_view bytes);
+    void await_room() noexcept;
+    void flush() noexcept;
+    [[nodiscard]] bool send_now(std::string_view& bytes);
+    void flush_unsent();
+    void end_output() noexcept;
+    [[nodiscard]] bool is_gatherer() const noexcept {
+        return state_ != State::over && buffers_.gatherer == this;
+    }
+    [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+        return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
+    }
+
+    // Time.
+    static void due(Timer& timer) noexcept;
+    void on_time();
+    void set_time(TimePoint moment);
+    [[nodiscard]] TimePoint next_look() noexcept;
+    [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
+
+    void become(State state) noexcept;
+    void tell_waiters() noexcept;
+    void account_all() noexcept;
+    void look_again() noexcept { wake(reactor()); }
+
+    Socket socket_;
+    WsBuffers& buffers_;
+    const WsTerms& terms_;
+    WsReader reader_;
+    TimePoint since_;
+    OwningPtr<Held> held_;
+    OwningPtr<Unsent> unsent_;
+    OwningPtr<WsCodec> codec_;
+    OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
+    const CountedPtr<Port> port_;
+    std::atomic<WsBox*> box_ = nullptr;
+    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
+    ListNode waiters_;
+    WsPumps pumps_;
+    std::uint32_t holders_ = 0;
+    std::uint16_t close_code_ = 0;
+    State state_ = State::open;
+    WsRole role_;
+    bool has_message_ = false;       // which the reader keeps until it is taken
+    bool is_pinged_ = false;         // and has not been heard of since
+    bool shares_published_ = false;  // what is deflated for one is good for all of them
+    bool has_ended_output_ = false;
+    bool has_refused_ = false;  // to send, once: see WebSocket::send
+    bool has_accounted_ = false;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_link_impl.hpp ----
+
+// How a WsLink reads, sends, waits and closes.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
+                      const WsTerms& terms, const WsAgreement& agreed)
+    : Timer(&due),
+      socket_(reactor, std::move(descriptor), std::move(wire)),
+      buffers_(reactor.local<WsBuffers>()),
+      terms_(terms),
+      reader_(role, terms.limits),
+      since_(reactor.now()),
+      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
+      port_(Port::of(reactor)),
+      role_(role) {
+    const WsWindow window = window_of(agreed.deflate, role);
+    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
+    if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
+    begin_waiting();
+}
+
+inline void WsLink::leave() noexcept {
+    if (is_gatherer()) {
+        buffers_.gatherer = nullptr;
+        buffers_.gathered.clear();
+    }
+    if (!socket_.is_closed()) reactor().deadlines().cancel(*this);
+    if (WsBox* const box = box_) box->leave();
+}
+
+inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
+    if (!unsent.empty()) keep_unsent(unsent);
+    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
+    set_time(next_look());
+    look_again();
+}
+
+// --- Turns ---
+
+inline void WsLink::take_turn() {
+    begin_waiting();
+    if (is_finished()) {
+        delete this;
+        return;
+    }
+    try {
+        go_on();
+    } catch (...) {
+        report_failure("a WebSocket was lost: ", caught_exception());
+        lose();
+    }
+    if (is_finished() && is_waiting()) delete this;
+}
+
+inline void WsLink::go_on() {
+    if (unsent_ != nullptr) flush_unsent();
+    read_on();
+    flush();
+    account_all();
+}
+
+// --- Reading ---
+
+inline void WsLink::read_on() {
+    constexpr int most_receives = 8;  // then it is the turn of others
+    OwningPtr<Held> held = std::move(held_);
+    std::string_view input = held ? std::string_view(held->bytes).substr(held->begin) : std::string_view();
+    for (int receives = 0; reads();) {
+        if (input.empty()) {
+            held.reset();
+            if (!socket_.can_receive()) break;
+            if (receives++ == most_receives) {
+                look_again();
+                break;
+            }
+            input = receive();
+            if (input.empty()) break;
+        }
+        take(input);
+    }
+    hold(std::move(held), input);
+    await_input();
+}
+
+/// What comes next; "" if that is nothing, or the end.
+inline std::string_view WsLink::receive() {
+    const std::size_t size = buffers_.input.size();
+    const SysResult result = socket_.receive(buffers_.input.data(), size);
+    if (result.would_block()) {
+        socket_.blocked(readable);
+        return {};
+    }
+    const std::size_t count = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+    if (count == 0) {
+        lose();
+        return {};
+    }
+    if (count < size && socket_.is_drained_by_short_receive()) watch().drained();
+    hear();
+    return {buffers_.input.data(), count};
+}
+
+inline void WsLink::hear() noexcept {
+    if (state_ == State::open) since_ = now();
+    is_pinged_ = false;
+}
+
+/// One event of the reader.
+inline void WsLink::take(std::string_view& input) {
+    if (state_ == State::ending) {
+        input = {};
+        return;
+    }
+    switch (reader_.read(input, codec_ ? codec_->inflater() : nullptr)) {
+        case WsEvent::message:
+            has_message_ = true;
+            if (state_ == State::open) {
+                tell_waiters();
+            } else {
+                drop_message();
+            }
+            break;
+        case WsEvent::ping:
+            if (state_ == State::open) send_frame(WsOpcode::pong, reader_.control());
+            break;
+        case WsEvent::close:
+            take_close();
+            break;
+        case WsEvent::failed:
+            fail(reader_.failure(), reader_.failure_reason());
+            break;
+        case WsEvent::pong:
+        case WsEvent::need_more:
+            break;
+    }
+}
+
+/// The other side says Close, in answer to ours or first (RFC 6455 section 5.5.1).
+inline void WsLink::take_close() {
+    close_code_ = static_cast<std::uint16_t>(reader_.close_code());
+    words_.reset(reader_.close_reason().empty() ? nullptr : new std::string(reader_.close_reason()));
+    if (state_ == State::open) {
+        const WsCloseText text(close_code_);
+        send_frame(WsOpcode::close, text.view());
+    }
+    become(State::ending);
+}
+
+/// Keeps what is left of the input, which is in `held` if that is anything.
+inline void WsLink::hold(OwningPtr<Held> held, std::string_view input) {
+    if (input.empty() || state_ == State::over) return;
+    if (!held) held.reset(new Held{std::string(input), 0});
+    held->begin = held->bytes.size() - input.size();
+    held_ = std::move(held);
+}
+
+/// Has this resumed when there is more to read.
+inline void WsLink::await_input() noexcept {
+    if (!reads()) return watch().give_up(readable);
+    if (held_ || socket_.can_receive()) return look_again();
+    watch().wait_for(socket_.needed_for(readable), *this);
+}
+
+inline std::string_view WsLink::close_reason() const noexcept {
+    return close_code_ != 0 && words_ ? std::string_view(*words_) : std::string_view();
+}
+inline std::string_view WsLink::protocol() const noexcept {
+    return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
+}
+
+inline std::optional<Message> WsLink::take_message() {
+    if (!std::exchange(has_message_, false)) return std::nullopt;
+    std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
+    count_received(message->data.size());
+    since_ = now();  // what it has sent since was not read
+    await_input();
+    return message;
+}
+
+inline void WsLink::drop_message() noexcept {
+    if (std::exchange(has_message_, false)) static_cast<void>(reader_.take_message());
+}
+
+// --- Sending ---
+
+inline bool WsLink::send(bool is_text, std::string_view payload) {
+    if (state_ != State::open) return false;
+    const WsOpcode opcode = is_text ? WsOpcode::text : WsOpcode::binary;
+    std::string deflated;
+    const bool is_deflated =
+        codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
+    send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
+    count_sent(payload.size());
+    return state_ == State::open;
+}
+
+/// What was made of the last one is kept: subscribers of one topic are sent it in a row.
+inline bool WsLink::send_published(std::string_view payload) {
+    if (state_ != State::open) return false;
+    if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
+    WsPublished& last = buffers_.published;
+    if (last.text != payload || last.text.empty()) {
+        last.text.clear();
+        last.deflated.clear();
+        last.is_smaller = codec_->deflate(payload, last.deflated);
+        last.text = payload;
+    }
+    send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
+    count_sent(payload.size());
+    return state_ == State::open;
+}
+
+inline bool WsLink::send_or_end(bool is_text, std::string_view payload) {
+    if (send(is_text, payload)) return true;
+    if (std::exchange(has_refused_, true)) throw Cancelled();
+    return false;
+}
+
+inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool is_compressed) {
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (role_ == WsRole::client) {
+        const std::uint32_t mask = buffers_.masks.next();
+        put(WsHeadText::masked(mask, opcode, payload.size(), true, is_compressed).view());
+        return put(payload, mask);
+    }
+    const WsHeadText head(opcode, payload.size(), true, is_compressed);
+    if (unsent_ == nullptr && payload.size() > worth_copying) return send_directly(head.view(), payload);
+    put(head.view());
+    put(payload);
+}
+
+/// A large payload is not copied, but for what the socket does not take.
+inline void WsLink::send_directly(std::string_view head, std::string_view payload) {
+    put(head);
+    flush();
+    if (unsent_ != nullptr) return keep_unsent(payload);
+    if (state_ != State::over && !send_now(payload)) keep_unsent(payload);
+}
+
+/// Appends this to what leaves next; masked by a client, a piece at a time.
+inline void WsLink::put(std::string_view bytes, std::uint32_t mask) {
+    constexpr std::size_t piece = 16 * 1024;
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        put_some(bytes.substr(at, piece), mask, at);
+    }
+}
+
+inline void WsLink::put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset) {
+    if (state_ == State::over) return;
+    if (unsent_ != nullptr) {
+        const std::size_t before = unsent_->bytes.size();
+        keep_unsent(bytes);
+        if (mask != 0) ws_mask(unsent_->bytes.data() + before, bytes.size(), mask, offset);
+        return;
+    }
+    begin_gathering();
+    char* const place = buffers_.gathered.make_room(bytes.size());
+    bytes.copy(place, bytes.size());
+    if (mask != 0) ws_mask(place, bytes.size(), mask, offset);
+    buffers_.gathered.end_at(place + bytes.size());
+    if (buffers_.gathered.size() >= WsBuffers::most_gathered) flush();
+}
+
+/// Frames gather for one connection at a time: those of another leave first.
+inline void WsLink::begin_gathering() {
+    if (is_gatherer()) return;
+    if (buffers_.gatherer != nullptr) buffers_.gatherer->flush();
+    buffers_.gatherer = this;
+    look_again();  // and then they leave
+}
+
+inline void WsLink::keep_unsent(std::string_view bytes) {
+    if (unsent_ == nullptr) {
+        unsent_.reset(new Unsent);
+        await_room();
+        watch().wait_for(socket_.needed_for(writable), *this);
+        set_time(next_look());
+    } else if (unsent_->sent > most_unsent) {
+        unsent_->bytes.erase(0, std::exchange(unsent_->sent, 0));
+    }
+    unsent_->bytes.append(bytes);
+}
+
+/// From now on, the other side has so much time to take more.
+inline void WsLink::await_room() noexcept {
+    unsent_->due = now() + write_timeout();
+    static_cast<void>(socket_.taken_by_peer());
+}
+
+/// Sends what has gathered.
+inline void WsLink::flush() noexcept {
+    if (!is_gatherer()) return end_output();
+    buffers_.gatherer = nullptr;
+    try {
+        std::string_view bytes = buffers_.gathered.view();
+        if (!send_now(bytes)) keep_unsent(bytes);
+    } catch (...) {
+        lose();
+    }
+    buffers_.gathered.clear();
+    end_output();
+}
+
+/// False if the socket takes no more, and something is left.
+inline bool WsLink::send_now(std::string_view& bytes) {
+    while (!bytes.empty() && state_ != State::over) {
+        const SysResult result = socket_.send(bytes.data(), bytes.size());
+        if (result.would_block()) {
+            socket_.blocked(writable);
+            return false;
+        }
+        if (!result.ok()) {
+            lose();
+            return true;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(result.value));
+    }
+    return true;
+}
+
+inline void WsLink::flush_unsent() {
+    std::string_view bytes = std::string_view(unsent_->bytes).substr(unsent_->sent);
+    const std::size_t before = bytes.size();
+    const bool is_all = send_now(bytes);
+    if (state_ == State::over) return;
+    if (bytes.size() != before) await_room();
+    unsent_->sent += before - bytes.size();
+    if (is_all) {
+        unsent_.reset();
+    } else {
+        watch().wait_for(socket_.needed_for(writable), *this);
+    }
+    if (WsBox* const box = box_) box->set_unsent(unsent_bytes());
+    if (!is_held_up()) tell_waiters();
+}
+
+/// The server ends its output first, behind both Closes (RFC 6455 section 7.1.1), a client when it waits no
+/// longer.
+inline void WsLink::end_output() noexcept {
+    if (state_ != State::ending || unsent_ != nullptr || role_ == WsRole::client) return;
+    if (std::exchange(has_ended_output_, true)) return;
+    static_cast<void>(socket_.end_output());
+}
+
+inline void WsLink::before_waiting() noexcept {
+    if (is_gatherer()) flush();
+    account_all();
+}
+
+inline void WsLink::send_post(const WsPost& post) noexcept {
+    try {
+        if (post.kind == WsPost::Kind::close) {
+            say_close(post.code, post.bytes);
+        } else {
+            send(post.kind == WsPost::Kind::text, post.bytes);
+        }
+        if (WsBox* const box = box_) box->set_unsent(unsent_bytes());
+        account_all();
+    } catch (...) {
+        lose();
+    }
+}
+
+inline CountedPtr<WsBox> WsLink::box() {
+    if (WsBox* const box = box_.load(std::memory_order_acquire)) return CountedPtr<WsBox>(box);
+    CountedPtr<WsBox> made(
+        new WsBox(port_, *this, options().max_backlog, options().slow == SlowSocket::close));
+    made->join();
+    WsBox* other = nullptr;
+    if (box_.compare_exchange_strong(other, made.get())) {
+        if (has_closed_) made->close();
+        return made;
+    }
+    made->leave();
+    return CountedPtr<WsBox>(other);
+}
+
+// --- Closing ---
+
+inline void WsLink::say_close(int code, std::string_view reason) {
+    if (state_ != State::open) return;
+    const WsCloseText text(code, reason);
+    send_frame(WsOpcode::close, text.view());
+    if (state_ == State::open) become(State::closing);
+}
+
+inline void WsLink::fail(int code, std::string_view reason) noexcept {
+    if (state_ >= State::ending) return;
+    try {
+        const bool may_say = state_ == State::open;
+        const WsCloseText text(code, reason);
+        if (may_say) send_frame(WsOpcode::close, text.view());
+        if (state_ == State::over) return;
+        close_code_ = static_cast<std::uint16_t>(code);
+        words_.reset(reason.empty() ? nullptr : new std::string(reason));
+        become(State::ending);
+    } catch (...) {
+        lose();
+    }
+}
+
+inline void WsLink::lose() noexcept {
+    if (state_ == State::over) return;
+    if (state_ != State::ending) {
+        close_code_ = ws_abnormal;
+        words_.reset();
+    }
+    if (unsent_ != nullptr) socket_.reset_on_close();
+    if (is_gatherer()) {
+        buffers_.gatherer = nullptr;
+        buffers_.gathered.clear();
+    }
+    unsent_.reset();
+    held_.reset();
+    static_cast<void>(socket_.end_output());
+    become(State::over);
+    look_again();
+}
+
+inline void WsLink::become(State state) noexcept {
+    state_ = state;
+    since_ = now();
+    has_closed_ = true;
+    if (WsBox* const box = box_) box->close();
+    pumps_.clear();
+    tell_waiters();
+    if (state == State::over) {
+        reactor().deadlines().cancel(*this);
+        return has_become_over();
+    }
+    try {
+        set_time(next_look());
+    } catch (const std::bad_alloc&) {
+        lose();
+    }
+}
+
+inline void WsLink::tell_waiters() noexcept {
+    for (ListNode* each = waiters_.next(); each != &waiters_;) {
+        auto& waiter = static_cast<WsWait&>(*each);
+        each = each->next();
+        if (!waiter.is_served()) continue;
+        waiter.unlink();
+        waiter.finish();
+    }
+}
+
+inline void WsLink::let_go(int code, std::string_view reason) noexcept {
+    drop_message();
+    try {
+        say_close(code, reason);
+    } catch (...) {
+        lose();
+    }
+    await_input();
+    drop_holder();
+}
+
+inline void WsLink::drop_holder() noexcept {
+    --holders_;
+    if (!is_finished()) return;
+    if (!socket_.is_closed()) return look_again();
+    delete this;
+}
+
+inline void WsLink::end_with_reactor() noexcept {
+    before_waiting();
+    lose();
+    socket_.close();
+}
+
+// --- Time ---
+
+inline void WsLink::due(Timer& timer) noexcept {
+    auto& link = static_cast<WsLink&>(timer);
+    try {
+        link.on_time();
+    } catch (...) {
+        link.lose();
+    }
+}
+
+inline void WsLink::on_time() {
+    if (watch().is_broken()) return lose();
+    if (unsent_ != nullptr && now() >= unsent_->due) {
+        if (is_draining() || !socket_.peer_goes_on()) return lose();
+        unsent_->due = now() + write_timeout();
+    } else if (now() < next_look()) {
+        // Something has come since.
+    } else if (state_ != State::open) {
+        return lose();
+    } else if (!reads() || socket_.can_receive()) {
+        since_ = now();
+    } else if (is_pinged_) {
+        return lose();
+    } else {
+        since_ = now();
+        is_pinged_ = true;
+        send_frame(WsOpcode::ping, {});
+    }
+    set_time(next_look());
+}
+
+inline void WsLink::set_time(TimePoint moment) { reactor().deadlines().set(*this, moment); }
+
+inline TimePoint WsLink::next_look() noexcept {
+    std::chrono::milliseconds time = std::chrono::seconds(1);
+    if (state_ == State::open) time = is_pinged_ ? options().pong_timeout : options().ping_after;
+    if (state_ == State::closing) time = options().close_timeout;
+    if (state_ != State::open && is_draining())
+        time = std::min<std::chrono::milliseconds>(time, std::chrono::seconds(2));
+    const TimePoint due = moment_after(since_, to_clock(time));
+    return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
+}
+
+// --- Memory ---
+
+inline void WsLink::account_all() noexcept {
+    if (state_ == State::over) return;
+    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
+                             (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
+                             (codec_ ? codec_->memory() : 0);
+    if (held == 0 && !has_accounted_) return;
+    has_accounted_ = held != 0;
+    if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/websocket_impl.hpp ----
+
+// What the functions of WebSocket and WebSocketSender do with the link.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+// --- What is waited for ---
+
+SAKE_INLINE bool has_news(const WsLink& link) noexcept { return link.has_news(); }
+SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
+SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(); }
+
+SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
+
+SAKE_INLINE void WsReceiveWait::begin() {
+    if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    link_.is_awaited = is_begun_ = true;
+    if (!link_.has_news()) link_.read_on();
+    if (!link_.has_news()) link_.before_waiting();
+}
+SAKE_INLINE void WsReceiveWait::end() noexcept {
+    if (std::exchange(is_begun_, false)) link_.is_awaited = false;
+}
+SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
+    end();
+    if (is_given_up()) throw Cancelled();
+    return link_.take_message();
+}
+SAKE_INLINE void WsSendWait::begin() {
+    was_sent_ = link_.send_or_end(is_text_, payload_);
+    if (link_.is_held_up()) link_.before_waiting();
+}
+SAKE_INLINE void WsCloseWait::begin() {
+    link_.drop_message();
+    link_.say_close(what_.code, what_.reason);
+    link_.before_waiting();
+}
+// --- Subscriptions ---
+
+SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
+SAKE_INLINE WsHold::~WsHold() {
+    if (link_ != nullptr) link_->drop_holder();
+}
+SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
+    return link.pumps().has(hub, topic);
+}
+SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
+    if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
+}
+SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
+    link.pumps().remove(hub, topic);
+}
+SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
+SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
+
+// --- Checks ---
+
+inline void require_text(std::string_view text, const char* function) {
+    if (is_valid_utf8(text)) return;
+    throw std::invalid_argument(std::string(function) +
+                                ": the text is not UTF-8; bytes of any kind are for " + function + "_binary");
+}
+inline void require_close(int code, std::string_view reason) {
+    if (!may_be_sent(code)) {
+        throw std::invalid_argument("ws.close: " + std::to_string(code) +
+                                    " may not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may");
+    }
+    if (reason.size() > most_ws_control - 2 || !is_valid_utf8(reason)) {
+        throw std::invalid_argument("ws.close: a reason is UTF-8 of 123 bytes at most");
+    }
+}
+
+}  // namespace detail
+
+// --- WebSocketSender ---
+
+SAKE_INLINE WebSocketSender::WebSocketSender(detail::CountedPtr<detail::WsBox> box) noexcept
+    : box_(std::move(box)) {}
+SAKE_INLINE WebSocketSender::WebSocketSender(const WebSocketSender&) noexcept = default;
+SAKE_INLINE WebSocketSender& WebSocketSender::operator=(const WebSocketSender&) noexcept = default;
+SAKE_INLINE WebSocketSender::~WebSocketSender() = default;
+
+SAKE_INLINE bool WebSocketSender::post(std::string_view text) const {
+    detail::require_text(text, "ws.post");
+    return box_->add({detail::WsPost::Kind::text, 0, std::string(text)});
+}
+SAKE_INLINE bool WebSocketSender::post_binary(std::string_view bytes) const {
+    return box_->add({detail::WsPost::Kind::binary, 0, std::string(bytes)});
+}
+SAKE_INLINE void WebSocketSender::close(int code, std::string_view reason) const {
+    detail::require_close(code, reason);
+    box_->add({detail::WsPost::Kind::close, code, std::string(reason)});
+}
+SAKE_INLINE bool WebSocketSender::is_open() const noexcept { return box_->is_open(); }
+
+// --- WebSocket ---
+
+SAKE_INLINE WebSocket detail::WsMaker::make(WsLink& link) noexcept { return WebSocket(link); }
+
+SAKE_INLINE WebSocket::WebSocket(detail::WsLink& link) noexcept : link_(&link) { link.add_holder(); }
+SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
+    std::swap(link_, other.link_);
+    return *this;
+}
+SAKE_INLINE WebSocket::~WebSocket() {
+    if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
+}
+
+SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
+    detail::require_text(text, "ws.send");
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, text, true});
+}
+SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
+    std::string_view bytes) {
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, bytes, false});
+}
+SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
+    int code, std::string_view reason) {
+    detail::require_close(code, reason);
+    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({link_, code, reason});
+}
+SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link_->box()); }
+
+SAKE_INLINE bool WebSocket::is_open() const noexcept { return link_->is_open(); }
+SAKE_INLINE int WebSocket::close_code() const noexcept { return link_->close_code(); }
+SAKE_INLINE std::string_view WebSocket::close_reason() const noexcept { return link_->close_reason(); }
+SAKE_INLINE std::string_view WebSocket::protocol() const noexcept { return link_->protocol(); }
+SAKE_INLINE bool WebSocket::is_compressed() const noexcept { return link_->is_compressed(); }
+
+namespace detail {
+
+// --- Options ---
+
+inline void require_option(bool is_good, const char* name, const char* rule) {
+    if (!is_good) throw std::invalid_argument(std::string("WebSocketOptions::") + name + ": " + rule);
+}
+
+SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted)) {
+    require_option(options.max_message > 0, "max_message", "must be at least 1");
+    require_option(options.max_fragments > 0, "max_fragments", "must be at least 1");
+    require_option(options.ping_after.count() > 0, "ping_after", "must be more than 0; max() means never");
+    require_option(options.pong_timeout.count() > 0, "pong_timeout", "must be more than 0");
+    require_option(options.close_timeout.count() >= 0, "close_timeout", "must be at least 0");
+    require_option(options.window_bits >= 9 && options.window_bits <= 15, "window_bits", "must be 9 to 15");
+    if (options.compression == WebSocketCompression::shared) options.window_bits = most_ws_window;
+    limits.message = options.max_message;
+    limits.frame = options.max_message;
+    limits.fragments = options.max_fragments;
+}
+SAKE_INLINE bool WsTerms::compresses() const noexcept {
+    return has_ws_codec && options.compression != WebSocketCompression::off;
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -32422,18 +36075,14 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-class HubPort;
-
 /// The waiters for a topic on one reactor. A waiter enters the group, and then checks whether it is served. A
 /// publisher publishes, and then checks whether the group waits. All four steps have one total order, so one
 /// side sees the other.
-class HubGroup : public Counted {
+class HubGroup final : public PortItem {
   public:
-    explicit HubGroup(CountedPtr<HubPort> port) noexcept : port_(std::move(port)) {}
-    HubGroup(const HubGroup&) = delete;
-    HubGroup& operator=(const HubGroup&) = delete;
+    explicit HubGroup(CountedPtr<Port> port) noexcept : port_(std::move(port)) {}
 
-    [[nodiscard]] const CountedPtr<HubPort>& port() const noexcept { return port_; }
+    [[nodiscard]] const CountedPtr<Port>& port() const noexcept { return port_; }
 
     /// On the reactor's thread: suspended, and not served when it looked.
     void enter(HubWaiter& waiter) noexcept {
@@ -32449,8 +36098,8 @@ class HubGroup : public Counted {
         State waiting = State::waiting;
         return state_.compare_exchange_strong(waiting, State::woken);
     }
-    /// On the reactor's thread: the group has come through the port.
-    void wake() noexcept {
+    /// Wakes those that are served.
+    void arrive() noexcept override {
         state_ = State::waiting;
         for (ListNode* each = waiters_.next(); each != &waiters_;) {
             auto& waiter = static_cast<HubWaiter&>(*each);
@@ -32464,8 +36113,6 @@ class HubGroup : public Counted {
         state_.compare_exchange_strong(waiting, State::idle);
     }
 
-    CountedPtr<HubGroup> next;  // of those on their way to a port; theirs alone while woken
-
   private:
     enum class State : std::uint8_t {
         idle,     // it has no waiters
@@ -32473,70 +36120,9 @@ class HubGroup : public Counted {
         woken,    // it is on its way to the port: other publishers need do nothing
     };
 
-    CountedPtr<HubPort> port_;
+    CountedPtr<Port> port_;
     std::atomic<State> state_ = State::idle;
     ListNode waiters_;  // the reactor's thread alone
-};
-
-/// A reactor as hubs know it. The reactor may have ended.
-class HubPort final : public Counted, public PostedCall {
-  public:
-    explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
-    HubPort(const HubPort&) = delete;
-    HubPort& operator=(const HubPort&) = delete;
-
-    /// From any thread. The lock is held during the post, so that the reactor is not destroyed before the
-    /// post is over.
-    void bring(CountedPtr<HubGroup> group) noexcept {
-        {
-            const std::lock_guard lock(mutex_);
-            if (reactor_ == nullptr) return;
-            group->next = std::move(first_);
-            first_ = std::move(group);
-            if (std::exchange(is_posted_, true)) return;
-            if (Reactor::current() != reactor_) return reactor_->post(*this);
-        }
-        run();
-    }
-    void run() noexcept override {
-        CountedPtr<HubGroup> group;
-        {
-            const std::lock_guard lock(mutex_);
-            group = std::move(first_);
-            is_posted_ = false;
-        }
-        while (group != nullptr) {
-            CountedPtr<HubGroup> after_it = std::move(group->next);
-            group->wake();
-            group = std::move(after_it);
-        }
-    }
-
-    /// The reactor ends, and with it all waits there.
-    void end() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
-        while (first_ != nullptr) first_ = std::exchange(first_->next, nullptr);
-    }
-    [[nodiscard]] bool has_ended() const noexcept {
-        const std::lock_guard lock(mutex_);
-        return reactor_ == nullptr;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    Reactor* reactor_;
-    CountedPtr<HubGroup> first_;
-    bool is_posted_ = false;
-};
-
-/// The port of a reactor, which has one for all hubs: Reactor::local.
-struct HubPortOfReactor {
-    explicit HubPortOfReactor(Reactor& reactor) : port(new HubPort(reactor)) {}
-    HubPortOfReactor(const HubPortOfReactor&) = delete;
-    HubPortOfReactor& operator=(const HubPortOfReactor&) = delete;
-    ~HubPortOfReactor() { port->end(); }
-    CountedPtr<HubPort> port;
 };
 
 }  // namespace detail
@@ -32629,7 +36215,7 @@ class HubCore : public Counted {
 
     std::uint64_t publish(std::string_view name, std::string text) {
         CountedPtr<HubPost> post(new HubPost(name, std::move(text)));
-        CountedPtr<HubGroup> woken;
+        CountedPtr<PortItem> woken;
         std::uint64_t id = 0;
         {
             const std::lock_guard lock(mutex_);
@@ -32683,7 +36269,7 @@ class HubCore : public Counted {
     }
 
     /// The group of a topic on a reactor. Those of reactors that have ended go.
-    [[nodiscard]] CountedPtr<HubGroup> group_of(HubTopic& topic, const CountedPtr<HubPort>& port) {
+    [[nodiscard]] CountedPtr<HubGroup> group_of(HubTopic& topic, const CountedPtr<Port>& port) {
         const std::lock_guard lock(mutex_);
         topic.groups.erase(std::remove_if(topic.groups.begin(), topic.groups.end(),
                                           [](const auto& each) { return each->port()->has_ended(); }),
@@ -32695,7 +36281,7 @@ class HubCore : public Counted {
     }
 
     void close() noexcept {
-        CountedPtr<HubGroup> woken;
+        CountedPtr<PortItem> woken;
         {
             const std::lock_guard lock(mutex_);
             is_closed_ = true;
@@ -32761,17 +36347,18 @@ class HubCore : public Counted {
         topics_.erase(place_of(topic.name));
     }
 
-    static void collect(HubTopic& topic, CountedPtr<HubGroup>& woken) noexcept {
+    static void collect(HubTopic& topic, CountedPtr<PortItem>& woken) noexcept {
         for (const auto& group : topic.groups) {
             if (!group->must_be_woken()) continue;
             group->next = std::move(woken);
             woken = group;
         }
     }
-    static void bring(CountedPtr<HubGroup> woken) noexcept {
+    static void bring(CountedPtr<PortItem> woken) noexcept {
         while (woken != nullptr) {
-            CountedPtr<HubGroup> next = std::move(woken->next);
-            const CountedPtr<HubPort> port = woken->port();  // it may go with the group
+            CountedPtr<PortItem> next = std::move(woken->next);
+            // A copy: it may go with the group.
+            const CountedPtr<Port> port = static_cast<const HubGroup&>(*woken).port();
             port->bring(std::move(woken));
             woken = std::move(next);
         }
@@ -32862,7 +36449,7 @@ SAKE_INLINE bool Subscription::NextWait::must_wait() const noexcept {
     return reader_ != nullptr && !reader_->is_awaited && !has_next();
 }
 SAKE_INLINE void Subscription::NextWait::find_group(Reactor& reactor) {
-    const auto& port = reactor.local<detail::HubPortOfReactor>().port;
+    const auto& port = detail::Port::of(reactor);
     if (reader_->group == nullptr || reader_->group->port() != port) {
         reader_->group = reader_->core->group_of(*reader_->topic, port);
     }
@@ -35294,6 +38881,141 @@ SAKE_INLINE std::string TraceContext::traceparent() const {
     return text;
 }
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/upgrade.hpp ----
+
+// Upgrade: what a call leaves behind if its connection is to speak another protocol from now on (RFC 9110
+// section 7.8): its answer is then 101.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+struct Call;
+struct H1Handover;
+
+/// In a slot of the call. What takes over is registered with the route, so that only programs that have such
+/// routes compile it.
+struct Upgrade {
+    void (*take_over)(H1Handover& from) = nullptr;
+    const char* protocol = "";
+};
+
+inline constexpr int switching_protocols = 101;
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/ws_route.hpp ----
+
+// A route of Engine::ws: its handler, what it agrees to, and the handshake (RFC 6455 section 4.2), which is
+// an HTTP request like others. What comes after its answer is in server/ws_session.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WsRoute;
+
+/// What a handshake has come to, in a slot of its call.
+struct WsAgreed {
+    const WsRoute* route = nullptr;
+    WsAgreement agreement;
+};
+
+class WsRoute {
+  public:
+    /// Throws std::invalid_argument that names an option which makes no sense.
+    WsRoute(WsHandler handler, WebSocketOptions options, void (*take_over)(H1Handover&))
+        : handler_(std::move(handler)), terms_(std::move(options)), take_over_(take_over) {
+        allows_all_origins_ = std::erase(terms_.options.origins, "*") != 0;
+        require_origins("WebSocketOptions::origins", terms_.options.origins);
+        for (const std::string& protocol : terms_.options.protocols) {
+            if (is_token(protocol)) continue;
+            throw std::invalid_argument("WebSocketOptions::protocols: '" + protocol +
+                                        "' is not a token (RFC 9110 section 5.6.2)");
+        }
+    }
+    WsRoute(const WsRoute&) = delete;
+    WsRoute& operator=(const WsRoute&) = delete;
+
+    [[nodiscard]] const WsHandler& handler() const noexcept { return handler_; }
+    [[nodiscard]] const WsTerms& terms() const noexcept { return terms_; }
+
+    /// Answers 101, or says why not.
+    void shake_hands(Call& call) const {
+        const RequestHeaders fields = call.context.headers();
+        const Request& request = call.request;
+        const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
+        if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
+        if (asked.ask == WsAsk::bad_version) {
+            return ask_for_upgrade(call, "the version of WebSocket here is 13");
+        }
+        if (asked.ask == WsAsk::bad_request) throw HttpError(400, "the WebSocket handshake is not valid");
+        check_origin(call);
+        handler_.check(call);
+        WsAgreed& agreed = call.state.get<WsAgreed>();
+        agreed.route = this;
+        const std::string extensions = agree(fields, agreed.agreement);
+        call.state.get<Upgrade>() = {take_over_, "websocket"};
+        answer(call.response, asked.key, agreed.agreement, extensions);
+    }
+
+  private:
+    static void ask_for_upgrade(Call& call, std::string_view detail) {
+        call.response.set_problem(426, detail);
+        call.response.headers.set("Upgrade", "websocket");
+        call.response.headers.set("Connection", "Upgrade");
+        call.response.headers.set("Sec-WebSocket-Version", "13");
+    }
+
+    /// Browsers let any page connect anywhere, cookies included, and say by Origin which page it is.
+    void check_origin(Call& call) const {
+        const auto [origin, count] = ws_field(call.context.headers(), "Origin");
+        if (count > 1) throw HttpError(400, "Origin is there more than once");
+        if (origin.empty() || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
+        const auto& origins = terms_.options.origins;
+        if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;
+        throw HttpError(403, "pages of this origin may not connect; see WebSocketOptions::origins");
+    }
+
+    /// Returns what the field Sec-WebSocket-Extensions says.
+    std::string agree(const RequestHeaders& fields, WsAgreement& agreement) const {
+        const WebSocketOptions& options = terms_.options;
+        const WsProtocol protocol = ws_choose_protocol(fields, options.protocols);
+        if (protocol.is_malformed) throw HttpError(400, "Sec-WebSocket-Protocol is not a list of tokens");
+        agreement.protocol = protocol.name;
+        const std::string offers = ws_list(fields, "Sec-WebSocket-Extensions");
+        std::string answer;
+        if (offers.empty()) return answer;
+        const bool is_shared = options.compression == WebSocketCompression::shared;
+        const WsWindows windows = is_shared ? WsWindows::shared : WsWindows::dedicated;
+        if (!ws_accept_offer(offers, windows, options.window_bits, agreement.deflate, answer)) {
+            throw HttpError(400, "Sec-WebSocket-Extensions is not valid");
+        }
+        if (terms_.compresses()) return answer;
+        agreement.deflate = {};
+        return {};
+    }
+
+    static void answer(Response& response, std::string_view key, const WsAgreement& agreement,
+                       const std::string& extensions) {
+        response.status = switching_protocols;
+        response.headers.set("Sec-WebSocket-Accept", ws_accept_key(key));
+        if (!agreement.protocol.empty()) response.headers.set("Sec-WebSocket-Protocol", agreement.protocol);
+        if (!extensions.empty()) response.headers.set("Sec-WebSocket-Extensions", extensions);
+    }
+
+    WsHandler handler_;
+    WsTerms terms_;
+    void (*take_over_)(H1Handover&);
+    bool allows_all_origins_ = false;
+};
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -37926,8 +41648,8 @@ inline std::string loggable_url(std::string_view text) {
 
 /// A URL or Location without its fragment and its tabs, and with a slash for each backslash in front of its
 /// query. A backslash that begins, holds or ends a host is refused: "http://a\@b/" is of the host a to
-/// browsers, and of b to others.
-inline std::string read_as_browsers(std::string_view text) {
+/// browsers, and of b to others. `shown` is how messages have it.
+inline std::string read_as_browsers(std::string_view text, std::string_view shown) {
     std::string out(text.substr(0, text.find('#')));
     std::erase(out, '\t');
     const std::size_t query = std::min(out.find('?'), out.size());
@@ -37935,7 +41657,7 @@ inline std::string read_as_browsers(std::string_view text) {
     if (backslash >= query) return out;
     std::replace(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(query), '\\', '/');
     const std::size_t host_end = sake::detail::authority_end(out);
-    if (host_end != 0 && backslash <= host_end) refuse_url(text, "has a backslash at its host");
+    if (host_end != 0 && backslash <= host_end) refuse_url(shown, "has a backslash at its host");
     return out;
 }
 
@@ -37966,23 +41688,23 @@ inline std::string normal_authority(std::string_view text) {
     return port == Url::default_port ? out : out + ":" + std::to_string(port);
 }
 
-}  // namespace detail
-
-SAKE_INLINE Url parse_url(std::string_view text) {
-    const auto refuse = [&](std::string_view why) { detail::refuse_url(text, why); };
-    const std::string whole = detail::escape_url(detail::read_as_browsers(text));
+/// A URL of the scheme http. Messages show it as `shown`, which may have another scheme, and say that it is
+/// not `wanted`.
+inline Url read_url(std::string_view text, std::string_view shown, std::string_view wanted) {
+    const auto refuse = [&](std::string_view why) { refuse_url(shown, why); };
+    const std::string whole = escape_url(read_as_browsers(text, shown));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
         if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
             refuse("has a user name or password, which belong in a field: Authorization");
-        refuse("is not http://host/path");
+        refuse("is not " + std::string(wanted));
     }
     if (parts->is_https) refuse("is not http, the one scheme that is spoken here");
     if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
-    url.authority = detail::normal_authority(parts->authority);
+    url.authority = normal_authority(parts->authority);
     const std::string_view rest = std::string_view(whole).substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
@@ -37990,6 +41712,10 @@ SAKE_INLINE Url parse_url(std::string_view text) {
     if (sake::detail::skip_target(url.target.data(), end) != end) refuse("has a control character");
     return url;
 }
+
+}  // namespace detail
+
+SAKE_INLINE Url parse_url(std::string_view text) { return detail::read_url(text, text, "http://host/path"); }
 
 namespace detail {
 
@@ -38024,7 +41750,7 @@ inline bool has_scheme(std::string_view text) noexcept {
 }  // namespace detail
 
 SAKE_INLINE Url resolve_url(const Url& base, std::string_view text) {
-    const std::string whole = detail::read_as_browsers(text);
+    const std::string whole = detail::read_as_browsers(text, text);
     std::string_view location = whole;
     constexpr std::string_view scheme = "http:";
     const bool has_own = iequals(location.substr(0, scheme.size()), scheme);
@@ -38066,6 +41792,392 @@ SAKE_INLINE std::string Url::origin() const { return "http://" + address(); }
 
 SAKE_INLINE std::string Url::to_string() const { return "http://" + authority + target; }
 
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/ws_client_link.hpp ----
+
+// WsClientLink: a WebSocket connection of a client, from its handshake to its end.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Made before the link, which refers to it.
+struct WsOwnTerms {
+    OwningPtr<WsTerms> own_terms;
+};
+
+/// Owns itself: it deletes itself when the connection is over and its WebSocket was destroyed. Its reactor
+/// may end before that.
+class WsClientLink final : private WsOwnTerms, public WsLink, private ReactorEndListener {
+  public:
+    /// Goes on where the handshake has left off, on this reactor.
+    [[nodiscard]] static WebSocket open(Reactor& reactor, StreamParts from, OwningPtr<WsTerms> terms,
+                                        const WsAgreement& agreed) {
+        auto* const link = new WsClientLink(reactor, from, std::move(terms), agreed);
+        WebSocket socket = WsMaker::make(*link);  // before anything that may fail
+        link->begin(from.unread, {});
+        return socket;
+    }
+
+  private:
+    WsClientLink(Reactor& reactor, StreamParts& from, OwningPtr<WsTerms> terms, const WsAgreement& agreed)
+        : WsOwnTerms{std::move(terms)},
+          WsLink(WsRole::client, reactor, std::move(from.socket), std::move(from.wire), *own_terms, agreed) {
+        reactor.tell_at_end(*this);
+    }
+
+    [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
+        return std::chrono::seconds(30);  // as ClientOptions has it
+    }
+
+    /// Says Close where there was no time for it, and waits for nothing.
+    void reactor_ends() noexcept override {
+        try {
+            say_close(ws_going_away, {});
+        } catch (...) {
+            lose();
+        }
+        end_with_reactor();
+        if (!has_holder()) delete this;
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/ws_opening.hpp ----
+
+// The handshake of a WebSocket for a client, without its I/O (RFC 6455 section 4.1): what is sent, and what
+// the answer comes to. How it travels is in client_websocket_impl.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+/// 16 random bytes in base64.
+inline std::string make_websocket_key() {
+    std::array<char, 16> bytes;
+    if (::getentropy(bytes.data(), sizeof bytes) != 0) {
+        sake::detail::throw_system_error(errno, "cannot read random bytes");
+    }
+    return base64_encode({bytes.data(), bytes.size()});
+}
+
+/// "ws://host:port/path", without the query, which may hold a secret.
+inline std::string name_of_websocket(const Url& url) {
+    return "ws://" + url.authority + url.target.substr(0, url.target.find('?'));
+}
+
+/// What may help after such an answer.
+constexpr std::string_view help_after_refusal(int status) noexcept {
+    switch (status) {
+        case 401:
+        case 407:
+            return "set Authorization by WebSocketRequest::header";
+        case 403:
+            return "the server may want Authorization, Cookie or Origin: see WebSocketRequest::header";
+        case 426:
+            return "the server wants another protocol, or another version of WebSocket than 13";
+        case 429:
+        case 503:
+            return "try again later";
+        default:
+            return status >= 500 ? "the server has failed" : "there may be no WebSocket at this path";
+    }
+}
+
+/// A WebSocket that is about to be opened.
+class WebSocketOpening {
+  public:
+    explicit WebSocketOpening(const WebSocketRequest& request)
+        : terms(new sake::detail::WsTerms(request.options())),
+          name(name_of_websocket(request.url())),
+          key_(make_websocket_key()),
+          parser_(head_limits(ClientOptions())) {}
+
+    sake::detail::OwningPtr<sake::detail::WsTerms> terms;
+    const std::string name;  // in messages
+    sake::detail::http1::ReceivedHead head;
+
+    /// The head of the request.
+    [[nodiscard]] std::string text(const WebSocketRequest& request) const;
+    /// Looks at what has come. Whether the head of the answer is complete, with `skipped` bytes of interim
+    /// ones before it. Throws BadResponse.
+    [[nodiscard]] bool has_head(std::string_view unread, std::size_t& skipped);
+    /// After that, with the bytes of the head: what both sides have agreed on. Throws BadResponse.
+    [[nodiscard]] sake::detail::WsAgreement agreement(std::string_view bytes) const;
+    /// Throws WebSocketRefused.
+    [[noreturn]] void refuse(std::string_view location, std::string body) const;
+
+  private:
+    [[nodiscard]] sake::detail::WsWindows windows() const noexcept {
+        const bool is_dedicated = terms->options.compression == WebSocketCompression::dedicated;
+        return is_dedicated ? sake::detail::WsWindows::dedicated : sake::detail::WsWindows::shared;
+    }
+    [[nodiscard]] bool takes_extensions(const Headers& fields, sake::detail::WsDeflate& agreed) const;
+
+    std::string key_;
+    sake::detail::http1::ResponseParser parser_;
+};
+
+inline std::string WebSocketOpening::text(const WebSocketRequest& request) const {
+    Headers fields = request.headers();
+    fields.set("Sec-WebSocket-Version", "13");
+    fields.set("Sec-WebSocket-Key", key_);
+    std::string protocols;
+    for (const std::string& each : terms->options.protocols) {
+        protocols += (protocols.empty() ? "" : ", ") + each;
+    }
+    if (!protocols.empty()) fields.set("Sec-WebSocket-Protocol", protocols);
+    std::string offer;
+    if (terms->compresses()) sake::detail::append_ws_offer(windows(), terms->options.window_bits, offer);
+    if (!offer.empty()) fields.set("Sec-WebSocket-Extensions", offer);
+
+    sake::detail::http1::RequestTerms line;
+    line.method = "GET";
+    line.target = request.url().target;
+    line.host = request.url().authority;
+    line.user_agent = "sake/" SAKE_VERSION;
+    line.connection = sake::detail::http1::ConnectionLine::upgrade_to_websocket;
+    sake::detail::ByteBuffer out;
+    sake::detail::http1::append_request_head(out, line, fields);
+    return std::string(out.view());
+}
+
+inline bool WebSocketOpening::has_head(std::string_view unread, std::size_t& skipped) {
+    using Result = sake::detail::http1::ResponseParser::Result;
+    for (;;) {
+        const Result result = parser_.parse(unread.substr(skipped), head);
+        if (result == Result::refused) throw_bad_response(name, parser_.reason());
+        if (result != Result::done) return false;
+        if (head.status == 101 || !sake::detail::is_informational(head.status)) return true;
+        skipped += head.size;
+        parser_.reset();
+    }
+}
+
+inline bool WebSocketOpening::takes_extensions(const Headers& fields, sake::detail::WsDeflate& agreed) const {
+    if (!fields.contains("Sec-WebSocket-Extensions")) return true;
+    const std::string list = sake::detail::ws_list(fields, "Sec-WebSocket-Extensions");
+    return terms->compresses() &&
+           sake::detail::ws_take_answer(list, windows(), terms->options.window_bits, agreed);
+}
+
+inline sake::detail::WsAgreement WebSocketOpening::agreement(std::string_view bytes) const {
+    const Headers fields = fields_of(head, bytes);
+    sake::detail::WsAnswer answer =
+        sake::detail::ws_check_answer(head.status, fields, key_, terms->options.protocols);
+    sake::detail::WsAgreement agreed;
+    if (answer.fault == nullptr && !takes_extensions(fields, agreed.deflate)) {
+        answer.fault = "the answer has an extension that was not offered so";
+    }
+    if (answer.fault != nullptr) {
+        throw_bad_response(name, std::string(answer.fault) +
+                                     "; a proxy on the way may not pass WebSockets on, or there is none at "
+                                     "this URL");
+    }
+    agreed.protocol = answer.protocol;
+    return agreed;
+}
+
+inline void WebSocketOpening::refuse(std::string_view location, std::string body) const {
+    constexpr std::size_t most_shown = 200;
+    std::string what = "cannot open " + name + ": the server answers " + std::to_string(head.status);
+    if (!body.empty()) {
+        what += " \"";
+        append_escaped(what, std::string_view(body).substr(0, most_shown));
+        what += body.size() > most_shown ? "...\"" : "\"";
+    }
+    if (location.empty()) {
+        what.append("; ").append(help_after_refusal(head.status));
+    } else {
+        what += "; it redirects to \"" + loggable_url(location) + "\", which is not followed: open that URL";
+    }
+    throw WebSocketRefused(what, head.status, std::move(body));
+}
+
+}  // namespace detail
+}  // namespace http
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/client/client_websocket_impl.hpp ----
+
+// Definitions of client_websocket.hpp: what is checked when it is set, and how the handshake travels.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace http {
+namespace detail {
+
+/// Reads a URL of the scheme ws as one of http: they differ only in the name (RFC 6455 section 3).
+inline Url parse_websocket_url(std::string_view text) {
+    const std::string_view scheme = text.substr(0, text.find(':'));
+    if (iequals(scheme, "wss") || iequals(scheme, "https")) {
+        refuse_url(text, "needs TLS, which Sake does not have yet: use ws:// or a proxy that speaks TLS");
+    }
+    const bool is_ws = iequals(scheme, "ws");
+    const std::string as_http = is_ws ? "http" + std::string(text.substr(2)) : std::string(text);
+    return read_url(as_http, text, "ws://host/path");
+}
+
+/// Whether only the client may set a field of the handshake.
+inline bool makes_handshake(std::string_view name) noexcept {
+    return is_own_field(name) || iequals(name.substr(0, 14), "Sec-WebSocket-");
+}
+
+inline void require_protocols(const std::vector<std::string>& protocols) {
+    const auto refuse = [](const std::string& name, const char* why) {
+        throw std::invalid_argument("WebSocketOptions::protocols: '" + name + "' " + why);
+    };
+    for (const std::string& each : protocols) {
+        if (!is_token(each)) refuse(each, "is not a token (RFC 9110 section 5.6.2)");
+        if (std::count(protocols.begin(), protocols.end(), each) > 1) refuse(each, "is there twice");
+    }
+}
+
+}  // namespace detail
+
+SAKE_INLINE WebSocketRequest::WebSocketRequest(std::string_view url)
+    : url_(detail::parse_websocket_url(url)) {}
+
+SAKE_INLINE WebSocketRequest& WebSocketRequest::header(std::string_view name, std::string_view value) {
+    if (detail::makes_handshake(name)) {
+        throw std::invalid_argument("http::WebSocketRequest: the client itself decides on " +
+                                    std::string(name) +
+                                    "; for subprotocols and compression see WebSocketOptions");
+    }
+    headers_.set(name, value);
+    return *this;
+}
+
+SAKE_INLINE WebSocketRequest& WebSocketRequest::options(WebSocketOptions options) {
+    if (!options.origins.empty()) {
+        throw std::invalid_argument(
+            "WebSocketOptions::origins is for servers: a client sets its own by header(\"Origin\", ...)");
+    }
+    detail::require_protocols(options.protocols);
+    static_cast<void>(sake::detail::WsTerms(options));  // which checks them
+    options_ = std::move(options);
+    return *this;
+}
+
+SAKE_INLINE WebSocketRequest& WebSocketRequest::handshake_timeout(std::chrono::milliseconds limit) {
+    sake::detail::demand_at_least(1, limit, "http::WebSocketRequest::handshake_timeout");
+    handshake_timeout_ = limit;
+    return *this;
+}
+
+namespace detail {
+
+/// Reads on until the head of the answer is there, at the front of what is unread.
+template <class Opening>
+Task<> read_websocket_answer(TcpStream& stream, Opening& opening) {
+    for (;;) {
+        std::size_t skipped = 0;
+        const bool is_there = opening.has_head(stream.unread(), skipped);
+        stream.skip(skipped);
+        if (is_there) co_return;
+        const std::size_t more = co_await stream.read_more();
+        if (more == 0) sake::detail::throw_ended(opening.name + ": no answer to the handshake");
+    }
+}
+
+/// What a coroutine is doing, for the message if the time is up.
+using Doing = const char*;
+
+template <class R, class Opening>
+Task<TcpStream> shake_hands(const R& request, Opening& opening, Doing& doing) {
+    sake::detail::HostAndPort where = sake::detail::join_peer(request.url().host(), request.url().port());
+    TcpStream stream = co_await sake::detail::connect_to_host(std::move(where));
+    doing = "waiting for the handshake of";
+    const std::string text = opening.text(request);
+    co_await stream.write_all(text);
+    co_await read_websocket_answer(stream, opening);
+    co_return std::move(stream);
+}
+
+template <class R, class Opening>
+Task<TcpStream> shake_hands_in_time(const R& request, Opening& opening) {
+    const std::chrono::milliseconds limit = request.handshake_timeout();
+    Doing doing = "connecting to";
+    try {
+        co_return co_await timeout(shake_hands(request, opening, doing), limit);
+    } catch (const TimedOut&) {
+        sake::detail::throw_timed_out(limit, doing, opening.name);
+    } catch (const std::system_error& error) {
+        throw std::system_error(error.code(), "cannot open " + opening.name);
+    }
+}
+
+/// Appends what has come of a body to its beginning. Whether more of it is wanted.
+inline bool take_beginning(TcpStream& stream, sake::detail::http1::BodyReader& reader,
+                           std::string& beginning) {
+    using Step = sake::detail::http1::BodyReader::Step;
+    constexpr std::size_t most = 1024;
+    for (;;) {
+        const Step step = reader.read(stream.unread());
+        beginning += step.data.substr(0, most - beginning.size());
+        stream.skip(step.consumed);
+        if (beginning.size() == most) return false;
+        if (step.kind != Step::Kind::data) return step.kind == Step::Kind::need_more;
+    }
+}
+
+template <class Framing>
+Task<> read_beginning(TcpStream& stream, Framing framing, std::string& beginning) {
+    sake::detail::http1::BodyReader reader;
+    reader.reset(framing);
+    while (take_beginning(stream, reader, beginning)) {
+        const std::size_t more = co_await stream.read_more();
+        if (more == 0) co_return;
+    }
+}
+
+/// Throws WebSocketRefused, with as much of the body as comes in a second.
+template <class Opening>
+Task<> refuse_websocket(TcpStream& stream, Opening& opening) {
+    const std::string_view bytes = stream.unread();
+    const auto framing =
+        sake::detail::http1::decide_response_framing(opening.head, bytes.data(), sake::detail::Method::get);
+    const Headers fields = fields_of(opening.head, bytes);
+    const bool is_redirect = opening.head.status / 100 == 3;
+    const std::string location(is_redirect ? fields.get("Location").value_or("") : "");
+    stream.skip(opening.head.size);
+    std::string body;
+    try {
+        if (framing.refuse_status == 0) {
+            co_await timeout(read_beginning(stream, framing, body), std::chrono::seconds(1));
+        }
+    } catch (const std::system_error&) {
+        // What has come of it is enough.
+    } catch (const TimedOut&) {
+    }
+    opening.refuse(location, std::move(body));
+}
+
+template <class R>
+Task<WebSocket> open_websocket(R request) {
+    WebSocketOpening opening(request);
+    TcpStream stream = co_await shake_hands_in_time(request, opening);
+    if (opening.head.status != 101) co_await refuse_websocket(stream, opening);
+    const sake::detail::WsAgreement agreed = opening.agreement(stream.unread());
+    stream.skip(opening.head.size);
+    sake::detail::StreamParts parts = sake::detail::take_apart(std::move(stream));
+    co_return sake::detail::WsClientLink::open(*Reactor::current(), std::move(parts),
+                                               std::move(opening.terms), agreed);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<WebSocket> open_websocket<WebSocketRequest>(WebSocketRequest request);
+#endif
+
+}  // namespace detail
 }  // namespace http
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -38611,6 +42723,9 @@ class Output {
         return result;
     }
 
+    /// Another sends it.
+    void forget_unsent() noexcept { unsent_.reset(); }
+
     /// Sends this behind what is unsent.
     void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 
@@ -38957,6 +43072,17 @@ class Transport {
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
+    /// Texts that have yet to leave, which another connection is to send; false if there is more than text.
+    [[nodiscard]] bool take_unsent(std::string& texts) {
+        if (!has_unsent()) return true;
+        for (const OutputPiece* each = unsent().pieces.first(); each != nullptr; each = each->next) {
+            if (each->text().empty()) return false;
+            texts += each->text();
+        }
+        output_.forget_unsent();
+        return true;
+    }
+
     /// What the connection holds of the memory of all.
     [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }
 
@@ -39045,7 +43171,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a session is at, for those who count.
-enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, closing };
+enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, websocket, closing };
 
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
@@ -39192,6 +43318,15 @@ enum class StopStage : std::uint8_t {
     forced,    // what is in flight is cut off
 };
 
+/// What WebSockets have carried since the run began: messages, and bytes in them as programs see them.
+struct WsCounts {
+    std::uint64_t opened = 0;
+    std::uint64_t received = 0;
+    std::uint64_t received_bytes = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t sent_bytes = 0;
+};
+
 class Shard {
   public:
     Shard(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
@@ -39221,6 +43356,7 @@ class Shard {
 
     Budget memory;
     SessionList sessions;
+    WsCounts websockets;
     Flag room;                // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
@@ -39950,6 +44086,7 @@ namespace detail {
 ///   lingering   nothing more is sent; input is read and dropped,     deleted
 ///               so that the client can read the last answer
 ///   dead        closes at its next turn; a handler ends first        deleted
+///   upgraded    its answer is 101; see h1_upgrade.hpp                deleted
 ///
 /// Any state goes on to dead when the connection breaks, is dropped, runs out of time or of memory.
 class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
@@ -39978,7 +44115,18 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     }
 
   private:
-    enum class State : std::uint8_t { idle, head, body, ready, handling, cut_off, closing, lingering, dead };
+    enum class State : std::uint8_t {
+        idle,
+        head,
+        body,
+        ready,
+        handling,
+        cut_off,
+        closing,
+        lingering,
+        dead,
+        upgraded
+    };
     /// What the connection needs before it can go on.
     enum class Next : std::uint8_t { read, write, handle, yield, close };
     enum class Progress : std::uint8_t { need_input, again, handle };
@@ -40037,6 +44185,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         if (!send_answer(shard_, turn, *exchange_, close)) state_ = State::dead;
     }
     bool send_gathered(Turn& turn);
+    void upgrade(Turn& turn);
+    void hand_over(Turn& turn);
 
     // Waiting and closing.
     void ran_out_of_time(Turn& turn);
@@ -40108,10 +44258,14 @@ inline void H1Connection::resume() {
 /// Goes on until it waits for something, which then resumes it. When it closes, it deletes itself.
 inline void H1Connection::go_on(Turn& turn) {
     try {
-        if (std::exchange(deadline_passed_, false) && state_ != State::dead) ran_out_of_time(turn);
+        if (std::exchange(deadline_passed_, false) && state_ < State::dead) ran_out_of_time(turn);
         for (;;) {
             const Next next = advance(turn);
-            if (next == Next::close) break;
+            if (next == Next::close) {
+                if (state_ == State::upgraded) [[unlikely]]
+                    return hand_over(turn);
+                break;
+            }
             turn.end();
             if (next != Next::handle) return wait_for(next);
             if (!exchange_->runner.start(*this, shard_.config.request_timeout)) return;
@@ -40155,7 +44309,7 @@ inline void H1Connection::lose(const std::exception_ptr& why) noexcept {
 /// Goes on as far as it gets without waiting.
 inline H1Connection::Next H1Connection::advance(Turn& turn) {
     for (;;) {
-        if (state_ == State::dead) return Next::close;
+        if (state_ >= State::dead) return Next::close;
         if (transport_.has_unsent()) {
             const Output::Result sent = turn.send();
             if (sent == Output::Result::blocked) return wait_to_write(turn);
@@ -40442,6 +44596,8 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
 // --- Answering ---
 
 inline void H1Connection::respond(Turn& turn) {
+    if (exchange_->call.response.status == switching_protocols) [[unlikely]]
+        return upgrade(turn);
     const bool wants_close = exchange_->call.response.close || shard_.is_draining();
     const bool close = wants_close || !exchange_->reader.keeps_alive();
     answer(turn, close);
@@ -42265,6 +46421,67 @@ template bool Engine::begin_now(detail::OwningPtr<detail::LifeHook>& hook);
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/server/h1_upgrade.hpp ----
+
+// How an HTTP/1 connection ends where another protocol takes over (RFC 9110 section 7.8): its answer is 101,
+// and its socket goes on with whatever the route has made for it.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What is left of a connection.
+struct H1Handover {
+    Shard& shard;
+    FileDescriptor socket;
+    OwningPtr<Wire> wire;
+    OwningPtr<H1Exchange> exchange;  // with the call that was answered
+    std::string early_input;         // what the client has sent behind it
+    std::string unsent;              // the end of the answer, if the client is slow
+};
+
+/// Answers 101. From then on the connection is only good for `hand_over`.
+inline void H1Connection::upgrade(Turn& turn) {
+    Call& call = exchange_->call;
+    if (!all_has_left(turn) || !send_gathered(turn)) {
+        state_ = State::dead;
+        return;
+    }
+    http1::ResponseHead head;
+    head.status = switching_protocols;
+    head.date_line = shard_.date_line();
+    head.connection = http1::ConnectionLine::upgrade_to_websocket;
+    http1::append_response_head(turn.gathered(), head, call.response.headers);
+    if (!shard_.observers.empty()) note_answer(shard_, *exchange_, 0);
+    exchange_->reader.detach(turn.input());
+    if (turn.send() == Output::Result::failed) {
+        state_ = State::dead;
+        return;
+    }
+    state_ = State::upgraded;
+}
+
+/// Gives the socket to what takes over, and deletes itself.
+inline void H1Connection::hand_over(Turn& turn) {
+    void (*const take_over)(H1Handover&) = exchange_->call.state.find<Upgrade>()->take_over;
+    std::string unsent;
+    const bool is_text = transport_.take_unsent(unsent);
+    Socket& socket = transport_.socket();
+    H1Handover left{shard_,
+                    socket.release_descriptor(),
+                    socket.release_wire(),
+                    std::move(exchange_),
+                    std::string(turn.input().bytes()),
+                    std::move(unsent)};
+    turn.drop();
+    delete this;
+    if (is_text) take_over(left);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/server/test_answer_reader.hpp ----
 
 // What reads a TestResponse from the bytes that came, and how long a test waits for them.
@@ -42778,6 +46995,328 @@ SAKE_INLINE std::optional<http::StreamEvent> TestEvents::next() {
     }
 }
 
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/server/test_websocket_impl.hpp ----
+
+// How a TestWebSocket sends and receives.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+
+/// No key of a browser: which one is sent does not matter to a server.
+inline constexpr std::string_view test_ws_key = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The largest message that a test receives.
+inline constexpr WsLimits test_ws_limits{std::size_t{1} << 30, std::size_t{1} << 30, 1 << 30};
+
+}  // namespace detail
+
+struct TestWebSocket::State {
+    detail::WsReader reader{detail::WsRole::client, detail::test_ws_limits};
+    std::string input;
+    std::string last_pong;
+    std::string reason;
+    std::uint64_t pings = 0;
+    std::uint64_t pongs = 0;
+    int code = 0;  // of the Close
+    bool answers_pings = true;
+    bool has_said_close = false;
+    bool has_message = false;
+};
+
+SAKE_INLINE TestWebSocket::TestWebSocket(TestClient& client, TestStream stream)
+    : client_(&client), stream_(std::move(stream)), state_(new State) {
+    state_->input.swap(stream_.connection_.input());
+}
+SAKE_INLINE TestWebSocket::TestWebSocket(TestWebSocket&& other) noexcept = default;
+SAKE_INLINE TestWebSocket& TestWebSocket::operator=(TestWebSocket&& other) noexcept = default;
+SAKE_INLINE TestWebSocket::~TestWebSocket() = default;
+
+SAKE_INLINE TestWebSocket::State& TestWebSocket::state() const {
+    if (state_ == nullptr) throw std::logic_error("TestWebSocket: it was moved from");
+    return *state_;
+}
+
+SAKE_INLINE void TestWebSocket::send_frame(int opcode, std::string_view payload) {
+    constexpr std::uint32_t mask = 0x12345678;  // like any other, and the same in every run
+    const auto kind = static_cast<detail::WsOpcode>(opcode);
+    std::string frame(detail::WsHeadText::masked(mask, kind, payload.size()).view());
+    const std::size_t head = frame.size();
+    frame += payload;
+    detail::ws_mask(frame.data() + head, payload.size(), mask, 0);
+    send_raw(frame);
+}
+SAKE_INLINE TestWebSocket& TestWebSocket::send(std::string_view text) {
+    send_frame(1, text);
+    return *this;
+}
+SAKE_INLINE TestWebSocket& TestWebSocket::send_binary(std::string_view bytes) {
+    send_frame(2, bytes);
+    return *this;
+}
+SAKE_INLINE TestWebSocket& TestWebSocket::ping(std::string_view payload) {
+    send_frame(9, payload);
+    return *this;
+}
+SAKE_INLINE TestWebSocket& TestWebSocket::send_raw(std::string_view bytes) {
+    static_cast<void>(state());
+    stream_.connection_.send(bytes);
+    return *this;
+}
+
+/// Reads on up to a message, the Close, or the end of what has come.
+SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
+    State& state = this->state();
+    while (!state.has_message && state.code == 0) {
+        if (state.input.empty()) {
+            state.input = may_wait ? stream_.connection_.receive() : stream_.connection_.receive_now();
+            if (state.input.empty()) {
+                if (may_wait || stream_.connection_.is_closed()) state.code = detail::ws_abnormal;
+                return;
+            }
+        }
+        std::string_view bytes = state.input;
+        const detail::WsEvent event = state.reader.read(bytes);
+        state.input.erase(0, state.input.size() - bytes.size());
+        if (event == detail::WsEvent::message) {
+            state.has_message = true;
+        } else if (event == detail::WsEvent::ping) {
+            ++state.pings;
+            if (state.answers_pings) send_frame(10, state.reader.control());
+        } else if (event == detail::WsEvent::pong) {
+            ++state.pongs;
+            state.last_pong = state.reader.control();
+        } else if (event == detail::WsEvent::close) {
+            state.code = state.reader.close_code();
+            state.reason = state.reader.close_reason();
+            if (!std::exchange(state.has_said_close, true)) {
+                send_frame(8, detail::WsCloseText(state.code).view());
+            }
+        } else if (event == detail::WsEvent::failed) {
+            throw std::runtime_error(std::string("the server sent what it may not: ") +
+                                     state.reader.failure_reason());
+        }
+    }
+}
+
+SAKE_INLINE void TestWebSocket::take_now() { take_input(false); }
+
+SAKE_INLINE std::optional<Message> TestWebSocket::receive_now() {
+    take_now();
+    State& state = this->state();
+    if (!std::exchange(state.has_message, false)) return std::nullopt;
+    return Message{state.reader.take_message(), state.reader.is_text()};
+}
+SAKE_INLINE std::optional<Message> TestWebSocket::receive() {
+    take_input(true);
+    return receive_now();
+}
+
+SAKE_INLINE void TestWebSocket::close(int code, std::string_view reason) {
+    State& state = this->state();
+    if (!std::exchange(state.has_said_close, true)) send_frame(8, detail::WsCloseText(code, reason).view());
+    while (receive()) continue;
+}
+
+SAKE_INLINE bool TestWebSocket::is_closed() { return close_code() != 0; }
+SAKE_INLINE int TestWebSocket::close_code() {
+    take_now();
+    return state().code;
+}
+SAKE_INLINE std::string TestWebSocket::close_reason() {
+    take_now();
+    return state().reason;
+}
+SAKE_INLINE std::uint64_t TestWebSocket::pings() {
+    take_now();
+    return state().pings;
+}
+SAKE_INLINE std::uint64_t TestWebSocket::pongs() {
+    take_now();
+    return state().pongs;
+}
+SAKE_INLINE std::string TestWebSocket::last_pong() {
+    take_now();
+    return state().last_pong;
+}
+SAKE_INLINE void TestWebSocket::answer_pings(bool on) noexcept { state_->answers_pings = on; }
+
+SAKE_INLINE TestWebSocket TestClient::websocket(std::string_view target, const http::Headers& headers) {
+    http::Headers fields = headers;
+    fields.set("Connection", "Upgrade");
+    fields.set("Upgrade", "websocket");
+    if (!fields.contains("Sec-WebSocket-Version")) fields.set("Sec-WebSocket-Version", "13");
+    if (!fields.contains("Sec-WebSocket-Key")) fields.set("Sec-WebSocket-Key", detail::test_ws_key);
+    TestStream stream = open("GET", target, fields);
+    if (stream.status() == 101) return TestWebSocket(*this, std::move(stream));
+    std::string complaint = "GET " + std::string(target) + ": " + std::to_string(stream.status());
+    throw std::runtime_error(complaint +
+                             " in answer to the handshake of a WebSocket: " + stream.receive_all());
+}
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/server/ws_session.hpp ----
+
+// WsSession: a WebSocket connection of the server, from the answer to its handshake to its end. It runs the
+// handler of its route.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Owns itself: it deletes itself when the connection is over and its handler has ended.
+class WsSession final : public Session, public WsLink {
+  public:
+    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log. A template, as what it
+    /// calls, since GCC compiles coroutines that nobody calls.
+    template <class Unused>
+    static void take_over(H1Handover& from) noexcept {
+        try {
+            (new WsSession(from))->start<Unused>(from);
+        } catch (...) {
+            report_failure("a WebSocket was lost: ", caught_exception());
+        }
+    }
+
+    [[nodiscard]] bool is_busy() const noexcept override { return fiber_ != nullptr; }
+    [[nodiscard]] SessionPhase phase() const noexcept override {
+        return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
+    }
+    void begin_drain() noexcept override {
+        if (shard_.config.end_streams_at_stop) leave(ws_going_away);
+    }
+    [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
+        if (state() != State::ending || fiber_ != nullptr) return {};
+        return since();
+    }
+    [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
+    void make_room() noexcept override { lose(); }
+    void abandon(int, std::string_view) noexcept override {
+        leave(ws_going_away);
+        drop();
+    }
+    void drop() noexcept override {
+        lose();
+        if (fiber_ != nullptr) fiber_->cancel();
+    }
+    void end_if_free() noexcept override {
+        if (!has_holder()) delete this;
+    }
+
+  private:
+    explicit WsSession(H1Handover& from)
+        : WsLink(WsRole::server, from.shard.reactor, std::move(from.socket), std::move(from.wire),
+                 agreed_of(from).route->terms(), agreed_of(from).agreement),
+          shard_(from.shard),
+          memory_(from.shard.memory),
+          route_(*agreed_of(from).route),
+          entry_(*from.exchange->call.route),
+          exchange_(std::move(from.exchange)) {
+        shard_.sessions.add(*this);
+        ++shard_.websockets.opened;
+    }
+    ~WsSession() override {
+        shard_.sessions.remove(*this);
+        shard_.room.set();
+    }
+
+    static WsAgreed& agreed_of(H1Handover& from) { return from.exchange->call.state.get<WsAgreed>(); }
+
+    template <class Unused>
+    void start(H1Handover& from) {
+        if (!route_.handler().needs_call()) release_exchange();
+        begin(from.early_input, from.unsent);
+        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
+        const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
+        fiber_ = &root.fiber();
+        fiber_->work = &entry_;
+        shard_.reactor.adopt(*fiber_);
+        root.start();
+    }
+
+    template <class>
+    static Root run(Reactor&, WsSession& self, WebSocket socket) {
+        try {
+            Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
+            Task<> handler = self.route_.handler().run(call, socket);
+            co_await std::move(handler);
+        } catch (const Cancelled&) {
+            self.leave(ws_going_away);
+        } catch (...) {
+            self.handler_failed(caught_exception());
+        }
+        self.fiber_ = nullptr;
+        self.release_exchange();
+    }
+
+    void handler_failed(const std::exception_ptr& why) noexcept {
+        report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
+        fail(ws_internal, {});
+    }
+
+    /// Says that the server goes.
+    void leave(int code) noexcept {
+        try {
+            say_close(code, code == ws_going_away ? "the server is stopping" : "");
+            before_waiting();
+        } catch (...) {
+            lose();
+        }
+    }
+
+    void release_exchange() noexcept {
+        if (!exchange_) return;
+        shard_.give_back(std::move(exchange_));
+    }
+
+    bool account(std::size_t bytes) noexcept override { return memory_.resize(bytes); }
+    [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
+        return shard_.config.write_timeout;
+    }
+    [[nodiscard]] bool is_draining() const noexcept override { return shard_.is_draining(); }
+    void peer_hung_up(std::uint8_t) noexcept override {}
+    void count_received(std::size_t bytes) noexcept override {
+        ++shard_.websockets.received;
+        shard_.websockets.received_bytes += bytes;
+    }
+    void count_sent(std::size_t bytes) noexcept override {
+        ++shard_.websockets.sent;
+        shard_.websockets.sent_bytes += bytes;
+    }
+    void has_become_over() noexcept override {
+        if (exchange_) exchange_->call.request_stop();
+    }
+
+    Shard& shard_;
+    BudgetShare memory_;
+    const WsRoute& route_;
+    const RouteEntry& entry_;
+    OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
+    Fiber* fiber_ = nullptr;          // while the handler runs
+};
+
+/// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.
+template <class Unused>
+Handler make_ws_handler(WsHandler handler, WebSocketOptions options) {
+    const std::size_t params = handler.param_count();
+    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over<Unused>);
+    ServerHandler made{route};
+    made.plain = [](void* object, Call& call) { static_cast<const WsRoute*>(object)->shake_hands(call); };
+    made.destroy = [](void* object) { delete static_cast<WsRoute*>(object); };
+    made.param_count = params;
+    return Handler(made);
+}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Handler make_ws_handler<void>(WsHandler handler, WebSocketOptions options);
+#endif
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -44506,71 +49045,6 @@ SAKE_INLINE Step compress(CompressOptions options) {
 }
 
 }  // namespace middleware
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/middleware/origin.hpp ----
-
-// Origins as browsers send them in the field Origin (RFC 6454 section 6.2): "https://app.example:8443".
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// The port that browsers leave out, with its colon; "" where the scheme has none.
-constexpr std::string_view default_port(std::string_view scheme) noexcept {
-    return scheme == "https" ? ":443" : scheme == "http" ? ":80" : "";
-}
-
-/// An origin taken apart: "https" and "app.example:8443"; both empty if the text has no "://".
-struct OriginParts {
-    explicit constexpr OriginParts(std::string_view text) noexcept {
-        const std::size_t end = text.find("://");
-        if (end == std::string_view::npos) return;
-        scheme = text.substr(0, end);
-        authority = text.substr(end + 3);
-    }
-    std::string_view scheme;
-    std::string_view authority;
-};
-
-/// Whether browsers would write an origin like this: in lower case, without a path, and without the port
-/// that its scheme has anyway.
-inline bool is_origin(std::string_view text) noexcept {
-    constexpr auto of_a_scheme = [](char c) {
-        return (c >= 'a' && c <= 'z') || ascii::is(c, ascii::digit) || ascii::contains_char("+-.", c);
-    };
-    const auto [scheme, authority] = OriginParts(text);
-    if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), of_a_scheme)) return false;
-    if (authority.empty() || authority.ends_with(':') || !is_valid_host(authority)) return false;
-    if (std::any_of(authority.begin(), authority.end(), [](char c) { return c != to_lower(c); }))
-        return false;
-    const std::string_view port = default_port(scheme);
-    return port.empty() || !authority.ends_with(port) || authority.size() == port.size();
-}
-
-/// Throws std::invalid_argument, which names the function, unless each is an origin.
-inline void require_origins(std::string_view function, const std::vector<std::string>& origins) {
-    for (const std::string& origin : origins) {
-        if (is_origin(origin)) continue;
-        throw std::invalid_argument(std::string(function) + ": '" + origin +
-                                    "' is not an origin as browsers send it: write scheme://host or "
-                                    "scheme://host:port, in lower case, with nothing behind it and without "
-                                    "the ports 443 of https and 80 of http");
-    }
-}
-
-/// Whether an origin is that of the host which a request is for. The scheme is not compared: behind a proxy
-/// the server does not know it.
-inline bool is_origin_of(std::string_view origin, std::string_view host) noexcept {
-    const auto [scheme, authority] = OriginParts(origin);
-    const std::string_view port = default_port(scheme);
-    if (port.empty() || authority.empty()) return false;
-    if (host.ends_with(port)) host.remove_suffix(port.size());
-    return iequals(authority, host);
-}
-
-}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -47870,12 +52344,13 @@ struct ConnectionFigures {
     std::size_t handling = 0;   // a handler is at work, a coroutine or a worker
     std::size_t writing = 0;    // the client has yet to take its answer
     std::size_t streaming = 0;  // the answer leaves in pieces
+    std::size_t websocket = 0;  // a WebSocket
     std::size_t closing = 0;    // the last answer has left, or is about to
     std::size_t limit = 0;
     std::uint64_t accepted = 0;  // since the run began
 
     [[nodiscard]] std::size_t open() const noexcept {
-        return idle + reading + handling + writing + streaming + closing;
+        return idle + reading + handling + writing + streaming + websocket + closing;
     }
 };
 
@@ -47910,6 +52385,9 @@ inline void count_connection(ConnectionFigures& figures, const Session& session)
             break;
         case SessionPhase::streaming:
             ++figures.streaming;
+            break;
+        case SessionPhase::websocket:
+            ++figures.websocket;
             break;
         case SessionPhase::closing:
             ++figures.closing;
@@ -49585,6 +54063,7 @@ class MetricsPage {
         }
         write_answers(text);
         write_connections(text, connections);
+        write_websockets(text);
         write_loop(text);
         write_workers(text);
         write_memory(text);
@@ -49625,11 +54104,26 @@ class MetricsPage {
         text.value(connections.handling, {"state", "handling"});
         text.value(connections.writing, {"state", "writing"});
         text.value(connections.streaming, {"state", "streaming"});
+        text.value(connections.websocket, {"state", "websocket"});
         text.value(connections.closing, {"state", "closing"});
         text.begin_gauge("sake_connections_limit", "", "Maximum number of open connections.");
         text.value(connections.limit);
         text.begin_counter("sake_connections_accepted", "", "Accepted connections.");
         text.value(connections.accepted);
+    }
+
+    void write_websockets(MetricsText& text) const {
+        const WsCounts& counts = EngineInside::run(engine_).shard().websockets;
+        if (counts.opened == 0) return;
+        text.begin_counter("sake_websockets_opened", "", "WebSockets opened.");
+        text.value(counts.opened);
+        text.begin_counter("sake_websocket_messages", "", "Messages of WebSockets by direction.");
+        text.value(counts.received, {"direction", "received"});
+        text.value(counts.sent, {"direction", "sent"});
+        text.begin_counter("sake_websocket_message_bytes", "bytes",
+                           "Bytes in messages of WebSockets by direction, before they are compressed.");
+        text.value(counts.received_bytes, {"direction", "received"});
+        text.value(counts.sent_bytes, {"direction", "sent"});
     }
 
     void write_loop(MetricsText& text) const {

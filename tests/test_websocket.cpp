@@ -96,12 +96,12 @@ TEST_CASE("websocket: a handler takes the context, path parameters and a query")
         std::string name;
     };
     const auto setup = [](Engine& app) {
-        app.ws("/rooms/:room/:seat", [](Context& ctx, WebSocket& ws, std::string room, int seat,
-                                        sake::Query<Who> who) -> Task<> {
-            const std::string all = std::string(ctx.param("room")) + "/" + room + "/" +
-                                    std::to_string(seat) + "/" + who->name;
-            co_await ws.send(all);
-        });
+        app.ws("/rooms/:room/:seat",
+               [](Context& ctx, WebSocket& ws, std::string room, int seat, sake::Query<Who> who) -> Task<> {
+                   const std::string all = std::string(ctx.param("room")) + "/" + room + "/" +
+                                           std::to_string(seat) + "/" + who->name;
+                   co_await ws.send(all);
+               });
     };
     with_client(setup, [](TestClient& client) {
         TestWebSocket ws = client.websocket("/rooms/red/7?name=ada");
@@ -522,7 +522,9 @@ TEST_CASE("websocket: receive may be given up, and then has taken nothing") {
 
 TEST_CASE("websocket: two coroutines may not receive at a time, and may send") {
     const auto handler = [](WebSocket& ws) -> Task<> {
-        const auto receive = [](WebSocket& socket) -> Task<> { static_cast<void>(co_await socket.receive()); };
+        const auto receive = [](WebSocket& socket) -> Task<> {
+            static_cast<void>(co_await socket.receive());
+        };
         const auto send = [](WebSocket& socket, std::string text) -> Task<> { co_await socket.send(text); };
         auto one = sake::spawn(receive(ws));
         auto two = sake::spawn(receive(ws));
@@ -623,26 +625,27 @@ TEST_CASE("websocket: posts from eight threads arrive, each thread's in its orde
         CHECK_FALSE(ws.post("too late"));
         CHECK_FALSE(sender.is_open());
     };
-    harness::with_server(route_of(handler, {.max_backlog = 64 * 1024 * 1024}), [&](harness::TestServer& server) {
-        harness::RawClient client = server.connect();
-        client.send(
-            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
-        CHECK(client.read_response().status == 101);
-        client.send(std::string_view("\x81\x82\0\0\0\0go", 8));
-        std::vector<int> next(threads, 0);
-        for (int i = 0; i < threads * each; ++i) {
-            const std::string head = client.read_exactly(2);
-            REQUIRE(head[0] == '\x81');
-            const std::string text = client.read_exactly(static_cast<unsigned char>(head[1]));
-            const auto colon = text.find(':');
-            const auto thread = static_cast<std::size_t>(std::stoi(text.substr(0, colon)));
-            CHECK(std::stoi(text.substr(colon + 1)) == next[thread]++);
-        }
-        CHECK(refused == 0);
-        client.send(std::string_view("\x88\x80\0\0\0\0", 6));
-        CHECK(client.read_until_close() == std::string("\x88\x00", 2));
-    });
+    harness::with_server(
+        route_of(handler, {.max_backlog = 64 * 1024 * 1024}), [&](harness::TestServer& server) {
+            harness::RawClient client = server.connect();
+            client.send(
+                "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+            CHECK(client.read_response().status == 101);
+            client.send(std::string_view("\x81\x82\0\0\0\0go", 8));
+            std::vector<int> next(threads, 0);
+            for (int i = 0; i < threads * each; ++i) {
+                const std::string head = client.read_exactly(2);
+                REQUIRE(head[0] == '\x81');
+                const std::string text = client.read_exactly(static_cast<unsigned char>(head[1]));
+                const auto colon = text.find(':');
+                const auto thread = static_cast<std::size_t>(std::stoi(text.substr(0, colon)));
+                CHECK(std::stoi(text.substr(colon + 1)) == next[thread]++);
+            }
+            CHECK(refused == 0);
+            client.send(std::string_view("\x88\x80\0\0\0\0", 6));
+            CHECK(client.read_until_close() == std::string("\x88\x00", 2));
+        });
 }
 
 TEST_CASE("websocket: a post that does not fit closes with 1013, or is dropped") {

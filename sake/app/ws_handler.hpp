@@ -77,9 +77,10 @@ class WsHandler {
         using Callable = std::decay_t<F>;
         using Params = typename WsParams<Callable>::type;
         constexpr bool fits = WsCall<Callable, Params>::is_possible;
-        static_assert(fits,
-                      "a handler of ws takes sake::Context& or not, then sake::WebSocket&, then nothing or the "
-                      "path parameters as types that can be parsed, then a sake::Query");
+        static_assert(
+            fits,
+            "a handler of ws takes sake::Context& or not, then sake::WebSocket&, then nothing or the "
+            "path parameters as types that can be parsed, then a sake::Query");
         if constexpr (fits) set<Callable, Params>(std::forward<F>(function));
     }
 

@@ -1,5 +1,5 @@
-// A route of Engine::ws: its handler, what it agrees to, and the handshake (RFC 6455 section 4.2), which is an
-// HTTP request like others. What comes after its answer is in server/ws_session.hpp.
+// A route of Engine::ws: its handler, what it agrees to, and the handshake (RFC 6455 section 4.2), which is
+// an HTTP request like others. What comes after its answer is in server/ws_session.hpp.
 #pragma once
 
 #include <algorithm>

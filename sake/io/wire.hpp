@@ -27,8 +27,9 @@ class Wire {
     /// Closes the connection, if it is not the descriptor's to close.
     virtual ~Wire() = default;
 
-    /// Called by the Socket that owns the wire, and again by one that takes it over. The watch knows the descriptor, if there is one, and
-    /// outlives the wire; a wire without a descriptor marks the watch itself.
+    /// Called by the Socket that owns the wire, and again by one that takes it over. The watch knows the
+    /// descriptor, if there is one, and outlives the wire; a wire without a descriptor marks the watch
+    /// itself.
     virtual void attach(Watch& watch) noexcept = 0;
 
     /// Bytes for the program: how many, 0 at the end of the input, EAGAIN if there are none now.

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "sake/base/text.hpp"
+#include "sake/http/origin.hpp"
 #include "sake/middleware/cors.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

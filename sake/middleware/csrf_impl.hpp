@@ -7,9 +7,9 @@
 
 #include "sake/app/problem_impl.hpp"
 #include "sake/http/message.hpp"
+#include "sake/http/origin.hpp"
 #include "sake/middleware/csrf.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -11,9 +11,9 @@
 #include "sake/base/maybe.hpp"
 #include "sake/base/peer_address_impl.hpp"
 #include "sake/base/text.hpp"
+#include "sake/http/origin.hpp"
 #include "sake/http/uri_impl.hpp"
 #include "sake/middleware/fields.hpp"
-#include "sake/http/origin.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

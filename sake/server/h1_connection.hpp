@@ -79,7 +79,18 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     }
 
   private:
-    enum class State : std::uint8_t { idle, head, body, ready, handling, cut_off, closing, lingering, dead, upgraded };
+    enum class State : std::uint8_t {
+        idle,
+        head,
+        body,
+        ready,
+        handling,
+        cut_off,
+        closing,
+        lingering,
+        dead,
+        upgraded
+    };
     /// What the connection needs before it can go on.
     enum class Next : std::uint8_t { read, write, handle, yield, close };
     enum class Progress : std::uint8_t { need_input, again, handle };

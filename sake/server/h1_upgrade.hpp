@@ -1,5 +1,5 @@
-// How an HTTP/1 connection ends where another protocol takes over (RFC 9110 section 7.8): its answer is 101, and
-// its socket goes on with whatever the route has made for it.
+// How an HTTP/1 connection ends where another protocol takes over (RFC 9110 section 7.8): its answer is 101,
+// and its socket goes on with whatever the route has made for it.
 #pragma once
 
 #include <string>

@@ -50,8 +50,8 @@ class TestWebSocket {
 
     /// Whether the server has closed, by now.
     [[nodiscard]] bool is_closed();
-    /// What the server has closed with; 1005 if it gave no code, 1006 if it left without a Close, 0 while it is
-    /// open.
+    /// What the server has closed with; 1005 if it gave no code, 1006 if it left without a Close, 0 while it
+    /// is open.
     [[nodiscard]] int close_code();
     [[nodiscard]] std::string close_reason();
 

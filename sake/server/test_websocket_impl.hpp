@@ -170,7 +170,8 @@ SAKE_INLINE TestWebSocket TestClient::websocket(std::string_view target, const h
     TestStream stream = open("GET", target, fields);
     if (stream.status() == 101) return TestWebSocket(*this, std::move(stream));
     std::string complaint = "GET " + std::string(target) + ": " + std::to_string(stream.status());
-    throw std::runtime_error(complaint + " in answer to the handshake of a WebSocket: " + stream.receive_all());
+    throw std::runtime_error(complaint +
+                             " in answer to the handshake of a WebSocket: " + stream.receive_all());
 }
 
 }  // namespace SAKE_ABI

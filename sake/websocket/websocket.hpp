@@ -192,7 +192,8 @@ class WebSocket {
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
         if (detail::has_pump(*link_, &hub, topic)) return;
-        detail::add_pump(*link_, &hub, topic, detail::pump(detail::WsHold(*link_), hub.subscribe(topic, after_id)));
+        detail::add_pump(*link_, &hub, topic,
+                         detail::pump(detail::WsHold(*link_), hub.subscribe(topic, after_id)));
     }
     /// Sends no more of that topic.
     template <class H>

@@ -73,8 +73,8 @@ SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "th
 
 inline void require_text(std::string_view text, const char* function) {
     if (is_valid_utf8(text)) return;
-    throw std::invalid_argument(std::string(function) + ": the text is not UTF-8; bytes of any kind are for " +
-                                function + "_binary");
+    throw std::invalid_argument(std::string(function) +
+                                ": the text is not UTF-8; bytes of any kind are for " + function + "_binary");
 }
 inline void require_close(int code, std::string_view reason) {
     if (!may_be_sent(code)) {

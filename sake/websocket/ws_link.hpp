@@ -209,11 +209,11 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     WsRole role_;
-    bool has_message_ = false;  // which the reader keeps until it is taken
-    bool is_pinged_ = false;        // and has not been heard of since
+    bool has_message_ = false;       // which the reader keeps until it is taken
+    bool is_pinged_ = false;         // and has not been heard of since
     bool shares_published_ = false;  // what is deflated for one is good for all of them
     bool has_ended_output_ = false;
-    bool has_refused_ = false;      // to send, once: see WebSocket::send
+    bool has_refused_ = false;  // to send, once: see WebSocket::send
     bool has_accounted_ = false;
 };
 

@@ -526,7 +526,8 @@ inline TimePoint WsLink::next_look() noexcept {
     std::chrono::milliseconds time = std::chrono::seconds(1);
     if (state_ == State::open) time = is_pinged_ ? options().pong_timeout : options().ping_after;
     if (state_ == State::closing) time = options().close_timeout;
-    if (state_ != State::open && is_draining()) time = std::min<std::chrono::milliseconds>(time, std::chrono::seconds(2));
+    if (state_ != State::open && is_draining())
+        time = std::min<std::chrono::milliseconds>(time, std::chrono::seconds(2));
     const TimePoint due = moment_after(since_, to_clock(time));
     return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
 }
@@ -535,8 +536,9 @@ inline TimePoint WsLink::next_look() noexcept {
 
 inline void WsLink::account_all() noexcept {
     if (state_ == State::over) return;
-    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) + (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) +
-                             reader_.held_bytes() + (codec_ ? codec_->memory() : 0);
+    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
+                             (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
+                             (codec_ ? codec_->memory() : 0);
     if (held == 0 && !has_accounted_) return;
     has_accounted_ = held != 0;
     if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
