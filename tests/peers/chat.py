@@ -114,7 +114,8 @@ def try_rooms(ann, ben, cleo, url):
     cleo.open("about:blank")
     ann.await_text("Cleo left")
     check("and those who stay, that it has left", ann.people() == ["Ann", "Ben"], ann.people())
-    cleo.go("history.back()")
+    cleo.run("history.back(); 0")
+    cleo.await_("document.readyState === 'complete' && location.hash === '#kitchen'", "the page before")
     cleo.run("document.getElementById('door').hidden || document.querySelector('#door button').click()")  # if it was not kept
     cleo.await_connection()
     ann.await_("document.querySelectorAll('#people li').length === 3", "Cleo")
