@@ -262,9 +262,9 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook
-PEER_PACKAGES := node validators negotiator jose proxy-addr
-peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events $(BUILD)/examples/chat ## client, pool, middleware and pages against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; five minutes
+PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook websocket websocket_talk
+PEER_PACKAGES := node validators negotiator jose proxy-addr ws
+peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events $(BUILD)/examples/chat ## client, pool, middleware, pages and WebSockets against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; eight minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -275,10 +275,17 @@ peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $
 	@$(RECORD) peers-openapi node tests/peers/openapi.mjs $(BUILD)/peers/openapi $(BUILD)/peers/validators
 	@$(RECORD) peers-proxies node tests/peers/proxies.mjs $(BUILD)/peers/proxies $(BUILD)/peers/proxy-addr
 	@$(RECORD) peers-jwt node tests/peers/jwt.mjs $(BUILD)/peers/jwt $(BUILD)/peers/jose
+	@$(SETUP) python3-websockets python3-wsproto
+	@$(RECORD) peers-websocket node tests/peers/websocket.mjs $(BUILD)/peers/websocket $(BUILD)/peers/ws/node_modules $(BUILD)/peers/node/node_modules
+	@$(RECORD) peers-websocket_python /usr/bin/python3 tests/peers/websocket.py $(BUILD)/peers/websocket
+	@$(RECORD) peers-websocket_client node tests/peers/websocket_servers.mjs $(BUILD)/peers/websocket_talk $(BUILD)/peers/ws/node_modules
+	@$(RECORD) peers-websocket_client_python /usr/bin/python3 tests/peers/websocket_servers.py $(BUILD)/peers/websocket_talk
+	@$(RECORD) peers-websocket_hostile /usr/bin/python3 tests/peers/websocket_hostile.py $(BUILD)/peers/websocket
 	@$(SETUP) --optional prometheus
 	@$(RECORD) peers-metrics python3 tests/peers/metrics.py $(BUILD)/peers/metrics
 	@$(SETUP) --optional chromium
 	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
+	@$(RECORD) peers-websocket_page python3 tests/peers/websocket_page.py $(BUILD)/peers/websocket
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
 	@$(RECORD) peers-dashboard python3 tests/peers/dashboard.py $(BUILD)/peers/dashboard $(BUILD)/peers/pictures
 	@$(RECORD) peers-guestbook python3 tests/peers/guestbook.py $(BUILD)/peers/guestbook $(BUILD)/peers/pictures
@@ -302,6 +309,15 @@ $(BUILD)/peers/proxies: tests/peers/proxies.cpp
 $(BUILD)/peers/jwt: tests/peers/jwt.cpp
 $(BUILD)/peers/jwt: PEER_FLAGS := -DSAKE_WITH_OPENSSL
 $(BUILD)/peers/jwt: PEER_LIBS := -lcrypto
+$(BUILD)/peers/websocket: tests/peers/websocket.cpp
+$(BUILD)/peers/websocket_talk: tests/peers/websocket_talk.cpp
+$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_FLAGS := -DSAKE_WITH_ZLIB
+$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_LIBS := -lz
+$(BUILD)/peers/ws:
+	@$(SETUP) node npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new ws@8.23.0
+	@mv $@.new $@
 $(BUILD)/peers/proxy-addr:
 	@$(SETUP) node npm
 	@mkdir -p $@.new

@@ -326,11 +326,16 @@ TEST_CASE("a compressed message that is malformed, too large or not UTF-8 fails 
                                   "\x3d"
                                   "a"),
                         1009, small);
-    // What it is compressed to counts, too.
-    std::string nothing(60, '\0');
+    // What it is compressed to counts, too, with room for what compression adds: 60 / 8 + 64.
+    std::string nothing(130, '\0');
     check_events(frame(0xc2, nothing), {"binary "}, small);
-    check_fails_at_once("\xc2\xbd", 1009, small);
-    check_events(frame(0x42, nothing) + frame(0x80, "\x01"), {"failed 1009"}, small);
+    check_events(frame(0xc2, nothing + '\1'), {"failed 1007"}, small);
+    check_fails_at_once("\xc2\xfe\0\x84"s, 1009, small);
+    check_events(frame(0x42, nothing) + frame(0x80, "\x01"), {"failed 1007"}, small);
+    check_events(frame(0x42, nothing) + frame(0x80, std::string(2, '\0')), {"failed 1009"}, small);
+    check_fails_at_once("\x82\xbd", 1009, small);  // and none for one that is not compressed
+    check_events(frame(0x42, nothing) + frame(0x80, "") + frame(0x82, std::string(61, 'x')),
+                 {"binary ", "failed 1009"}, small);
 }
 
 TEST_CASE("a reader says what has begun") {

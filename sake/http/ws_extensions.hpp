@@ -125,8 +125,9 @@ constexpr WsDeflateParameters answer_ws_offer(const WsDeflateParameters& offer, 
     // window is kept for that client.
     const bool is_too_large = most < most_ws_window && offer.client_max_window_bits == 0;
     answer.client_no_context_takeover = !is_kept || offer.client_no_context_takeover || is_too_large;
-    // What the offer says of it is a hint, and a larger value no contradiction.
-    const int window = std::max(limit(most, offer.client_max_window_bits), least_ws_window);
+    // What the offer says of it is a hint, and RFC 7692 allows a larger answer, but npm's ws and Python's
+    // websockets refuse one. zlib inflates a window of 8 too.
+    const int window = limit(most, offer.client_max_window_bits);
     const bool has_hint = offer.client_max_window_bits != 0;
     if (has_hint && !answer.client_no_context_takeover && window < most_ws_window) {
         answer.client_max_window_bits = window;

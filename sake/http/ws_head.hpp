@@ -18,10 +18,11 @@ namespace detail {
 /// What a head may say depends on this.
 struct WsHeadRules {
     WsRole role = WsRole::server;
-    bool may_be_compressed = false;  // the extension was agreed
-    bool is_in_message = false;      // a message of several frames has begun
-    bool is_full = false;            // which has all the frames that it may have
-    std::uint64_t most = 0;          // the largest payload of a frame with data
+    bool may_be_compressed = false;      // the extension was agreed
+    bool is_in_message = false;          // a message of several frames has begun
+    bool is_full = false;                // which has all the frames that it may have
+    std::uint64_t most = 0;              // the largest payload of a frame with data
+    std::uint64_t most_deflated = most;  // if it begins a compressed message
 };
 
 /// What is known of a head: why it is refused, or its size in bytes, which is 0 as long as some are missing.
@@ -94,7 +95,8 @@ inline WsHeadResult read_ws_head(std::string_view text, const WsHeadRules& rules
     if (text.size() < 2 + bytes) return {};
     head.length = bytes == 0 ? byte(1) & 0x7f : 0;
     for (std::size_t i = 0; i < bytes; ++i) head.length = head.length << 8 | byte(2 + i);
-    if (const auto failure = refuse_ws_length(head, bytes, rules.most)) return {failure};
+    const std::uint64_t most = head.compressed ? rules.most_deflated : rules.most;
+    if (const auto failure = refuse_ws_length(head, bytes, most)) return {failure};
 
     const std::size_t size = 2 + bytes + (head.masked ? sizeof head.mask : 0);
     if (text.size() < size) return {};

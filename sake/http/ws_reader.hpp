@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,13 +21,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// How much a peer may send: bytes of a message (of what it is compressed to and inflates to alike), bytes of
-/// a frame, and frames of a message, empty ones too.
+/// How much a peer may send: bytes of a message (inflated, if it is compressed), bytes of a frame, and frames
+/// of a message, empty ones too.
 struct WsLimits {
     std::size_t message = std::size_t{1} << 20;
     std::size_t frame = message;
     int fragments = 1000;
 };
+
+/// What compression may add to bytes that do not become smaller: browsers and Python's websockets compress
+/// those too. Generous: zlib with the least memory adds an eighth (deflateBound).
+constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return bytes / 8 + 64; }
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
 
@@ -144,9 +149,21 @@ class WsReader {
     }
 
     [[nodiscard]] WsHeadRules rules(const Progress& now, bool may_be_compressed) const noexcept {
-        const std::uint64_t left = limits_->message - now.announced;
-        return {role_, may_be_compressed, now.is_in_message, now.frames >= limits_->fragments,
-                std::min<std::uint64_t>(limits_->frame, left)};
+        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(limits_->message));
+        const bool is_deflated = now.is_in_message && now.is_compressed;
+        return {role_,
+                may_be_compressed,
+                now.is_in_message,
+                now.frames >= limits_->fragments,
+                is_deflated ? deflated : most_payload(now, 0),
+                deflated};
+    }
+    /// Of the next frame, if the message may have so many bytes more than its limit.
+    [[nodiscard]] std::uint64_t most_payload(const Progress& now, std::uint64_t more) const noexcept {
+        const auto with_more = [more](std::uint64_t limit) {
+            return limit > std::numeric_limits<std::uint64_t>::max() - more ? limit : limit + more;
+        };
+        return std::min(with_more(limits_->frame), with_more(limits_->message) - now.announced);
     }
 
     void begin_frame(Progress& now) noexcept {

@@ -102,7 +102,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
 
-    virtual ~WsLink();
+    virtual ~WsLink() { leave(); }
 
     /// So much memory is held for it. False if there is no more.
     virtual bool account(std::size_t) noexcept { return true; }
@@ -125,6 +125,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void fail(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
+    void end_with_reactor() noexcept;
 
   private:
     /// Input for which the program is not ready.
@@ -140,9 +142,12 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     };
     static constexpr std::size_t most_unsent = 64 * 1024;
 
-    void resume() override;
+    void resume() override { take_turn(); }
+    void deliver(const WsPost& post) noexcept override { send_post(post); }
+    void leave() noexcept;
+    void take_turn();
     void go_on();
-    void deliver(const WsPost& post) noexcept override;
+    void send_post(const WsPost& post) noexcept;
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
@@ -167,7 +172,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();
     void end_output() noexcept;
-    [[nodiscard]] bool is_gatherer() const noexcept { return buffers_.gatherer == this; }
+    [[nodiscard]] bool is_gatherer() const noexcept {
+        return state_ != State::over && buffers_.gatherer == this;
+    }
     [[nodiscard]] std::size_t unsent_bytes() const noexcept {
         return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
     }
@@ -195,6 +202,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
     const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
+    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
     std::uint32_t holders_ = 0;

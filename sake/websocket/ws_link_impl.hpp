@@ -38,12 +38,12 @@ inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, 
     begin_waiting();
 }
 
-inline WsLink::~WsLink() {
+inline void WsLink::leave() noexcept {
     if (is_gatherer()) {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
     }
-    reactor().deadlines().cancel(*this);
+    if (!socket_.is_closed()) reactor().deadlines().cancel(*this);
     if (WsBox* const box = box_) box->leave();
 }
 
@@ -56,7 +56,7 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::resume() {
+inline void WsLink::take_turn() {
     begin_waiting();
     if (is_finished()) {
         delete this;
@@ -366,7 +366,7 @@ inline void WsLink::before_waiting() noexcept {
     account_all();
 }
 
-inline void WsLink::deliver(const WsPost& post) noexcept {
+inline void WsLink::send_post(const WsPost& post) noexcept {
     try {
         if (post.kind == WsPost::Kind::close) {
             say_close(post.code, post.bytes);
@@ -386,7 +386,10 @@ inline CountedPtr<WsBox> WsLink::box() {
         new WsBox(port_, *this, options().max_backlog, options().slow == SlowSocket::close));
     made->join();
     WsBox* other = nullptr;
-    if (box_.compare_exchange_strong(other, made.get())) return made;
+    if (box_.compare_exchange_strong(other, made.get())) {
+        if (has_closed_) made->close();
+        return made;
+    }
     made->leave();
     return CountedPtr<WsBox>(other);
 }
@@ -436,6 +439,7 @@ inline void WsLink::lose() noexcept {
 inline void WsLink::become(State state) noexcept {
     state_ = state;
     since_ = now();
+    has_closed_ = true;
     if (WsBox* const box = box_) box->close();
     pumps_.clear();
     tell_waiters();
@@ -473,7 +477,15 @@ inline void WsLink::let_go(int code, std::string_view reason) noexcept {
 
 inline void WsLink::drop_holder() noexcept {
     --holders_;
-    if (is_finished()) look_again();
+    if (!is_finished()) return;
+    if (!socket_.is_closed()) return look_again();
+    delete this;
+}
+
+inline void WsLink::end_with_reactor() noexcept {
+    before_waiting();
+    lose();
+    socket_.close();
 }
 
 // --- Time ---

@@ -61,7 +61,9 @@ class Program:
         self.port = int(re.search(r":(\d+)/", self.process.stderr.readline()).group(1))
         self.url = f"http://127.0.0.1:{self.port}"
         # Its log must not fill the pipe.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.log = []
+        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def __enter__(self):
         return self
@@ -75,6 +77,11 @@ class Program:
         """Its status."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+    def errors(self):
+        """What it has logged as an error, once it has ended."""
+        self.reader.join(PATIENCE)
+        return [line for line in self.log if line.startswith("sake: error: ")]
 
     def open_files(self):
         """The targets of its descriptors."""

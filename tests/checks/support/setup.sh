@@ -2,7 +2,7 @@
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
 #   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales libc++-19
-#                                     openssl zlib brotli zstd sqlite3
+#                                     openssl zlib brotli zstd sqlite3 python3-MODULE
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
 # call it side by side: one of them installs at a time, and each looks again before it does.
@@ -23,6 +23,7 @@ has() {
         openssl) header openssl/core_names.h ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
         libc++-*) compgen -G "/usr/lib/llvm-${1#libc++-}/include/c++/v1/version" > /dev/null ;;
+        python3-*) /usr/bin/python3 -c "import ${1#python3-}" 2> /dev/null ;;  # of the system's Python
         locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
         *) command -v "$1" > /dev/null ;;
     esac
