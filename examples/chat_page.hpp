@@ -46,7 +46,7 @@ body { margin: 0; overflow-wrap: anywhere; font: 1rem/1.5 system-ui, sans-serif;
 h1, h2, p, ol, ul { margin: 0; padding: 0; list-style: none; }
 h1 { font-size: 1.25rem; line-height: 1.2; }
 h2, label, time, .note { font-size: 0.875rem; font-weight: normal; color: var(--quiet); }
-input { width: 100%; padding: 0.55rem 0.75rem; font: inherit; color: var(--text); background: var(--back);
+input { width: 100%; padding: 0.55rem 0.75rem; font: inherit; font-size: 1rem; color: var(--text); background: var(--back);
   border: 1px solid var(--edge); border-radius: 8px; }
 ::placeholder { color: var(--quiet); opacity: 1; }
 button { padding: 0.5rem 1.25rem; font: inherit; white-space: nowrap; color: var(--on-accent); background: var(--accent);
