@@ -264,7 +264,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 .PHONY: peers
 PEER_PROGRAMS := fetch files postgres forms docs_page dashboard openapi metrics compress jwt proxies guestbook websocket websocket_talk
 PEER_PACKAGES := node validators negotiator jose proxy-addr ws
-peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events ## client, pool, middleware, pages and WebSockets against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; eight minutes
+peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $(BUILD)/examples/events $(BUILD)/examples/chat ## client, pool, middleware, pages and WebSockets against nginx, Python, curl, npm's, Chromium, Prometheus, PostgreSQL; eight minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
@@ -289,6 +289,7 @@ peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $
 	@$(RECORD) peers-docs_page python3 tests/peers/docs_page.py $(BUILD)/peers/docs_page
 	@$(RECORD) peers-dashboard python3 tests/peers/dashboard.py $(BUILD)/peers/dashboard $(BUILD)/peers/pictures
 	@$(RECORD) peers-guestbook python3 tests/peers/guestbook.py $(BUILD)/peers/guestbook $(BUILD)/peers/pictures
+	@$(RECORD) peers-chat python3 tests/peers/chat.py $(BUILD)/examples/chat $(BUILD)/peers/pictures
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
@@ -399,6 +400,7 @@ $(BUILD)/examples/common.hpp.gch: single_include/sake.hpp $(BUILD)/examples/comp
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $< -o $@
+$(BUILD)/examples/chat: examples/chat_page.hpp
 $(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/common.hpp.gch
 	@echo '  CXX   $@'
 	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/common.hpp $< $(LDFLAGS) -o $@

@@ -8,6 +8,7 @@
 # The form of a head comment, in which "..." stands for anything:
 #
 #   curl ARGS...    # STATUS BODY      the answer, here or on a line of its own
+#       ARGS...                        more of the line before
 #   ./NAME ARGS...                     in a directory of its own; exit status 0
 #     # Name: value                    a header of the last answer
 #     # stderr: TEXT                   a line that the program logs
@@ -159,7 +160,7 @@ follow() {
             '//   ./'*) invoke "${line#//   ./}" ;;
             '//     # '*) expect "${line#//     \# }" ;;
         esac
-    done < <(sed '/^\/\//!q' "$source")
+    done < <(sed '/^\/\//!q' "$source" | sed -z 's/\n\/\/       \+/ /g')
     [ $questions -gt 0 ] && [ $questions = $answers ]
     result "$name: every line of its comment that asks has an answer" $? "$questions lines, $answers answers"
 }

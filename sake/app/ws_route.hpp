@@ -80,7 +80,8 @@ class WsRoute {
 
     /// Browsers let any page connect anywhere, cookies included, and say by Origin which page it is.
     void check_origin(Call& call) const {
-        const std::string_view origin = call.context.header("Origin");
+        const auto [origin, count] = ws_field(call.context.headers(), "Origin");
+        if (count > 1) throw HttpError(400, "Origin is there more than once");
         if (origin.empty() || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
         const auto& origins = terms_.options.origins;
         if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;

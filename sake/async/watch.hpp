@@ -37,7 +37,8 @@ class Watch {
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
-    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be asked.
+    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be
+    /// asked.
     void end() noexcept;
 
     [[nodiscard]] int fd() const noexcept { return fd_; }

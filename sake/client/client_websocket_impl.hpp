@@ -9,23 +9,27 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/text.hpp"
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_websocket.hpp"
 #include "sake/client/url_impl.hpp"
 #include "sake/client/ws_client_link.hpp"
 #include "sake/client/ws_opening.hpp"
+#include "sake/http/headers.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/net_error.hpp"
 #include "sake/io/tcp_stream_impl.hpp"
+#include "sake/websocket/websocket.hpp"
 #include "sake/websocket/ws_terms.hpp"
 
 namespace sake {
@@ -33,7 +37,7 @@ inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
-/// As if the scheme ws were http, which it is but for its name (RFC 6455 section 3).
+/// Reads a URL of the scheme ws as one of http: they differ only in the name (RFC 6455 section 3).
 inline Url parse_websocket_url(std::string_view text) {
     const std::string_view scheme = text.substr(0, text.find(':'));
     if (iequals(scheme, "wss") || iequals(scheme, "https")) {
@@ -80,7 +84,8 @@ SAKE_INLINE WebSocketRequest& WebSocketRequest::options(WebSocketOptions options
             "WebSocketOptions::origins is for servers: a client sets its own by header(\"Origin\", ...)");
     }
     detail::require_protocols(options.protocols);
-    options_ = sake::detail::WsTerms(std::move(options)).options;
+    static_cast<void>(sake::detail::WsTerms(options));  // which checks them
+    options_ = std::move(options);
     return *this;
 }
 

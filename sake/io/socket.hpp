@@ -32,9 +32,8 @@ class Socket {
 
     /// What it was made of, for another that is made when this has gone; until then nothing else may be
     /// called but its destructor.
-    [[nodiscard]] std::pair<FileDescriptor, OwningPtr<Wire>> release() noexcept {
-        return {std::move(descriptor_), std::move(wire_)};
-    }
+    [[nodiscard]] FileDescriptor release_descriptor() noexcept { return std::move(descriptor_); }
+    [[nodiscard]] OwningPtr<Wire> release_wire() noexcept { return std::move(wire_); }
 
     /// Closes before its end, for an owner that outlives the reactor. Nothing more can be sent or received.
     void close() noexcept {

@@ -142,11 +142,8 @@ SAKE_INLINE TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socke
 
 SAKE_INLINE detail::StreamParts detail::take_apart(TcpStream stream) {
     TcpStream::State& state = stream.open_state();
-    StreamParts parts{{}, {}, std::string(state.unread.view())};
-    auto [socket, wire] = state.socket->release();
-    parts.socket = std::move(socket);
-    parts.wire = std::move(wire);
-    return parts;
+    return {state.socket->release_descriptor(), state.socket->release_wire(),
+            std::string(state.unread.view())};
 }
 
 SAKE_INLINE TcpStream::State& TcpStream::open_state(State* state) {

@@ -53,13 +53,17 @@ inline void H1Connection::upgrade(Turn& turn) {
 
 /// Gives the socket to what takes over, and deletes itself.
 inline void H1Connection::hand_over(Turn& turn) {
-    void (*const take_over)(H1Handover&) = exchange_->call.state.get<Upgrade>().take_over;
-    H1Handover left{shard_, {}, {}, std::move(exchange_), std::string(turn.input().bytes()), {}};
+    void (*const take_over)(H1Handover&) = exchange_->call.state.find<Upgrade>()->take_over;
+    std::string unsent;
+    const bool is_text = transport_.take_unsent(unsent);
+    Socket& socket = transport_.socket();
+    H1Handover left{shard_,
+                    socket.release_descriptor(),
+                    socket.release_wire(),
+                    std::move(exchange_),
+                    std::string(turn.input().bytes()),
+                    std::move(unsent)};
     turn.drop();
-    const bool is_text = transport_.take_unsent(left.unsent);
-    auto [socket, wire] = transport_.socket().release();
-    left.socket = std::move(socket);
-    left.wire = std::move(wire);
     delete this;
     if (is_text) take_over(left);
 }

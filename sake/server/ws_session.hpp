@@ -31,10 +31,12 @@ namespace detail {
 /// Owns itself: it deletes itself when the connection is over and its handler has ended.
 class WsSession final : public Session, public WsLink {
   public:
-    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log.
+    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log. A template, as what it
+    /// calls, since GCC compiles coroutines that nobody calls.
+    template <class Unused>
     static void take_over(H1Handover& from) noexcept {
         try {
-            (new WsSession(from))->start(from);
+            (new WsSession(from))->start<Unused>(from);
         } catch (...) {
             report_failure("a WebSocket was lost: ", caught_exception());
         }
@@ -84,17 +86,19 @@ class WsSession final : public Session, public WsLink {
 
     static WsAgreed& agreed_of(H1Handover& from) { return from.exchange->call.state.get<WsAgreed>(); }
 
+    template <class Unused>
     void start(H1Handover& from) {
         if (!route_.handler().needs_call()) release_exchange();
         begin(from.early_input, from.unsent);
         WebSocket socket = WsMaker::make(*this);  // before anything that may fail
-        const Root root = run(shard_.reactor, *this, std::move(socket));
+        const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
         fiber_ = &root.fiber();
         fiber_->work = &entry_;
         shard_.reactor.adopt(*fiber_);
         root.start();
     }
 
+    template <class>
     static Root run(Reactor&, WsSession& self, WebSocket socket) {
         try {
             Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
@@ -156,10 +160,10 @@ class WsSession final : public Session, public WsLink {
 };
 
 /// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.
-template <class>
+template <class Unused>
 Handler make_ws_handler(WsHandler handler, WebSocketOptions options) {
     const std::size_t params = handler.param_count();
-    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over);
+    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over<Unused>);
     ServerHandler made{route};
     made.plain = [](void* object, Call& call) { static_cast<const WsRoute*>(object)->shake_hands(call); };
     made.destroy = [](void* object) { delete static_cast<WsRoute*>(object); };

@@ -102,7 +102,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
 
-    virtual ~WsLink();
+    virtual ~WsLink() { leave(); }
 
     /// So much memory is held for it. False if there is no more.
     virtual bool account(std::size_t) noexcept { return true; }
@@ -142,9 +142,12 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     };
     static constexpr std::size_t most_unsent = 64 * 1024;
 
-    void resume() override;
+    void resume() override { take_turn(); }
+    void deliver(const WsPost& post) noexcept override { send_post(post); }
+    void leave() noexcept;
+    void take_turn();
     void go_on();
-    void deliver(const WsPost& post) noexcept override;
+    void send_post(const WsPost& post) noexcept;
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
@@ -164,6 +167,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset);
     void begin_gathering();
     void keep_unsent(std::string_view bytes);
+    void await_room() noexcept;
     void flush() noexcept;
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();

@@ -38,7 +38,7 @@ inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, 
     begin_waiting();
 }
 
-inline WsLink::~WsLink() {
+inline void WsLink::leave() noexcept {
     if (is_gatherer()) {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
@@ -56,7 +56,7 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::resume() {
+inline void WsLink::take_turn() {
     begin_waiting();
     if (is_finished()) {
         delete this;
@@ -291,13 +291,19 @@ inline void WsLink::begin_gathering() {
 inline void WsLink::keep_unsent(std::string_view bytes) {
     if (unsent_ == nullptr) {
         unsent_.reset(new Unsent);
-        unsent_->due = now() + write_timeout();
+        await_room();
         watch().wait_for(socket_.needed_for(writable), *this);
         set_time(next_look());
     } else if (unsent_->sent > most_unsent) {
         unsent_->bytes.erase(0, std::exchange(unsent_->sent, 0));
     }
     unsent_->bytes.append(bytes);
+}
+
+/// From now on, the other side has so much time to take more.
+inline void WsLink::await_room() noexcept {
+    unsent_->due = now() + write_timeout();
+    static_cast<void>(socket_.taken_by_peer());
 }
 
 /// Sends what has gathered.
@@ -336,7 +342,7 @@ inline void WsLink::flush_unsent() {
     const std::size_t before = bytes.size();
     const bool is_all = send_now(bytes);
     if (state_ == State::over) return;
-    if (bytes.size() != before) unsent_->due = now() + write_timeout();
+    if (bytes.size() != before) await_room();
     unsent_->sent += before - bytes.size();
     if (is_all) {
         unsent_.reset();
@@ -360,7 +366,7 @@ inline void WsLink::before_waiting() noexcept {
     account_all();
 }
 
-inline void WsLink::deliver(const WsPost& post) noexcept {
+inline void WsLink::send_post(const WsPost& post) noexcept {
     try {
         if (post.kind == WsPost::Kind::close) {
             say_close(post.code, post.bytes);

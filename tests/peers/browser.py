@@ -1,5 +1,6 @@
 """Chromium for the scripts of this directory, told what to do by the DevTools protocol over two pipes."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -120,6 +121,61 @@ class Browser:
                       if event["method"] == "Network.requestWillBeSentExtraInfo"]
         fields = [{name.lower(): value for name, value in each.items()} for each in fields]
         return [each for each in fields if each.get(":path", each.get("path", path)) == path]
+
+
+class Window:
+    """A page of its own in a browser, with cookies of its own, as if it were another computer's."""
+
+    def __init__(self, browser):
+        self.browser = browser
+        with self.at(None):
+            context = browser.call("Target.createBrowserContext")["browserContextId"]
+            target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+            self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
+            self.call(f"{domain}.enable")
+
+    @contextlib.contextmanager
+    def at(self, session):
+        before, self.browser.session = self.browser.session, session
+        try:
+            yield
+        finally:
+            self.browser.session = before
+
+    def call(self, method, **parameters):
+        with self.at(self.session):
+            return self.browser.call(method, **parameters)
+
+    def run(self, script):
+        with self.at(self.session):
+            return self.browser.run(script)
+
+    def open(self, url):
+        self.go(f"location.href = {json.dumps(url)}")
+
+    def go(self, script):
+        """Runs what leads to another page, and waits for that."""
+        self.run("window.is_old = true; 0")
+        self.run(f"{script}; 0")
+        self.await_("!window.is_old && document.readyState === 'complete'", f"the page after {script}")
+
+    def await_(self, script, what):
+        def is_so():
+            try:
+                return self.run(script)
+            except RuntimeError:  # the page is on its way
+                return False
+        until(is_so, what)
+
+    def complaints(self):
+        """What the console has said, but for the answers that are asked for here on purpose."""
+        with self.browser.changed:
+            events = [event for event in self.browser.events if event.get("sessionId") == self.session]
+        found = [event["params"] for event in events if event["method"] in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")]
+        return found + [event["params"]["entry"]["text"] for event in events if event["method"] == "Log.entryAdded"
+                        and event["params"]["entry"]["level"] in ("warning", "error")
+                        and "the server responded with a status of 4" not in event["params"]["entry"]["text"]]
 
 
 def until(fact, what):

@@ -10,13 +10,11 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
-import threading
 import urllib.request
 
 from browser import Browser, until
-from peer import PATIENCE, Program, check, end, report, scratch_directory
+from peer import PATIENCE, Program, Proxy, check, end, report, scratch_directory
 
 
 # ---- forms
@@ -133,49 +131,6 @@ def try_forms(browser, sake, directory):
 
 
 # ---- events
-
-
-class Proxy:
-    """Carries connections to a port that may change, and cuts them when it is told to."""
-
-    def __init__(self, target):
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.sockets = set()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            try:
-                server = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                client.close()
-                continue
-            self.sockets |= {client, server}
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
-
-    def _carry(self, one, other):
-        try:
-            while received := one.recv(1 << 16):
-                other.sendall(received)
-        except OSError:
-            pass
-        for each in (one, other):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.sockets.discard(one)
-
-    def cut(self):
-        for each in list(self.sockets):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def try_events(browser, program):

@@ -7,7 +7,6 @@ pictures, the moderator, pages of other sites, a restart, and how it looks. Then
 
 import base64
 import concurrent.futures
-import contextlib
 import http.server
 import json
 import os
@@ -19,7 +18,7 @@ import sys
 import threading
 import zlib
 
-from browser import LEAST_CONTRAST, Browser, until
+from browser import LEAST_CONTRAST, Browser, Window
 from peer import PATIENCE, Program, check, end, report, scratch_directory
 
 PASSWORD = "correct horse <battery>"
@@ -37,50 +36,8 @@ def png(width, height):
             + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b""))
 
 
-class Window:
-    """A page of its own in a browser, with cookies of its own, as if it were another computer's."""
-
-    def __init__(self, browser):
-        self.browser = browser
-        with self.at(None):
-            context = browser.call("Target.createBrowserContext")["browserContextId"]
-            target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-            self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
-            self.call(f"{domain}.enable")
-
-    @contextlib.contextmanager
-    def at(self, session):
-        before, self.browser.session = self.browser.session, session
-        try:
-            yield
-        finally:
-            self.browser.session = before
-
-    def call(self, method, **parameters):
-        with self.at(self.session):
-            return self.browser.call(method, **parameters)
-
-    def run(self, script):
-        with self.at(self.session):
-            return self.browser.run(script)
-
-    def open(self, url):
-        self.go(f"location.href = {json.dumps(url)}")
-
-    def go(self, script):
-        """Runs what leads to another page, and waits for that."""
-        self.run("window.is_old = true; 0")
-        self.run(f"{script}; 0")
-        self.await_("!window.is_old && document.readyState === 'complete'", f"the page after {script}")
-
-    def await_(self, script, what):
-        def is_so():
-            try:
-                return self.run(script)
-            except RuntimeError:  # the page is on its way
-                return False
-        until(is_so, what)
+class Visitor(Window):
+    """A visitor of the guestbook, with a browser that nobody else uses."""
 
     def choose_file(self, path):
         with self.at(self.session):
@@ -104,15 +61,6 @@ class Window:
 
     def shown(self):
         return self.run("document.querySelector('main').innerText")
-
-    def complaints(self):
-        """What the console has said, but for the answers that are asked for here on purpose."""
-        with self.browser.changed:
-            events = [event for event in self.browser.events if event.get("sessionId") == self.session]
-        found = [event["params"] for event in events if event["method"] in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")]
-        return found + [event["params"]["entry"]["text"] for event in events if event["method"] == "Log.entryAdded"
-                        and event["params"]["entry"]["level"] in ("warning", "error")
-                        and "the server responded with a status of 4" not in event["params"]["entry"]["text"]]
 
 
 def curl(url, *arguments):
@@ -393,7 +341,7 @@ def main():
                 file.write(png(320, 200))
         else:
             with Browser(directory) as browser, start(directory) as program:
-                visitor, other = Window(browser), Window(browser)
+                visitor, other = Visitor(browser), Visitor(browser)
                 try_signing(visitor, other, program.url, directory)
                 try_pictures(visitor, other, program.url, directory)
                 try_moderator(visitor, other, program.url, directory)
