@@ -101,7 +101,7 @@ class Doomed:
 def be_killed(listener, seed):
     chance = random.Random(seed)
     try:
-        Doomed(listener, chance.randrange(chance.choice((1, 300, 20_000, 500_000)))).serve()
+        Doomed(listener, chance.randrange(chance.choice((1, 300, 5_000, 50_000)))).serve()
     finally:
         os._exit(1)
 
