@@ -80,7 +80,7 @@ WebSocketOptions dedicated(int window_bits) {
 WebSocketOptions hasty() {
     WebSocketOptions options;
     options.ping_after = std::chrono::milliseconds(200);
-    options.pong_timeout = std::chrono::seconds(2);
+    options.pong_timeout = std::chrono::seconds(10);
     return options;
 }
 

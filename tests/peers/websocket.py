@@ -165,6 +165,8 @@ def try_wsproto_echoes(server):
 
 def try_wsproto_ends(server):
     for code in CODES:
+        if code == 1014:  # which wsproto does not know
+            continue
         with Talk(server.port, f"/close/{code}") as talk:
             seen = talk.next()
             check(f"wsproto: the server closes with {code}", seen is None and talk.end == (code, f"because of {code} \u9152"), talk.end)

@@ -15,7 +15,7 @@ const make = (options) => new WebSocketServer({noServer: true, perMessageDeflate
 const echoes = {
     "/echo": make(),
     "/deflate": make({perMessageDeflate: true}),
-    "/deflate-small": make({perMessageDeflate: {serverMaxWindowBits: 10, clientMaxWindowBits: 10, threshold: 0}}),
+    "/deflate-small": make({perMessageDeflate: {serverMaxWindowBits: 9, clientMaxWindowBits: 9, threshold: 0}}),
     "/deflate-fresh": make({perMessageDeflate: {serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 0}}),
 };
 const others = make({handleProtocols: (offered) => (offered.has("chat.v2") ? "chat.v2" : false)});

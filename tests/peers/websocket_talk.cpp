@@ -182,7 +182,7 @@ Task<bool> talk_until_lost(std::string url) {
     try {
         sake::WebSocket ws = co_await http::websocket(url);
         for (int i = 0; ws.is_open(); ++i) {
-            const std::string message(static_cast<std::size_t>(i % 3000), 'x');
+            const std::string message(static_cast<std::size_t>(i * 97 % 3000), 'x');
             co_await ws.send(message);
             co_await ws.receive();
         }
@@ -209,10 +209,10 @@ int main(int argc, char** argv) {
     if (arguments.size() < 2) return 2;
     try {
         if (arguments[0] == "--killed") {
-            sake::run_until_complete(sake::timeout(try_kills(arguments[1], std::stoi(arguments[2])), 120s));
+            sake::run_until_complete(sake::timeout(try_kills(arguments[1], std::stoi(arguments[2])), 300s));
         } else {
             const std::vector<std::string> paths(arguments.begin() + 1, arguments.end());
-            sake::run_until_complete(sake::timeout(try_all(arguments[0], paths), 120s));
+            sake::run_until_complete(sake::timeout(try_all(arguments[0], paths), 300s));
         }
     } catch (const std::exception& error) {
         report("to the end", false, error.what());
