@@ -155,6 +155,7 @@
 #include "sake/client/client_habits.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
+#include "sake/client/client_websocket.hpp"
 #include "sake/client/url.hpp"
 
 #include "sake/server/engine.hpp"
@@ -386,9 +387,12 @@
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_response_impl.hpp"
 #include "sake/client/client_sending.hpp"
+#include "sake/client/client_websocket_impl.hpp"
 #include "sake/client/response_cache.hpp"
 #include "sake/client/retry.hpp"
 #include "sake/client/url_impl.hpp"
+#include "sake/client/ws_client_link.hpp"
+#include "sake/client/ws_opening.hpp"
 
 #include "sake/server/acceptor.hpp"
 #include "sake/server/deadlines.hpp"

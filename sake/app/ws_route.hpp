@@ -93,12 +93,7 @@ class WsRoute {
         const WsProtocol protocol = ws_choose_protocol(fields, options.protocols);
         if (protocol.is_malformed) throw HttpError(400, "Sec-WebSocket-Protocol is not a list of tokens");
         agreement.protocol = protocol.name;
-        std::string offers;
-        for (const auto& [name, value] : fields) {
-            if (!iequals(name, "Sec-WebSocket-Extensions")) continue;
-            if (!offers.empty()) offers += ',';
-            offers += value;
-        }
+        const std::string offers = ws_list(fields, "Sec-WebSocket-Extensions");
         std::string answer;
         if (offers.empty()) return answer;
         const bool is_shared = options.compression == WebSocketCompression::shared;

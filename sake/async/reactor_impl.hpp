@@ -32,10 +32,13 @@ SAKE_INLINE Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     ++reactor.watches_;
 }
 
-SAKE_INLINE Watch::~Watch() {
+SAKE_INLINE Watch::~Watch() { end(); }
+
+SAKE_INLINE void Watch::end() noexcept {
     if (!has_descriptor()) return;
     reactor_->poller().remove(fd_, *this);
     --reactor_->watches_;
+    fd_ = no_descriptor;
 }
 
 SAKE_INLINE void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
@@ -69,6 +72,7 @@ SAKE_INLINE Reactor::~Reactor() {
     // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
     if (current() == this) abandon();
     end_all();
+    abandon();  // listeners may be ready, and are destroyed one after the other
     while (end_listeners_.is_linked()) {
         auto& listener = static_cast<detail::ReactorEndListener&>(*end_listeners_.next());
         listener.unlink();

@@ -37,6 +37,9 @@ class Watch {
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
+    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be
+    /// asked.
+    void end() noexcept;
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }

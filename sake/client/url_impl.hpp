@@ -44,8 +44,8 @@ inline std::string loggable_url(std::string_view text) {
 
 /// A URL or Location without its fragment and its tabs, and with a slash for each backslash in front of its
 /// query. A backslash that begins, holds or ends a host is refused: "http://a\@b/" is of the host a to
-/// browsers, and of b to others.
-inline std::string read_as_browsers(std::string_view text) {
+/// browsers, and of b to others. `shown` is how messages have it.
+inline std::string read_as_browsers(std::string_view text, std::string_view shown) {
     std::string out(text.substr(0, text.find('#')));
     std::erase(out, '\t');
     const std::size_t query = std::min(out.find('?'), out.size());
@@ -53,7 +53,7 @@ inline std::string read_as_browsers(std::string_view text) {
     if (backslash >= query) return out;
     std::replace(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(query), '\\', '/');
     const std::size_t host_end = sake::detail::authority_end(out);
-    if (host_end != 0 && backslash <= host_end) refuse_url(text, "has a backslash at its host");
+    if (host_end != 0 && backslash <= host_end) refuse_url(shown, "has a backslash at its host");
     return out;
 }
 
@@ -84,23 +84,23 @@ inline std::string normal_authority(std::string_view text) {
     return port == Url::default_port ? out : out + ":" + std::to_string(port);
 }
 
-}  // namespace detail
-
-SAKE_INLINE Url parse_url(std::string_view text) {
-    const auto refuse = [&](std::string_view why) { detail::refuse_url(text, why); };
-    const std::string whole = detail::escape_url(detail::read_as_browsers(text));
+/// A URL of the scheme http. Messages show it as `shown`, which may have another scheme, and say that it is
+/// not `wanted`.
+inline Url read_url(std::string_view text, std::string_view shown, std::string_view wanted) {
+    const auto refuse = [&](std::string_view why) { refuse_url(shown, why); };
+    const std::string whole = escape_url(read_as_browsers(text, shown));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
         if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
             refuse("has a user name or password, which belong in a field: Authorization");
-        refuse("is not http://host/path");
+        refuse("is not " + std::string(wanted));
     }
     if (parts->is_https) refuse("is not http, the one scheme that is spoken here");
     if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
-    url.authority = detail::normal_authority(parts->authority);
+    url.authority = normal_authority(parts->authority);
     const std::string_view rest = std::string_view(whole).substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
@@ -108,6 +108,10 @@ SAKE_INLINE Url parse_url(std::string_view text) {
     if (sake::detail::skip_target(url.target.data(), end) != end) refuse("has a control character");
     return url;
 }
+
+}  // namespace detail
+
+SAKE_INLINE Url parse_url(std::string_view text) { return detail::read_url(text, text, "http://host/path"); }
 
 namespace detail {
 
@@ -142,7 +146,7 @@ inline bool has_scheme(std::string_view text) noexcept {
 }  // namespace detail
 
 SAKE_INLINE Url resolve_url(const Url& base, std::string_view text) {
-    const std::string whole = detail::read_as_browsers(text);
+    const std::string whole = detail::read_as_browsers(text, text);
     std::string_view location = whole;
     constexpr std::string_view scheme = "http:";
     const bool has_own = iequals(location.substr(0, scheme.size()), scheme);

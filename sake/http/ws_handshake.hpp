@@ -50,6 +50,18 @@ WsField ws_field(const Fields& fields, std::string_view name) {
     return found;
 }
 
+/// The lists in all fields of this name, as one.
+template <class Fields>
+std::string ws_list(const Fields& fields, std::string_view name) {
+    std::string list;
+    for (const auto& [its_name, value] : fields) {
+        if (!iequals(its_name, name)) continue;
+        if (!list.empty()) list += ',';
+        list += value;
+    }
+    return list;
+}
+
 /// Whether the lists in all fields of this name hold the token, without regard to case.
 template <class Fields>
 bool ws_lists_contain(const Fields& fields, std::string_view name, std::string_view token) {

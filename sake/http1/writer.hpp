@@ -32,7 +32,8 @@ struct RequestTerms {
     std::string_view host;
     std::string_view user_agent = {};  // no line when empty
     BodyLine body = BodyLine::none;
-    std::uint64_t content_length = 0;  // for BodyLine::length
+    std::uint64_t content_length = 0;                  // for BodyLine::length
+    ConnectionLine connection = ConnectionLine::none;  // or upgrade_to_websocket: the others have no line
 };
 
 /// What a response head holds besides the fields of the application.
@@ -112,6 +113,8 @@ inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexc
     if (body == BodyLine::length) to.put("Content-Length: ").put_number(length).put("\r\n");
 }
 
+inline constexpr std::string_view upgrade_to_websocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
@@ -136,6 +139,7 @@ inline void append_request_head(ByteBuffer& out, const RequestTerms& head, const
         to.put("User-Agent: ").put(head.user_agent).put("\r\n");
     }
     put_body_line(to, head.body, head.content_length);
+    if (head.connection == ConnectionLine::upgrade_to_websocket) to.put(upgrade_to_websocket);
     end_head(out, to, wire);
 }
 
@@ -155,9 +159,7 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
-    if (head.connection == ConnectionLine::upgrade_to_websocket) {
-        to.put("Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    }
+    if (head.connection == ConnectionLine::upgrade_to_websocket) to.put(upgrade_to_websocket);
     end_head(out, to, wire);
 }
 

@@ -30,11 +30,19 @@ class Socket {
         if (wire_ != nullptr) wire_->attach(watch_);
     }
 
-    /// What it was made of, for another that is made when this has gone; until then nothing else may be called
-    /// but its destructor.
+    /// What it was made of, for another that is made when this has gone; until then nothing else may be
+    /// called but its destructor.
     [[nodiscard]] std::pair<FileDescriptor, OwningPtr<Wire>> release() noexcept {
         return {std::move(descriptor_), std::move(wire_)};
     }
+
+    /// Closes before its end, for an owner that outlives the reactor. Nothing more can be sent or received.
+    void close() noexcept {
+        wire_.reset();
+        watch_.end();
+        descriptor_ = FileDescriptor();
+    }
+    [[nodiscard]] bool is_closed() const noexcept { return fd() < 0 && wire_ == nullptr; }
 
     /// -1 if there is none.
     [[nodiscard]] int fd() const noexcept { return watch_.fd(); }

@@ -33,6 +33,10 @@ class Wire;
 /// The same of a socket whose bytes travel as they are.
 [[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket);
 
+/// What a stream is made of, for another owner of its connection. Throws std::logic_error if it is closed.
+struct StreamParts;
+[[nodiscard]] StreamParts take_apart(TcpStream stream);
+
 }  // namespace detail
 
 /// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
@@ -132,6 +136,7 @@ class TcpStream {
 
     class Reading;
     friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, detail::OwningPtr<detail::Wire>);
+    friend detail::StreamParts detail::take_apart(TcpStream);
     explicit TcpStream(State* state) noexcept;
 
     [[nodiscard]] static State& open_state(State* state);

@@ -58,6 +58,12 @@ class UnreadBytes {
     std::size_t taken_ = 0;
 };
 
+struct StreamParts {
+    FileDescriptor socket;
+    OwningPtr<Wire> wire;
+    std::string unread;
+};
+
 }  // namespace detail
 
 // What does not move, since the poller knows where the watch is, and operations in progress share.
@@ -132,6 +138,15 @@ SAKE_INLINE TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socke
 
 SAKE_INLINE TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, OwningPtr<Wire> wire) {
     return TcpStream(new TcpStream::State(reactor, std::move(socket), std::move(wire)));
+}
+
+SAKE_INLINE detail::StreamParts detail::take_apart(TcpStream stream) {
+    TcpStream::State& state = stream.open_state();
+    StreamParts parts{{}, {}, std::string(state.unread.view())};
+    auto [socket, wire] = state.socket->release();
+    parts.socket = std::move(socket);
+    parts.wire = std::move(wire);
+    return parts;
 }
 
 SAKE_INLINE TcpStream::State& TcpStream::open_state(State* state) {

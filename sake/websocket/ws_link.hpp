@@ -125,6 +125,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void fail(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
+    void end_with_reactor() noexcept;
 
   private:
     /// What the socket has not taken.
@@ -161,7 +163,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();
     void end_output() noexcept;
-    [[nodiscard]] bool is_gatherer() const noexcept { return buffers_.gatherer == this; }
+    [[nodiscard]] bool is_gatherer() const noexcept {
+        return state_ != State::over && buffers_.gatherer == this;
+    }
     [[nodiscard]] std::size_t unsent_bytes() const noexcept {
         return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
     }
@@ -189,6 +193,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
     const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
+    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
     std::uint32_t holders_ = 0;

@@ -43,7 +43,7 @@ inline WsLink::~WsLink() {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
     }
-    reactor().deadlines().cancel(*this);
+    if (!socket_.is_closed()) reactor().deadlines().cancel(*this);
     if (WsBox* const box = box_) box->leave();
 }
 
@@ -376,7 +376,10 @@ inline CountedPtr<WsBox> WsLink::box() {
         new WsBox(port_, *this, options().max_backlog, options().slow == SlowSocket::close));
     made->join();
     WsBox* other = nullptr;
-    if (box_.compare_exchange_strong(other, made.get())) return made;
+    if (box_.compare_exchange_strong(other, made.get())) {
+        if (has_closed_) made->close();
+        return made;
+    }
     made->leave();
     return CountedPtr<WsBox>(other);
 }
@@ -426,6 +429,7 @@ inline void WsLink::lose() noexcept {
 inline void WsLink::become(State state) noexcept {
     state_ = state;
     since_ = now();
+    has_closed_ = true;
     if (WsBox* const box = box_) box->close();
     pumps_.clear();
     tell_waiters();
@@ -463,7 +467,15 @@ inline void WsLink::let_go(int code, std::string_view reason) noexcept {
 
 inline void WsLink::drop_holder() noexcept {
     --holders_;
-    if (is_finished()) look_again();
+    if (!is_finished()) return;
+    if (!socket_.is_closed()) return look_again();
+    delete this;
+}
+
+inline void WsLink::end_with_reactor() noexcept {
+    before_waiting();
+    lose();
+    socket_.close();
 }
 
 // --- Time ---
