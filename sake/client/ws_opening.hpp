@@ -2,23 +2,22 @@
 // the answer comes to. How it travels is in client_websocket_impl.hpp.
 #pragma once
 
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sake/base/byte_buffer.hpp"
-#include "sake/base/error.hpp"
+#include "sake/base/hash.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/base/random.hpp"
 #include "sake/base/text.hpp"
 #include "sake/base/version.hpp"
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_response_impl.hpp"
 #include "sake/client/client_websocket.hpp"
+#include "sake/client/url_impl.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/ws_extensions.hpp"
 #include "sake/http/ws_handshake.hpp"
@@ -33,11 +32,9 @@ namespace detail {
 
 /// 16 random bytes in base64.
 inline std::string make_websocket_key() {
-    std::array<char, 16> bytes;
-    if (::getentropy(bytes.data(), sizeof bytes) != 0) {
-        sake::detail::throw_system_error(errno, "cannot read random bytes");
-    }
-    return base64_encode({bytes.data(), bytes.size()});
+    const sake::detail::HashKey key = sake::detail::make_random_key();
+    static_assert(sizeof key == 16);
+    return base64_encode({reinterpret_cast<const char*>(&key), sizeof key});
 }
 
 /// "ws://host:port/path", without the query, which may hold a secret.
