@@ -102,6 +102,15 @@ inline double cpu_seconds_of(pid_t process) {
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
+/// What is read at both ends of the counting.
+struct Clocks {
+    explicit Clocks(pid_t process)
+        : time(now_ns()), client(cpu_seconds()), server(process > 0 ? cpu_seconds_of(process) : 0) {}
+    std::uint64_t time;
+    double client;
+    double server;
+};
+
 inline sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -15,9 +15,8 @@ class Sleepers:
     """Many connections held by a client of their own, each of which asks once (sleepers.cpp)."""
 
     def __init__(self, server, path, count, options):
-        command = [str(build("sleepers.cpp", options.build_dir)), str(server.port), path, str(count)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            self.command(server, path, count, options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=pinned_to(options.client_cpu),
         )
         self.limit = threading.Timer(120, self.process.kill)
@@ -28,6 +27,10 @@ class Sleepers:
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def command(server, path, count, options):
+        return [str(build("sleepers.cpp", options.build_dir)), str(server.port), path, str(count)]
 
     def read_line(self):
         line = self.process.stdout.readline()
@@ -47,10 +50,21 @@ class Sleepers:
         end(self.process)
 
 
+class Sockets(Sleepers):
+    """The same with WebSockets (ws_load.cpp), each of which sends one message."""
+
+    BYTES = 64
+
+    @staticmethod
+    def command(server, path, count, options):
+        words = (server.port, path, "hold", Sockets.BYTES, count)
+        return [str(build("ws_load.cpp", options.build_dir)), *map(str, words)]
+
+
 @contextmanager
-def holding(server, path, count, options):
+def holding(server, path, count, options, kind=Sleepers):
     """Sleepers that are connected, and closed afterwards."""
-    sleepers = Sleepers(server, path, count, options)
+    sleepers = kind(server, path, count, options)
     try:
         yield sleepers
     finally:

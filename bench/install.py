@@ -19,6 +19,9 @@ PACKAGES = {
     "nginx-light": "/usr/sbin/nginx",
     "golang-go": "go",
     "golang-github-gin-gonic-gin-dev": "/usr/share/gocode/src/github.com/gin-gonic/gin",
+    "golang-github-gorilla-websocket-dev": "/usr/share/gocode/src/github.com/gorilla/websocket",
+    "libwebsockets-dev": "/usr/include/libwebsockets.h",
+    "python3-websockets": "/usr/lib/python3/dist-packages/websockets",
     "python3-matplotlib": "/usr/lib/python3/dist-packages/matplotlib",
     "nodejs": "node",
     "npm": "npm",
@@ -64,7 +67,7 @@ def install_packages():
 
 
 def install_npm():
-    """Fastify, into the build directory."""
+    """Fastify, ws and Bun, into the build directory."""
     if all((NODE_MODULES / package.rpartition("@")[0]).exists() for package in NPM_PACKAGES):
         return
     NODE_MODULES.parent.mkdir(parents=True, exist_ok=True)

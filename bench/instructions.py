@@ -40,14 +40,14 @@ def ask(port, path, depth, count):
                 missing -= received
 
 
-def instructions(program, path, depth, count, options):
-    """Of the server's whole life, in which it answers so many requests."""
+def instructions(program, work, options):
+    """Of the server's whole life, in which work(port) is done."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=yes",
                *command_of(program, options.build_dir)]
     log = options.build_dir / f"{program.name}.callgrind.log"
     server = Server(program, command, options.server_cpu, log)
     try:
-        ask(server.port, path, depth, count)
+        work(server.port)
     finally:
         server.stop()
     counted = re.search(rf"=={server.process.pid}== Collected : (\d+)", Path(log).read_text())
@@ -58,7 +58,7 @@ def instructions(program, path, depth, count, options):
 
 def for_a_request(program, row, options):
     path, depth = ROWS[row]
-    few, many = (instructions(program, path, depth, count, options) for count in (FEW, MANY))
+    few, many = (instructions(program, lambda port: ask(port, path, depth, count), options) for count in (FEW, MANY))
     return {"instructions": (many - few) / (MANY - FEW)}
 
 

@@ -22,15 +22,6 @@ struct Options {
     pid_t server;
 };
 
-/// What is read at both ends of the counting.
-struct Clocks {
-    explicit Clocks(pid_t process)
-        : time(now_ns()), client(cpu_seconds()), server(process > 0 ? cpu_seconds_of(process) : 0) {}
-    std::uint64_t time;
-    double client;
-    double server;
-};
-
 class Load {
   public:
     explicit Load(Options options)

@@ -46,7 +46,7 @@ def debian_version(package):
 
 
 NODE_MODULES = BUILD_DIR / "npm" / "node_modules"
-NPM_PACKAGES = ("fastify@5", "@fastify/static@8")
+NPM_PACKAGES = ("fastify@5", "@fastify/static@8", "ws@8", "@oven/bun-linux-x64@1")
 FASTIFY_VERSION = "process.stdout.write(require('fastify/package.json').version)"
 
 PROGRAMS = [

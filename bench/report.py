@@ -21,6 +21,7 @@ import machine
 import measure
 import scale
 import toolbox
+import websocket
 import workers
 from programs import BENCH, COMPILER, FLAGS
 from scenarios import SCENARIOS
@@ -143,6 +144,8 @@ def sections(results, directory):
         yield "The async toolbox", toolbox.toolbox_text(results["toolbox"])
     if "compute" in results:
         yield "The compute layer", compute.compute_text(results["compute"])
+    if results.get("websocket"):
+        yield "WebSocket", websocket.websocket_text(results["websocket"])
     if "requests" in results:
         yield "Requests in detail", disturbance_text(results["requests"]) + "\n\n" + requests_text(results["requests"])
 

@@ -29,6 +29,7 @@ import programs
 import report
 import scale
 import toolbox
+import websocket
 import workers
 from programs import BENCH, BUILD_DIR, PROGRAMS, build, command_of
 from rounds import FAILURES, Skipped, attempt
@@ -50,7 +51,7 @@ class Progress:
 
 
 def parse_options():
-    names = ", ".join(program.name for program in PROGRAMS)
+    names = ", ".join(dict.fromkeys(program.name for program in (*PROGRAMS, *websocket.PROGRAMS)))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement (default 1)")
@@ -74,12 +75,15 @@ def parse_options():
 def check(parser, options):
     """Resolves names to what they stand for, and refuses those that stand for nothing."""
     chosen = [name for name in options.only.split(",") if name]
-    known = {program.name for program in PROGRAMS}
+    known = {program.name for program in (*PROGRAMS, *websocket.PROGRAMS)}
     for names, allowed in ((chosen, known), (options.parts, PARTS), (options.clients, ("wrk", "load"))):
         unknown = sorted(set(names) - set(allowed))
         if unknown:
             parser.error(f"not known: {', '.join(unknown)}; there is: {', '.join(sorted(allowed))}")
-    options.programs = [program for program in PROGRAMS if not chosen or program.name in chosen]
+    options.programs, options.sockets = (
+        [program for program in programs if not chosen or program.name in chosen]
+        for programs in (PROGRAMS, websocket.PROGRAMS)
+    )
     options.scenarios = [s for s in SCENARIOS if all(word in s.name for word in options.scenario.split())]
     if options.rounds < 1 or options.seconds < 1 or not options.scenarios:
         parser.error("nothing to measure")
@@ -171,6 +175,10 @@ def run_compute(options, results, progress):
     print(compute.compute_text(results["compute"]), flush=True)
 
 
+def run_websocket(options, results, progress):
+    websocket.measure_websocket(options, progress, results.setdefault("websocket", {}))
+
+
 def replace_rounds(options):
     return argparse.Namespace(**{**vars(options), "rounds": min(options.rounds, FEW_ROUNDS)})
 
@@ -185,6 +193,7 @@ RUN = {
     "workers": run_workers,
     "toolbox": run_toolbox,
     "compute": run_compute,
+    "websocket": run_websocket,
 }
 PARTS = tuple(RUN)
 

@@ -43,6 +43,16 @@ def idle_memory(program, options):
     """Bytes of user memory that each of many kept-alive connections costs the server after its first answer."""
     if program.most_connections < IDLE:
         raise Skipped(f"takes no more than {program.most_connections:,} connections, each with a thread")
+
+    def warm_up(server):
+        for _ in range(100):
+            exchange(server.port, "/")
+
+    return memory_of_each(program, warm_up, lambda server: holding(server, "/", IDLE, options), options)
+
+
+def memory_of_each(program, warm_up, hold, options):
+    """Of IDLE connections, which hold(server) holds, beside what warm_up(server) has left behind."""
     counts = options.build_dir / f"{program.name}.malloc"
     counts.unlink(missing_ok=True)
     preload = str(build_preload("malloc_count.cpp", options.build_dir))
@@ -52,10 +62,9 @@ def idle_memory(program, options):
         return (server.resident_kib() * KIB, *heap)
 
     with running(program, options, environment=(("LD_PRELOAD", preload), ("MALLOC_COUNT", str(counts)))) as server:
-        for _ in range(100):
-            exchange(server.port, "/")
+        warm_up(server)
         before = memory(server)
-        with holding(server, "/", IDLE, options) as sleepers:
+        with hold(server) as sleepers:
             sleepers.ask()
             result = sleepers.result()
             after = memory(server)
