@@ -1,5 +1,6 @@
-// The connections of ws_load: the opening handshake, and messages counted, which are of one length each. Not a
-// WebSocket client: it answers no ping and no Close, and relies on the key of every handshake being the same.
+// The connections of ws_load: the opening handshake, and messages counted, which are of one length each. Not
+// a WebSocket client: it answers no ping and no Close, and relies on the key of every handshake being the
+// same.
 #pragma once
 
 #include <fcntl.h>
@@ -22,7 +23,8 @@ inline std::string masked_frame(std::size_t payload) {
         frame += static_cast<char>(payload & 0xff);
     }
     frame += mask;
-    for (std::size_t i = 0; i < payload; ++i) frame += static_cast<char>(('a' + static_cast<int>(i % 26)) ^ mask[i % 4]);
+    for (std::size_t i = 0; i < payload; ++i)
+        frame += static_cast<char>(('a' + static_cast<int>(i % 26)) ^ mask[i % 4]);
     return frame;
 }
 
@@ -117,10 +119,10 @@ inline void WsConnection::open(int epoll, const Target& target, std::uint32_t in
 
 // The key and the answer to it are those of RFC 6455 section 1.3.
 inline void WsConnection::shake_hands(const Target& target) {
-    const std::string request = "GET " + target.path + " HTTP/1.1\r\nHost: 127.0.0.1:" +
-                                std::to_string(target.port) +
-                                "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    const std::string request =
+        "GET " + target.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(target.port) +
+        "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     const timeval patience{10, 0};
     ::setsockopt(descriptor_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (::send(descriptor_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) fail("cannot send");
@@ -188,8 +190,10 @@ class WsCrowd {
         std::array<epoll_event, 512> events;
         const std::uint64_t now = now_ns();
         const int patience = now < deadline ? static_cast<int>((deadline - now) / 1'000'000 + 1) : 0;
-        const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), patience);
-        for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(ready, 0)))) {
+        const int ready =
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), patience);
+        for (const epoll_event& event :
+             std::span(events).first(static_cast<std::size_t>(std::max(ready, 0)))) {
             WsConnection& connection = connections_[event.data.u32];
             std::uint64_t count = 0;
             if (!connection.handle(event.events, block, tally, count)) fail("a connection was lost");

@@ -17,7 +17,8 @@ namespace {
 using namespace bench;
 
 constexpr const char* usage =
-    "ws_load PORT PATH (echo BYTES CONNECTIONS DEPTH SECONDS SERVER | publish BYTES SUBSCRIBERS SECONDS SERVER | "
+    "ws_load PORT PATH (echo BYTES CONNECTIONS DEPTH SECONDS SERVER | publish BYTES SUBSCRIBERS SECONDS "
+    "SERVER | "
     "hold BYTES CONNECTIONS)";
 constexpr std::uint32_t most_bytes = 65535;
 constexpr std::uint64_t most_unfinished = 1U << 24;
@@ -58,7 +59,8 @@ void count(std::uint32_t seconds, pid_t server, std::uint32_t payload, Turn turn
     }
     const double time = static_cast<double>(end.time - begin.time) / 1e9;
     std::printf(
-        "{\"messages\": %llu, \"seconds\": %.3f, \"messages_per_second\": %.0f, \"client_cpu_seconds\": %.6f, "
+        "{\"messages\": %llu, \"seconds\": %.3f, \"messages_per_second\": %.0f, \"client_cpu_seconds\": "
+        "%.6f, "
         "\"server_cpu_seconds\": %.6f}\n",
         static_cast<unsigned long long>(tally.messages), time, static_cast<double>(tally.messages) / time,
         end.client - begin.client, end.server - begin.server);
@@ -109,7 +111,8 @@ void hold(const Target& target, char** argv) {
     for (WsConnection& each : crowd.connections()) send(each, block, 1);
     const std::uint64_t deadline = now_ns() + 60 * second_ns;
     const std::uint64_t size = crowd.connections().size();
-    while (tally.messages < size && now_ns() < deadline) crowd.turn(deadline, block.bytes, tally, no_follow_up);
+    while (tally.messages < size && now_ns() < deadline)
+        crowd.turn(deadline, block.bytes, tally, no_follow_up);
     std::printf("{\"connections\": %llu, \"answered\": %llu, \"errors\": %llu}\n",
                 static_cast<unsigned long long>(size), static_cast<unsigned long long>(tally.messages),
                 static_cast<unsigned long long>(size - tally.messages));

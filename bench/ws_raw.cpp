@@ -1,7 +1,7 @@
-// The limit for WebSockets: one thread, one epoll, and what comes with one `recv` is answered with one `send`.
-// It knows whole messages in one frame each, unmasks them, and relies on the key of every handshake being the
-// one of ws_load. Not a server that anybody could use: it checks nothing, and drops a connection that does not
-// take what it sends.
+// The limit for WebSockets: one thread, one epoll, and what comes with one `recv` is answered with one
+// `send`. It knows whole messages in one frame each, unmasks them, and relies on the key of every handshake
+// being the one of ws_load. Not a server that anybody could use: it checks nothing, and drops a connection
+// that does not take what it sends.
 //
 //     ws_raw PORT          serves 127.0.0.1:PORT until it is killed
 
@@ -70,7 +70,8 @@ Server::Server(std::uint16_t port)
     ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const sockaddr_in address = loopback(0, port);
     const auto* any = reinterpret_cast<const sockaddr*>(&address);
-    if (::bind(listener_.get(), any, sizeof address) != 0 || ::listen(listener_.get(), 4096) != 0) fail("listen");
+    if (::bind(listener_.get(), any, sizeof address) != 0 || ::listen(listener_.get(), 4096) != 0)
+        fail("listen");
     watch(listener_.get());
 }
 

@@ -41861,11 +41861,9 @@ namespace detail {
 
 /// 16 random bytes in base64.
 inline std::string make_websocket_key() {
-    std::array<char, 16> bytes;
-    if (::getentropy(bytes.data(), sizeof bytes) != 0) {
-        sake::detail::throw_system_error(errno, "cannot read random bytes");
-    }
-    return base64_encode({bytes.data(), bytes.size()});
+    const sake::detail::HashKey key = sake::detail::make_random_key();
+    static_assert(sizeof key == 16);
+    return base64_encode({reinterpret_cast<const char*>(&key), sizeof key});
 }
 
 /// "ws://host:port/path", without the query, which may hold a secret.

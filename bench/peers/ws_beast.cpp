@@ -1,6 +1,6 @@
-// Boost.Beast's WebSockets in the benchmarks (Debian: libboost-dev): one thread, callbacks, a session for each
-// connection; /echo, /topic and /publish as in ws_server.cpp. Beast has no topics: what is published is sent to
-// each in a loop.
+// Boost.Beast's WebSockets in the benchmarks (Debian: libboost-dev): one thread, callbacks, a session for
+// each connection; /echo, /topic and /publish as in ws_server.cpp. Beast has no topics: what is published is
+// sent to each in a loop.
 
 #include <utility>  // first: Boost 1.74 forgets it and does not compile as C++20 without
 
@@ -64,18 +64,20 @@ class Session : public std::enable_shared_from_this<Session> {
     void take() {
         if (path_ == "/echo") return echo();
         if (path_ == "/publish") {
-            const auto message = std::make_shared<const std::string>(beast::buffers_to_string(buffer_.data()));
+            const auto message =
+                std::make_shared<const std::string>(beast::buffers_to_string(buffer_.data()));
             for (Session* const each : subscribers) each->send(message);
         }
         buffer_.consume(buffer_.size());
         read();
     }
     void echo() {
-        stream_.async_write(buffer_.data(), [self = shared_from_this()](beast::error_code error, std::size_t) {
-            if (error) return;
-            self->buffer_.consume(self->buffer_.size());
-            self->read();
-        });
+        stream_.async_write(buffer_.data(),
+                            [self = shared_from_this()](beast::error_code error, std::size_t) {
+                                if (error) return;
+                                self->buffer_.consume(self->buffer_.size());
+                                self->read();
+                            });
     }
     void write_next() {
         stream_.async_write(asio::buffer(*waiting_.front()),

@@ -1,6 +1,6 @@
 // libwebsockets in the benchmarks (Debian: libwebsockets-dev): one thread, its callbacks; /echo, /topic and
-// /publish as in ws_server.cpp. It tells when a socket may be written to, and takes one message each time. It has
-// no topics: what is published is noted for each in a loop, and each asks to be written to.
+// /publish as in ws_server.cpp. It tells when a socket may be written to, and takes one message each time. It
+// has no topics: what is published is noted for each in a loop, and each asks to be written to.
 
 #include <libwebsockets.h>
 
