@@ -10579,7 +10579,8 @@ struct Message {
     bool is_text = true;  // UTF-8, which was checked; else bytes of any kind
 };
 
-/// What becomes of a message for a client that does not read, when WebSocketOptions::max_backlog is reached.
+/// What becomes of a message that is posted for a client that does not read, when
+/// WebSocketOptions::max_backlog is reached.
 enum class SlowSocket : std::uint8_t {
     close,  // the connection closes, with the code 1013
     drop    // that message is dropped
@@ -10611,7 +10612,8 @@ struct WebSocketOptions {
     /// How long the other side may take to answer a Close.
     std::chrono::milliseconds close_timeout = std::chrono::seconds(5);
 
-    /// What `post` and subscriptions may leave for a client that does not read, in bytes.
+    /// What `post` may leave for a client that does not read, in bytes. A subscription leaves the rest to its
+    /// hub: see HubOptions.
     std::size_t max_backlog = 1024 * 1024;
     SlowSocket slow = SlowSocket::close;
 
@@ -10700,7 +10702,8 @@ Task<> pump(WsHold hold, Subscription subscription) {
 ///     });
 ///
 /// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
-/// the handler throws, with 1011. It can be moved, not copied.
+/// the handler throws, with 1011. It can be moved, not copied: one that was moved from throws
+/// std::logic_error. That of a server must not outlive it.
 class WebSocket {
   public:
     WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
@@ -10710,8 +10713,8 @@ class WebSocket {
     /// The next message, in the order in which they were sent; nothing once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
     /// none; std::logic_error if two coroutines wait at a time.
-    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() noexcept {
-        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(*link_);
+    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
+        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
     /// Sends a text, and waits while the other side does not read. False once the connection is closed or
@@ -10738,29 +10741,34 @@ class WebSocket {
     /// No effect if it subscribes to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
-        if (detail::has_pump(*link_, &hub, topic)) return;
-        detail::add_pump(*link_, &hub, topic,
-                         detail::pump(detail::WsHold(*link_), hub.subscribe(topic, after_id)));
+        if (detail::has_pump(link(), &hub, topic)) return;
+        detail::add_pump(link(), &hub, topic,
+                         detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
     }
     /// Sends no more of that topic.
     template <class H>
-    void unsubscribe(H& hub, std::string_view topic) noexcept {
-        detail::remove_pump(*link_, &hub, topic);
+    void unsubscribe(H& hub, std::string_view topic) {
+        detail::remove_pump(link(), &hub, topic);
     }
 
-    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] bool is_open() const;
     /// What the other side has closed with; 1005 if it gave no code, 1006 if the connection was lost, and 0
     /// while it is open.
-    [[nodiscard]] int close_code() const noexcept;
-    [[nodiscard]] std::string_view close_reason() const noexcept;
+    [[nodiscard]] int close_code() const;
+    [[nodiscard]] std::string_view close_reason() const;
     /// The subprotocol that both have agreed on; "" for none.
-    [[nodiscard]] std::string_view protocol() const noexcept;
+    [[nodiscard]] std::string_view protocol() const;
     /// Whether both have agreed to compress.
-    [[nodiscard]] bool is_compressed() const noexcept;
+    [[nodiscard]] bool is_compressed() const;
 
   private:
     friend struct detail::WsMaker;
     explicit WebSocket(detail::WsLink& link) noexcept;
+    [[nodiscard]] detail::WsLink& link() const {
+        if (link_ == nullptr) throw_moved_from();
+        return *link_;
+    }
+    [[noreturn]] static void throw_moved_from();
 
     detail::WsLink* link_;
 };
@@ -13830,6 +13838,7 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
+    bool upgrades = false;       // its connections: a WebSocket
     bool is_hidden = false;      // from the description of the API
     std::uint32_t number = 0;    // among the routes of this run, from 1 on; 0 where no route matched
     Owned notes;                 // RouteNotes, if the program says anything for that description
@@ -13839,6 +13848,7 @@ class RouteEntry {
     [[nodiscard]] bool is_within(const Scope& scope) const noexcept;
     /// A body is streamed to this side, and a worker has it as a whole.
     [[noreturn]] void refuse_both_sides() const;
+    [[noreturn]] void refuse_upgrade_in_worker() const;
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -14226,8 +14236,9 @@ class Verbs {
     template <class F>
     Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
-        Route& route = self().table().add(self().scope(), "GET", pattern.info(), std::move(made)).route;
-        return noted(route.hidden());
+        RouteEntry& entry = self().table().add(self().scope(), "GET", pattern.info(), std::move(made));
+        entry.is_hidden = entry.upgrades = true;
+        return noted(entry.route);
     }
     /// Every method that has no route of its own on this pattern.
     template <class F>
@@ -16294,7 +16305,7 @@ class TestWebSocket {
     [[nodiscard]] std::uint64_t pongs();
     [[nodiscard]] std::string last_pong();
     /// Whether it answers pings.
-    void answer_pings(bool on) noexcept;
+    void answer_pings(bool on);
 
     /// A field of the answer to the handshake; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
@@ -29840,12 +29851,12 @@ class WsBox final : public PortItem {
         {
             const std::lock_guard lock(mutex_);
             if (is_closed_) return false;
-            fits = post.kind == WsPost::Kind::close || has_room(post.bytes.size());
+            fits = post.kind == WsPost::Kind::close || has_room(cost(post));
             if (!fits && !closes_if_full_) return false;
             if (!fits) post = {WsPost::Kind::close, ws_try_again, "the client is too slow"};
-            is_closed_ = post.kind == WsPost::Kind::close;
-            waiting_ += post.bytes.size();
-            posts_.push_back(std::move(post));
+            const WsPost& added = posts_.push_back(std::move(post));
+            waiting_ += cost(added);
+            is_closed_ = added.kind == WsPost::Kind::close;
             if (std::exchange(is_on_its_way_, true)) return fits;
         }
         port_->bring(CountedPtr<PortItem>(this));
@@ -29884,13 +29895,20 @@ class WsBox final : public PortItem {
             posts.swap(posts_);
             recipient = recipient_;
             is_on_its_way_ = false;
-            waiting_ = 0;
         }
-        if (recipient == nullptr) return;
-        for (const WsPost& post : posts) recipient->deliver(post);
+        std::size_t delivered = 0;
+        for (const WsPost& post : posts) {
+            if (recipient != nullptr) recipient->deliver(post);
+            delivered += cost(post);
+        }
+        const std::lock_guard lock(mutex_);
+        waiting_ -= delivered;
     }
 
   private:
+    [[nodiscard]] static std::size_t cost(const WsPost& post) noexcept {
+        return sizeof(WsPost) + post.bytes.size();
+    }
     [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
         const std::size_t taken = waiting_ + unsent_;
         return taken == 0 || (taken <= most_bytes_ && bytes <= most_bytes_ - taken);
@@ -29905,7 +29923,7 @@ class WsBox final : public PortItem {
     bool is_closed_ = false;
     bool is_on_its_way_ = false;
     Array<WsPost> posts_;
-    std::size_t waiting_ = 0;  // bytes in them
+    std::size_t waiting_ = 0;  // what they cost, up to their delivery
     std::size_t unsent_ = 0;
 };
 
@@ -30000,7 +30018,12 @@ class WsPumps {
     }
     void add(const void* hub, std::string_view topic, TaskHandle<void> task) {
         remove(hub, topic);
-        pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
+        try {
+            pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
+        } catch (...) {
+            task.cancel();
+            throw;
+        }
     }
     void remove(const void* hub, std::string_view topic) noexcept {
         WsPump* const pump = find(hub, topic);
@@ -30086,7 +30109,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     /// Begins, with bytes that came behind the handshake, and those of the handshake that have yet to leave.
     void begin(std::string_view early_input, std::string_view unsent);
 
-    // --- For WebSocket: a holder at a time, as long as the program has it ---
+    // --- For what has it: the WebSocket, the handler that runs, each subscription ---
 
     void add_holder() noexcept { ++holders_; }
     void drop_holder() noexcept;
@@ -30124,6 +30147,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     bool send_or_end(bool is_text, std::string_view payload);
     /// The same of a text that many are sent, one after the other.
     bool send_published(std::string_view payload);
+    /// Ends it now.
+    void lose() noexcept;
     /// Says Close, once.
     void say_close(int code, std::string_view reason);
 
@@ -30141,6 +30166,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
+    /// It is over; may run code of the program, and may be called more than once.
     virtual void has_become_over() noexcept {}
     /// A message was read, or sent.
     virtual void count_received(std::size_t) noexcept {}
@@ -30152,12 +30178,14 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] Socket& socket() noexcept { return socket_; }
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
-    /// Ends it now.
-    void lose() noexcept;
     /// Ends it: says why, and gives the other side a moment to read that.
     void fail(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
+    /// What `account` was told last.
+    [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    /// It has less time from now on, since the server drains.
+    void hurry() noexcept;
     /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
     void end_with_reactor() noexcept;
 
@@ -30189,7 +30217,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] std::string_view receive();
     void take(std::string_view& input);
     void take_close();
-    void hear() noexcept;
+    void hear();
     void hold(OwningPtr<Held> held, std::string_view input);
     void await_input() noexcept;
 
@@ -30201,6 +30229,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void begin_gathering();
     void keep_unsent(std::string_view bytes);
     void await_room() noexcept;
+    void note_progress() noexcept;
     void flush() noexcept;
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();
@@ -30217,6 +30246,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void on_time();
     void set_time(TimePoint moment);
     [[nodiscard]] TimePoint next_look() noexcept;
+    [[nodiscard]] bool is_write_due() noexcept { return unsent_ != nullptr && now() >= unsent_->due; }
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
@@ -30238,6 +30268,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
+    std::size_t accounted_ = 0;
     std::uint32_t holders_ = 0;
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
@@ -30247,7 +30278,6 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     bool shares_published_ = false;  // what is deflated for one is good for all of them
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
-    bool has_accounted_ = false;
 };
 
 }  // namespace detail
@@ -30309,6 +30339,8 @@ inline void WsLink::take_turn() {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
+    if (state_ != State::open) pumps_.clear();
+    if (state_ == State::over) has_become_over();
     if (is_finished() && is_waiting()) delete this;
 }
 
@@ -30360,9 +30392,10 @@ inline std::string_view WsLink::receive() {
     return {buffers_.input.data(), count};
 }
 
-inline void WsLink::hear() noexcept {
-    if (state_ == State::open) since_ = now();
-    is_pinged_ = false;
+inline void WsLink::hear() {
+    if (state_ != State::open) return;
+    since_ = now();
+    if (std::exchange(is_pinged_, false)) set_time(next_look());
 }
 
 /// One event of the reader.
@@ -30381,7 +30414,8 @@ inline void WsLink::take(std::string_view& input) {
             }
             break;
         case WsEvent::ping:
-            if (state_ == State::open) send_frame(WsOpcode::pong, reader_.control());
+            // One that does not read its pongs gets no more of them.
+            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, reader_.control());
             break;
         case WsEvent::close:
             take_close();
@@ -30446,10 +30480,15 @@ inline void WsLink::drop_message() noexcept {
 inline bool WsLink::send(bool is_text, std::string_view payload) {
     if (state_ != State::open) return false;
     const WsOpcode opcode = is_text ? WsOpcode::text : WsOpcode::binary;
-    std::string deflated;
-    const bool is_deflated =
-        codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
-    send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
+    try {
+        std::string deflated;
+        const bool is_deflated =
+            codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
+        send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
+    } catch (...) {
+        lose();  // a part of it may be on its way
+        throw;
+    }
     count_sent(payload.size());
     return state_ == State::open;
 }
@@ -30459,13 +30498,19 @@ inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
     WsPublished& last = buffers_.published;
-    if (last.text != payload || last.text.empty()) {
-        last.text.clear();
-        last.deflated.clear();
-        last.is_smaller = codec_->deflate(payload, last.deflated);
-        last.text = payload;
+    try {
+        if (last.text != payload || last.text.empty()) {
+            last.text.clear();
+            last.deflated.clear();
+            last.is_smaller = codec_->deflate(payload, last.deflated);
+            last.text = payload;
+        }
+        send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload,
+                   last.is_smaller);
+    } catch (...) {
+        lose();
+        throw;
     }
-    send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
     count_sent(payload.size());
     return state_ == State::open;
 }
@@ -30491,10 +30536,23 @@ inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool i
 
 /// A large payload is not copied, but for what the socket does not take.
 inline void WsLink::send_directly(std::string_view head, std::string_view payload) {
-    put(head);
-    flush();
+    if (is_gatherer()) flush();
+    if (unsent_ != nullptr) {
+        keep_unsent(head);
+        return keep_unsent(payload);
+    }
+    if (state_ == State::over) return;
+    // A send does not write through the pointers; iovec is only not const because readv shares it.
+    iovec pieces[] = {{const_cast<char*>(head.data()), head.size()},
+                      {const_cast<char*>(payload.data()), payload.size()}};
+    const SysResult result = socket_.send(pieces, 2);
+    if (result.would_block()) socket_.blocked(writable);
+    if (!result.ok() && !result.would_block()) return lose();
+    const std::size_t sent = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+    if (sent < head.size()) keep_unsent(head.substr(sent));
+    payload.remove_prefix(sent - std::min(sent, head.size()));
     if (unsent_ != nullptr) return keep_unsent(payload);
-    if (state_ != State::over && !send_now(payload)) keep_unsent(payload);
+    if (!send_now(payload)) keep_unsent(payload);
 }
 
 /// Appends this to what leaves next; masked by a client, a piece at a time.
@@ -30547,6 +30605,12 @@ inline void WsLink::await_room() noexcept {
     static_cast<void>(socket_.taken_by_peer());
 }
 
+/// The other side takes what it is sent, so it is there.
+inline void WsLink::note_progress() noexcept {
+    if (unsent_ != nullptr) await_room();
+    if (!is_draining()) since_ = now();
+}
+
 /// Sends what has gathered.
 inline void WsLink::flush() noexcept {
     if (!is_gatherer()) return end_output();
@@ -30583,7 +30647,7 @@ inline void WsLink::flush_unsent() {
     const std::size_t before = bytes.size();
     const bool is_all = send_now(bytes);
     if (state_ == State::over) return;
-    if (bytes.size() != before) await_room();
+    if (bytes.size() != before) note_progress();
     unsent_->sent += before - bytes.size();
     if (is_all) {
         unsent_.reset();
@@ -30640,8 +30704,16 @@ inline CountedPtr<WsBox> WsLink::box() {
 inline void WsLink::say_close(int code, std::string_view reason) {
     if (state_ != State::open) return;
     const WsCloseText text(code, reason);
-    send_frame(WsOpcode::close, text.view());
-    if (state_ == State::open) become(State::closing);
+    try {
+        send_frame(WsOpcode::close, text.view());
+    } catch (...) {
+        lose();
+        throw;
+    }
+    if (state_ != State::open) return;
+    become(State::closing);
+    drop_message();
+    await_input();
 }
 
 inline void WsLink::fail(int code, std::string_view reason) noexcept {
@@ -30674,7 +30746,6 @@ inline void WsLink::lose() noexcept {
     held_.reset();
     static_cast<void>(socket_.end_output());
     become(State::over);
-    look_again();
 }
 
 inline void WsLink::become(State state) noexcept {
@@ -30682,12 +30753,10 @@ inline void WsLink::become(State state) noexcept {
     since_ = now();
     has_closed_ = true;
     if (WsBox* const box = box_) box->close();
-    pumps_.clear();
     tell_waiters();
-    if (state == State::over) {
-        reactor().deadlines().cancel(*this);
-        return has_become_over();
-    }
+    static_cast<void>(socket_.taken_by_peer());  // from here on
+    look_again();
+    if (state == State::over) return reactor().deadlines().cancel(*this);
     try {
         set_time(next_look());
     } catch (const std::bad_alloc&) {
@@ -30710,7 +30779,7 @@ inline void WsLink::let_go(int code, std::string_view reason) noexcept {
     try {
         say_close(code, reason);
     } catch (...) {
-        lose();
+        // It is lost.
     }
     await_input();
     drop_holder();
@@ -30742,20 +30811,17 @@ inline void WsLink::due(Timer& timer) noexcept {
 
 inline void WsLink::on_time() {
     if (watch().is_broken()) return lose();
-    if (unsent_ != nullptr && now() >= unsent_->due) {
+    if (now() < next_look()) return set_time(next_look());  // something has come since
+    const bool is_reading = reads() && !socket_.can_receive();
+    if (state_ != State::open || is_write_due() || (is_pinged_ && is_reading)) {
         if (is_draining() || !socket_.peer_goes_on()) return lose();
-        unsent_->due = now() + write_timeout();
-    } else if (now() < next_look()) {
-        // Something has come since.
-    } else if (state_ != State::open) {
-        return lose();
-    } else if (!reads() || socket_.can_receive()) {
+        note_progress();
+    } else if (!is_reading) {
         since_ = now();
-    } else if (is_pinged_) {
-        return lose();
     } else {
         since_ = now();
         is_pinged_ = true;
+        static_cast<void>(socket_.taken_by_peer());  // from here on
         send_frame(WsOpcode::ping, {});
     }
     set_time(next_look());
@@ -30773,6 +30839,14 @@ inline TimePoint WsLink::next_look() noexcept {
     return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
 }
 
+inline void WsLink::hurry() noexcept {
+    try {
+        if (state_ != State::over) set_time(next_look());
+    } catch (...) {
+        lose();
+    }
+}
+
 // --- Memory ---
 
 inline void WsLink::account_all() noexcept {
@@ -30780,8 +30854,8 @@ inline void WsLink::account_all() noexcept {
     const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
                              (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
                              (codec_ ? codec_->memory() : 0);
-    if (held == 0 && !has_accounted_) return;
-    has_accounted_ = held != 0;
+    if (held == accounted_) return;
+    accounted_ = held;
     if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
 }
 
@@ -30808,7 +30882,13 @@ SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
 SAKE_INLINE void WsReceiveWait::begin() {
     if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
     link_.is_awaited = is_begun_ = true;
-    if (!link_.has_news()) link_.read_on();
+    if (link_.has_news()) return;
+    try {
+        link_.read_on();
+    } catch (...) {
+        link_.lose();  // what was read is lost
+        throw;
+    }
     if (!link_.has_news()) link_.before_waiting();
 }
 SAKE_INLINE void WsReceiveWait::end() noexcept {
@@ -30895,30 +30975,33 @@ SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
     std::swap(link_, other.link_);
     return *this;
 }
+SAKE_INLINE void WebSocket::throw_moved_from() {
+    throw std::logic_error("the WebSocket was moved elsewhere");
+}
 SAKE_INLINE WebSocket::~WebSocket() {
     if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
 }
 
 SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
     detail::require_text(text, "ws.send");
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, text, true});
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), text, true});
 }
 SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
     std::string_view bytes) {
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, bytes, false});
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), bytes, false});
 }
 SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
     int code, std::string_view reason) {
     detail::require_close(code, reason);
-    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({link_, code, reason});
+    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({&link(), code, reason});
 }
-SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link_->box()); }
+SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link().box()); }
 
-SAKE_INLINE bool WebSocket::is_open() const noexcept { return link_->is_open(); }
-SAKE_INLINE int WebSocket::close_code() const noexcept { return link_->close_code(); }
-SAKE_INLINE std::string_view WebSocket::close_reason() const noexcept { return link_->close_reason(); }
-SAKE_INLINE std::string_view WebSocket::protocol() const noexcept { return link_->protocol(); }
-SAKE_INLINE bool WebSocket::is_compressed() const noexcept { return link_->is_compressed(); }
+SAKE_INLINE bool WebSocket::is_open() const { return link().is_open(); }
+SAKE_INLINE int WebSocket::close_code() const { return link().close_code(); }
+SAKE_INLINE std::string_view WebSocket::close_reason() const { return link().close_reason(); }
+SAKE_INLINE std::string_view WebSocket::protocol() const { return link().protocol(); }
+SAKE_INLINE bool WebSocket::is_compressed() const { return link().is_compressed(); }
 
 namespace detail {
 
@@ -36674,6 +36757,12 @@ SAKE_INLINE void RouteEntry::refuse_both_sides() const {
                                 "and compute in the handler by co_await sake::background(...)");
 }
 
+SAKE_INLINE void RouteEntry::refuse_upgrade_in_worker() const {
+    throw std::invalid_argument(description_ +
+                                ": a WebSocket cannot be a worker route; compute in its handler by "
+                                "co_await sake::background(...)");
+}
+
 SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
     chain_.clear();
     suspends_ = is_worker() && has_carrier;
@@ -38900,7 +38989,6 @@ struct H1Handover;
 /// routes compile it.
 struct Upgrade {
     void (*take_over)(H1Handover& from) = nullptr;
-    const char* protocol = "";
 };
 
 inline constexpr int switching_protocols = 101;
@@ -38951,6 +39039,8 @@ class WsRoute {
         const Request& request = call.request;
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
+        // If it is refused: proxies may take what follows for frames, whatever the answer says.
+        call.response.close = true;
         if (asked.ask == WsAsk::bad_version) {
             return ask_for_upgrade(call, "the version of WebSocket here is 13");
         }
@@ -38960,7 +39050,7 @@ class WsRoute {
         WsAgreed& agreed = call.state.get<WsAgreed>();
         agreed.route = this;
         const std::string extensions = agree(fields, agreed.agreement);
-        call.state.get<Upgrade>() = {take_over_, "websocket"};
+        call.state.get<Upgrade>().take_over = take_over_;
         answer(call.response, asked.key, agreed.agreement, extensions);
     }
 
@@ -38976,7 +39066,7 @@ class WsRoute {
     void check_origin(Call& call) const {
         const auto [origin, count] = ws_field(call.context.headers(), "Origin");
         if (count > 1) throw HttpError(400, "Origin is there more than once");
-        if (origin.empty() || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
+        if (count == 0 || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
         const auto& origins = terms_.options.origins;
         if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;
         throw HttpError(403, "pages of this origin may not connect; see WebSocketOptions::origins");
@@ -39003,6 +39093,7 @@ class WsRoute {
 
     static void answer(Response& response, std::string_view key, const WsAgreement& agreement,
                        const std::string& extensions) {
+        response.close = false;
         response.status = switching_protocols;
         response.headers.set("Sec-WebSocket-Accept", ws_accept_key(key));
         if (!agreement.protocol.empty()) response.headers.set("Sec-WebSocket-Protocol", agreement.protocol);
@@ -39945,6 +40036,7 @@ template <class Pool>
 Route& Route::worker(bool on) {
     entry_->require_unfrozen();
     if (on && entry_->streams_body) entry_->refuse_both_sides();
+    if (on && entry_->upgrades) entry_->refuse_upgrade_in_worker();
     entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }
@@ -46441,15 +46533,13 @@ struct H1Handover {
 /// Answers 101. From then on the connection is only good for `hand_over`.
 inline void H1Connection::upgrade(Turn& turn) {
     Call& call = exchange_->call;
-    if (!all_has_left(turn) || !send_gathered(turn)) {
-        state_ = State::dead;
-        return;
-    }
     http1::ResponseHead head;
     head.status = switching_protocols;
     head.date_line = shard_.date_line();
     head.connection = http1::ConnectionLine::upgrade_to_websocket;
-    http1::append_response_head(turn.gathered(), head, call.response.headers);
+    ByteBuffer text;
+    http1::append_response_head(text, head, call.response.headers);
+    turn.append(text.view());  // behind the answers before it
     if (!shard_.observers.empty()) note_answer(shard_, *exchange_, 0);
     exchange_->reader.detach(turn.input());
     if (turn.send() == Output::Result::failed) {
@@ -46465,11 +46555,12 @@ inline void H1Connection::hand_over(Turn& turn) {
     std::string unsent;
     const bool is_text = transport_.take_unsent(unsent);
     Socket& socket = transport_.socket();
+    std::string early_input(turn.input().bytes());
     H1Handover left{shard_,
                     socket.release_descriptor(),
                     socket.release_wire(),
                     std::move(exchange_),
-                    std::string(turn.input().bytes()),
+                    std::move(early_input),
                     std::move(unsent)};
     turn.drop();
     delete this;
@@ -47140,7 +47231,7 @@ SAKE_INLINE std::string TestWebSocket::last_pong() {
     take_now();
     return state().last_pong;
 }
-SAKE_INLINE void TestWebSocket::answer_pings(bool on) noexcept { state_->answers_pings = on; }
+SAKE_INLINE void TestWebSocket::answer_pings(bool on) { state().answers_pings = on; }
 
 SAKE_INLINE TestWebSocket TestClient::websocket(std::string_view target, const http::Headers& headers) {
     http::Headers fields = headers;
@@ -47186,7 +47277,8 @@ class WsSession final : public Session, public WsLink {
         return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
     }
     void begin_drain() noexcept override {
-        if (shard_.config.end_streams_at_stop) leave(ws_going_away);
+        if (shard_.config.end_streams_at_stop) say_going_away();
+        if (state() != State::open) hurry();
     }
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
         if (state() != State::ending || fiber_ != nullptr) return {};
@@ -47195,7 +47287,7 @@ class WsSession final : public Session, public WsLink {
     [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
     void make_room() noexcept override { lose(); }
     void abandon(int, std::string_view) noexcept override {
-        leave(ws_going_away);
+        say_going_away();
         drop();
     }
     void drop() noexcept override {
@@ -47227,9 +47319,11 @@ class WsSession final : public Session, public WsLink {
 
     template <class Unused>
     void start(H1Handover& from) {
+        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
         if (!route_.handler().needs_call()) release_exchange();
         begin(from.early_input, from.unsent);
-        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
+        if (!account(0)) fail(ws_try_again, "the server has no memory to spare for this connection");
+        if (is_draining()) begin_drain();
         const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
         fiber_ = &root.fiber();
         fiber_->work = &entry_;
@@ -47239,12 +47333,13 @@ class WsSession final : public Session, public WsLink {
 
     template <class>
     static Root run(Reactor&, WsSession& self, WebSocket socket) {
+        const WsHold keep(self);  // the program may move the WebSocket elsewhere
         try {
             Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
             Task<> handler = self.route_.handler().run(call, socket);
             co_await std::move(handler);
         } catch (const Cancelled&) {
-            self.leave(ws_going_away);
+            self.say_going_away();
         } catch (...) {
             self.handler_failed(caught_exception());
         }
@@ -47257,22 +47352,25 @@ class WsSession final : public Session, public WsLink {
         fail(ws_internal, {});
     }
 
-    /// Says that the server goes.
-    void leave(int code) noexcept {
+    void say_going_away() noexcept {
         try {
-            say_close(code, code == ws_going_away ? "the server is stopping" : "");
+            say_close(ws_going_away, is_draining() ? "the server is stopping" : "");
             before_waiting();
         } catch (...) {
-            lose();
+            // It is lost.
         }
     }
 
     void release_exchange() noexcept {
         if (!exchange_) return;
         shard_.give_back(std::move(exchange_));
+        static_cast<void>(account(accounted()));
     }
 
-    bool account(std::size_t bytes) noexcept override { return memory_.resize(bytes); }
+    bool account(std::size_t bytes) noexcept override {
+        const std::size_t request = exchange_ ? sizeof(H1Exchange) + exchange_->reader.held_bytes() : 0;
+        return memory_.resize(request + bytes);
+    }
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return shard_.config.write_timeout;
     }

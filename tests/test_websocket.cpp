@@ -687,4 +687,126 @@ TEST_CASE("websocket: what a handler sends at once leaves with one send") {
     });
 }
 
+TEST_CASE("websocket: a handler may move its WebSocket elsewhere, and go on") {
+    bool is_over = false;
+    const auto handler = [&](Context& ctx, WebSocket& ws) -> Task<> {
+        {
+            WebSocket mine = std::move(ws);
+            co_await mine.send("mine");
+            CHECK_THROWS_AS(static_cast<void>(ws.receive()), std::logic_error);
+            CHECK_THROWS_AS(ws.post("x"), std::logic_error);
+        }
+        co_await sake::sleep(1min);
+        CHECK(ctx.path() == "/ws");
+        is_over = true;
+    };
+    with_client(route_of(handler), [&](TestClient& client) {
+        TestWebSocket ws = client.websocket("/ws");
+        CHECK(text_of(ws.receive()) == "mine");
+        CHECK_FALSE(ws.receive());
+        CHECK(ws.close_code() == 1000);
+        ws.vanish();
+        client.advance(2min);
+        CHECK(is_over);
+    });
+}
+
+TEST_CASE("websocket: a handshake while the server stops is closed with 1001 at once") {
+    const auto setup = [](Engine& app) {
+        app.ws("/ws", echo);
+        app.get("/stop", [&app](Context&) { app.stop(); });
+    };
+    const int exit_code = with_client(setup, [](TestClient& client) {
+        sake::TestConnection late = client.connect();
+        late.send("GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK(late.response().status == 200);
+        static_cast<void>(client.get("/stop"));
+        late.send(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        CHECK(late.receive_all().find("\x03\xe9the server is stopping") != std::string::npos);
+        CHECK(client.stop() == 0);
+    });
+    CHECK(exit_code == 0);
+}
+
+TEST_CASE("websocket: a worker route cannot be one") {
+    Engine app;
+    CHECK_THROWS_WITH_AS(app.ws("/ws", echo).worker(), doctest::Contains("cannot be a worker route"),
+                         std::invalid_argument);
+}
+
+TEST_CASE("websocket: a client that does not read its pongs gets no more of them") {
+    with_client(route_of(echo), [](TestClient& client) {
+        sake::TestConnection raw = client.connect(4096);
+        raw.send(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        const std::string ping = std::string("\x89\xfd\0\0\0\0", 6) + std::string(125, 'p');
+        std::string many;
+        for (int i = 0; i < 100; ++i) many += ping;
+        for (int i = 0; i < 50; ++i) raw.send(many);  // 5,000, whose pongs are 635 kB
+        client.advance(0s);
+        std::string all;
+        while (all.size() < 60'000) all += raw.receive();
+        client.advance(0s);
+        for (std::string more = raw.receive_now(); !more.empty(); more = raw.receive_now()) all += more;
+        CHECK(all.size() < 100'000);
+        raw.reset();
+    });
+}
+
+TEST_CASE("websocket: a close from elsewhere does not wait for a message that nobody takes") {
+    std::optional<WebSocketSender> sender;
+    int code = 0;
+    const auto handler = [&](WebSocket& ws) -> Task<> {
+        sender.emplace(ws.sender());
+        co_await sake::sleep(1h);
+        const auto message = co_await ws.receive();
+        CHECK_FALSE(message);
+        code = ws.close_code();
+    };
+    with_client(route_of(handler), [&](TestClient& client) {
+        TestWebSocket ws = client.websocket("/ws");
+        ws.send("unread");
+        client.advance(0s);
+        sender->close(4000, "enough");
+        CHECK_FALSE(ws.receive());
+        CHECK(ws.close_code() == 4000);
+        sender.reset();
+        client.advance(2h);
+        CHECK(code == 4000);
+    });
+}
+
+TEST_CASE("websocket: a client that reads slowly is neither pinged to death nor cut at the end") {
+    const auto handler = [](WebSocket& ws) -> Task<> { co_await ws.send(std::string(400'000, 'x')); };
+    with_client(route_of(handler, {.ping_after = 10s, .pong_timeout = 5s}), [](TestClient& client) {
+        sake::TestConnection raw = client.connect(4096);
+        raw.send(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        std::string all;
+        while (all.size() < 400'000) {
+            const std::string some = raw.receive();
+            REQUIRE_FALSE(some.empty());
+            all += some;
+            client.advance(1s);
+        }
+        all += raw.receive_all();
+        CHECK(all.ends_with(std::string("\x88\x02\x03\xe8", 4)));
+    });
+}
+
+TEST_CASE("websocket: a client that answers pings is pinged again after ping_after, whatever pong_timeout") {
+    with_client(route_of(echo, {.ping_after = 10s, .pong_timeout = 60s}), [](TestClient& client) {
+        TestWebSocket ws = client.websocket("/ws");
+        for (int i = 0; i < 60; ++i) {
+            client.advance(1s);
+            static_cast<void>(ws.receive_now());
+        }
+        CHECK(ws.pings() >= 5);
+    });
+}
+
 }  // namespace test_websocket

@@ -101,8 +101,9 @@ class Verbs {
     template <class F>
     Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
-        Route& route = self().table().add(self().scope(), "GET", pattern.info(), std::move(made)).route;
-        return noted(route.hidden());
+        RouteEntry& entry = self().table().add(self().scope(), "GET", pattern.info(), std::move(made));
+        entry.is_hidden = entry.upgrades = true;
+        return noted(entry.route);
     }
     /// Every method that has no route of its own on this pattern.
     template <class F>

@@ -153,6 +153,7 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
     bool streams_body = false;   // to its handler
+    bool upgrades = false;       // its connections: a WebSocket
     bool is_hidden = false;      // from the description of the API
     std::uint32_t number = 0;    // among the routes of this run, from 1 on; 0 where no route matched
     Owned notes;                 // RouteNotes, if the program says anything for that description
@@ -162,6 +163,7 @@ class RouteEntry {
     [[nodiscard]] bool is_within(const Scope& scope) const noexcept;
     /// A body is streamed to this side, and a worker has it as a whole.
     [[noreturn]] void refuse_both_sides() const;
+    [[noreturn]] void refuse_upgrade_in_worker() const;
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }

@@ -41,6 +41,12 @@ SAKE_INLINE void RouteEntry::refuse_both_sides() const {
                                 "and compute in the handler by co_await sake::background(...)");
 }
 
+SAKE_INLINE void RouteEntry::refuse_upgrade_in_worker() const {
+    throw std::invalid_argument(description_ +
+                                ": a WebSocket cannot be a worker route; compute in its handler by "
+                                "co_await sake::background(...)");
+}
+
 SAKE_INLINE void RouteEntry::build_chain(bool has_carrier) {
     chain_.clear();
     suspends_ = is_worker() && has_carrier;

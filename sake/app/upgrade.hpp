@@ -13,7 +13,6 @@ struct H1Handover;
 /// routes compile it.
 struct Upgrade {
     void (*take_over)(H1Handover& from) = nullptr;
-    const char* protocol = "";
 };
 
 inline constexpr int switching_protocols = 101;

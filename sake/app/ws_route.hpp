@@ -57,6 +57,8 @@ class WsRoute {
         const Request& request = call.request;
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
+        // If it is refused: proxies may take what follows for frames, whatever the answer says.
+        call.response.close = true;
         if (asked.ask == WsAsk::bad_version) {
             return ask_for_upgrade(call, "the version of WebSocket here is 13");
         }
@@ -66,7 +68,7 @@ class WsRoute {
         WsAgreed& agreed = call.state.get<WsAgreed>();
         agreed.route = this;
         const std::string extensions = agree(fields, agreed.agreement);
-        call.state.get<Upgrade>() = {take_over_, "websocket"};
+        call.state.get<Upgrade>().take_over = take_over_;
         answer(call.response, asked.key, agreed.agreement, extensions);
     }
 
@@ -82,7 +84,7 @@ class WsRoute {
     void check_origin(Call& call) const {
         const auto [origin, count] = ws_field(call.context.headers(), "Origin");
         if (count > 1) throw HttpError(400, "Origin is there more than once");
-        if (origin.empty() || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
+        if (count == 0 || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
         const auto& origins = terms_.options.origins;
         if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;
         throw HttpError(403, "pages of this origin may not connect; see WebSocketOptions::origins");
@@ -109,6 +111,7 @@ class WsRoute {
 
     static void answer(Response& response, std::string_view key, const WsAgreement& agreement,
                        const std::string& extensions) {
+        response.close = false;
         response.status = switching_protocols;
         response.headers.set("Sec-WebSocket-Accept", ws_accept_key(key));
         if (!agreement.protocol.empty()) response.headers.set("Sec-WebSocket-Protocol", agreement.protocol);

@@ -8,6 +8,7 @@
 
 #include "sake/app/upgrade.hpp"
 #include "sake/async/file_descriptor.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/http1/writer.hpp"
@@ -33,15 +34,13 @@ struct H1Handover {
 /// Answers 101. From then on the connection is only good for `hand_over`.
 inline void H1Connection::upgrade(Turn& turn) {
     Call& call = exchange_->call;
-    if (!all_has_left(turn) || !send_gathered(turn)) {
-        state_ = State::dead;
-        return;
-    }
     http1::ResponseHead head;
     head.status = switching_protocols;
     head.date_line = shard_.date_line();
     head.connection = http1::ConnectionLine::upgrade_to_websocket;
-    http1::append_response_head(turn.gathered(), head, call.response.headers);
+    ByteBuffer text;
+    http1::append_response_head(text, head, call.response.headers);
+    turn.append(text.view());  // behind the answers before it
     if (!shard_.observers.empty()) note_answer(shard_, *exchange_, 0);
     exchange_->reader.detach(turn.input());
     if (turn.send() == Output::Result::failed) {
@@ -57,11 +56,12 @@ inline void H1Connection::hand_over(Turn& turn) {
     std::string unsent;
     const bool is_text = transport_.take_unsent(unsent);
     Socket& socket = transport_.socket();
+    std::string early_input(turn.input().bytes());
     H1Handover left{shard_,
                     socket.release_descriptor(),
                     socket.release_wire(),
                     std::move(exchange_),
-                    std::string(turn.input().bytes()),
+                    std::move(early_input),
                     std::move(unsent)};
     turn.drop();
     delete this;

@@ -60,7 +60,7 @@ class TestWebSocket {
     [[nodiscard]] std::uint64_t pongs();
     [[nodiscard]] std::string last_pong();
     /// Whether it answers pings.
-    void answer_pings(bool on) noexcept;
+    void answer_pings(bool on);
 
     /// A field of the answer to the handshake; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {

@@ -159,7 +159,7 @@ SAKE_INLINE std::string TestWebSocket::last_pong() {
     take_now();
     return state().last_pong;
 }
-SAKE_INLINE void TestWebSocket::answer_pings(bool on) noexcept { state_->answers_pings = on; }
+SAKE_INLINE void TestWebSocket::answer_pings(bool on) { state().answers_pings = on; }
 
 SAKE_INLINE TestWebSocket TestClient::websocket(std::string_view target, const http::Headers& headers) {
     http::Headers fields = headers;

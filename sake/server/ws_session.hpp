@@ -47,7 +47,8 @@ class WsSession final : public Session, public WsLink {
         return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
     }
     void begin_drain() noexcept override {
-        if (shard_.config.end_streams_at_stop) leave(ws_going_away);
+        if (shard_.config.end_streams_at_stop) say_going_away();
+        if (state() != State::open) hurry();
     }
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
         if (state() != State::ending || fiber_ != nullptr) return {};
@@ -56,7 +57,7 @@ class WsSession final : public Session, public WsLink {
     [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
     void make_room() noexcept override { lose(); }
     void abandon(int, std::string_view) noexcept override {
-        leave(ws_going_away);
+        say_going_away();
         drop();
     }
     void drop() noexcept override {
@@ -88,9 +89,11 @@ class WsSession final : public Session, public WsLink {
 
     template <class Unused>
     void start(H1Handover& from) {
+        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
         if (!route_.handler().needs_call()) release_exchange();
         begin(from.early_input, from.unsent);
-        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
+        if (!account(0)) fail(ws_try_again, "the server has no memory to spare for this connection");
+        if (is_draining()) begin_drain();
         const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
         fiber_ = &root.fiber();
         fiber_->work = &entry_;
@@ -100,12 +103,13 @@ class WsSession final : public Session, public WsLink {
 
     template <class>
     static Root run(Reactor&, WsSession& self, WebSocket socket) {
+        const WsHold keep(self);  // the program may move the WebSocket elsewhere
         try {
             Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
             Task<> handler = self.route_.handler().run(call, socket);
             co_await std::move(handler);
         } catch (const Cancelled&) {
-            self.leave(ws_going_away);
+            self.say_going_away();
         } catch (...) {
             self.handler_failed(caught_exception());
         }
@@ -118,22 +122,25 @@ class WsSession final : public Session, public WsLink {
         fail(ws_internal, {});
     }
 
-    /// Says that the server goes.
-    void leave(int code) noexcept {
+    void say_going_away() noexcept {
         try {
-            say_close(code, code == ws_going_away ? "the server is stopping" : "");
+            say_close(ws_going_away, is_draining() ? "the server is stopping" : "");
             before_waiting();
         } catch (...) {
-            lose();
+            // It is lost.
         }
     }
 
     void release_exchange() noexcept {
         if (!exchange_) return;
         shard_.give_back(std::move(exchange_));
+        static_cast<void>(account(accounted()));
     }
 
-    bool account(std::size_t bytes) noexcept override { return memory_.resize(bytes); }
+    bool account(std::size_t bytes) noexcept override {
+        const std::size_t request = exchange_ ? sizeof(H1Exchange) + exchange_->reader.held_bytes() : 0;
+        return memory_.resize(request + bytes);
+    }
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return shard_.config.write_timeout;
     }

@@ -32,7 +32,8 @@ struct Message {
     bool is_text = true;  // UTF-8, which was checked; else bytes of any kind
 };
 
-/// What becomes of a message for a client that does not read, when WebSocketOptions::max_backlog is reached.
+/// What becomes of a message that is posted for a client that does not read, when
+/// WebSocketOptions::max_backlog is reached.
 enum class SlowSocket : std::uint8_t {
     close,  // the connection closes, with the code 1013
     drop    // that message is dropped
@@ -64,7 +65,8 @@ struct WebSocketOptions {
     /// How long the other side may take to answer a Close.
     std::chrono::milliseconds close_timeout = std::chrono::seconds(5);
 
-    /// What `post` and subscriptions may leave for a client that does not read, in bytes.
+    /// What `post` may leave for a client that does not read, in bytes. A subscription leaves the rest to its
+    /// hub: see HubOptions.
     std::size_t max_backlog = 1024 * 1024;
     SlowSocket slow = SlowSocket::close;
 
@@ -153,7 +155,8 @@ Task<> pump(WsHold hold, Subscription subscription) {
 ///     });
 ///
 /// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
-/// the handler throws, with 1011. It can be moved, not copied.
+/// the handler throws, with 1011. It can be moved, not copied: one that was moved from throws
+/// std::logic_error. That of a server must not outlive it.
 class WebSocket {
   public:
     WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
@@ -163,8 +166,8 @@ class WebSocket {
     /// The next message, in the order in which they were sent; nothing once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
     /// none; std::logic_error if two coroutines wait at a time.
-    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() noexcept {
-        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(*link_);
+    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
+        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
     /// Sends a text, and waits while the other side does not read. False once the connection is closed or
@@ -191,29 +194,34 @@ class WebSocket {
     /// No effect if it subscribes to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
-        if (detail::has_pump(*link_, &hub, topic)) return;
-        detail::add_pump(*link_, &hub, topic,
-                         detail::pump(detail::WsHold(*link_), hub.subscribe(topic, after_id)));
+        if (detail::has_pump(link(), &hub, topic)) return;
+        detail::add_pump(link(), &hub, topic,
+                         detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
     }
     /// Sends no more of that topic.
     template <class H>
-    void unsubscribe(H& hub, std::string_view topic) noexcept {
-        detail::remove_pump(*link_, &hub, topic);
+    void unsubscribe(H& hub, std::string_view topic) {
+        detail::remove_pump(link(), &hub, topic);
     }
 
-    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] bool is_open() const;
     /// What the other side has closed with; 1005 if it gave no code, 1006 if the connection was lost, and 0
     /// while it is open.
-    [[nodiscard]] int close_code() const noexcept;
-    [[nodiscard]] std::string_view close_reason() const noexcept;
+    [[nodiscard]] int close_code() const;
+    [[nodiscard]] std::string_view close_reason() const;
     /// The subprotocol that both have agreed on; "" for none.
-    [[nodiscard]] std::string_view protocol() const noexcept;
+    [[nodiscard]] std::string_view protocol() const;
     /// Whether both have agreed to compress.
-    [[nodiscard]] bool is_compressed() const noexcept;
+    [[nodiscard]] bool is_compressed() const;
 
   private:
     friend struct detail::WsMaker;
     explicit WebSocket(detail::WsLink& link) noexcept;
+    [[nodiscard]] detail::WsLink& link() const {
+        if (link_ == nullptr) throw_moved_from();
+        return *link_;
+    }
+    [[noreturn]] static void throw_moved_from();
 
     detail::WsLink* link_;
 };

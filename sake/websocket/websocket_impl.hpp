@@ -31,7 +31,13 @@ SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
 SAKE_INLINE void WsReceiveWait::begin() {
     if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
     link_.is_awaited = is_begun_ = true;
-    if (!link_.has_news()) link_.read_on();
+    if (link_.has_news()) return;
+    try {
+        link_.read_on();
+    } catch (...) {
+        link_.lose();  // what was read is lost
+        throw;
+    }
     if (!link_.has_news()) link_.before_waiting();
 }
 SAKE_INLINE void WsReceiveWait::end() noexcept {
@@ -118,30 +124,33 @@ SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
     std::swap(link_, other.link_);
     return *this;
 }
+SAKE_INLINE void WebSocket::throw_moved_from() {
+    throw std::logic_error("the WebSocket was moved elsewhere");
+}
 SAKE_INLINE WebSocket::~WebSocket() {
     if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
 }
 
 SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
     detail::require_text(text, "ws.send");
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, text, true});
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), text, true});
 }
 SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
     std::string_view bytes) {
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({link_, bytes, false});
+    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), bytes, false});
 }
 SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
     int code, std::string_view reason) {
     detail::require_close(code, reason);
-    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({link_, code, reason});
+    return detail::Operation<detail::WsCloseWait, detail::WsToClose>({&link(), code, reason});
 }
-SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link_->box()); }
+SAKE_INLINE WebSocketSender WebSocket::sender() const { return WebSocketSender(link().box()); }
 
-SAKE_INLINE bool WebSocket::is_open() const noexcept { return link_->is_open(); }
-SAKE_INLINE int WebSocket::close_code() const noexcept { return link_->close_code(); }
-SAKE_INLINE std::string_view WebSocket::close_reason() const noexcept { return link_->close_reason(); }
-SAKE_INLINE std::string_view WebSocket::protocol() const noexcept { return link_->protocol(); }
-SAKE_INLINE bool WebSocket::is_compressed() const noexcept { return link_->is_compressed(); }
+SAKE_INLINE bool WebSocket::is_open() const { return link().is_open(); }
+SAKE_INLINE int WebSocket::close_code() const { return link().close_code(); }
+SAKE_INLINE std::string_view WebSocket::close_reason() const { return link().close_reason(); }
+SAKE_INLINE std::string_view WebSocket::protocol() const { return link().protocol(); }
+SAKE_INLINE bool WebSocket::is_compressed() const { return link().is_compressed(); }
 
 namespace detail {
 

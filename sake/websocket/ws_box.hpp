@@ -51,12 +51,12 @@ class WsBox final : public PortItem {
         {
             const std::lock_guard lock(mutex_);
             if (is_closed_) return false;
-            fits = post.kind == WsPost::Kind::close || has_room(post.bytes.size());
+            fits = post.kind == WsPost::Kind::close || has_room(cost(post));
             if (!fits && !closes_if_full_) return false;
             if (!fits) post = {WsPost::Kind::close, ws_try_again, "the client is too slow"};
-            is_closed_ = post.kind == WsPost::Kind::close;
-            waiting_ += post.bytes.size();
-            posts_.push_back(std::move(post));
+            const WsPost& added = posts_.push_back(std::move(post));
+            waiting_ += cost(added);
+            is_closed_ = added.kind == WsPost::Kind::close;
             if (std::exchange(is_on_its_way_, true)) return fits;
         }
         port_->bring(CountedPtr<PortItem>(this));
@@ -95,13 +95,20 @@ class WsBox final : public PortItem {
             posts.swap(posts_);
             recipient = recipient_;
             is_on_its_way_ = false;
-            waiting_ = 0;
         }
-        if (recipient == nullptr) return;
-        for (const WsPost& post : posts) recipient->deliver(post);
+        std::size_t delivered = 0;
+        for (const WsPost& post : posts) {
+            if (recipient != nullptr) recipient->deliver(post);
+            delivered += cost(post);
+        }
+        const std::lock_guard lock(mutex_);
+        waiting_ -= delivered;
     }
 
   private:
+    [[nodiscard]] static std::size_t cost(const WsPost& post) noexcept {
+        return sizeof(WsPost) + post.bytes.size();
+    }
     [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
         const std::size_t taken = waiting_ + unsent_;
         return taken == 0 || (taken <= most_bytes_ && bytes <= most_bytes_ - taken);
@@ -116,7 +123,7 @@ class WsBox final : public PortItem {
     bool is_closed_ = false;
     bool is_on_its_way_ = false;
     Array<WsPost> posts_;
-    std::size_t waiting_ = 0;  // bytes in them
+    std::size_t waiting_ = 0;  // what they cost, up to their delivery
     std::size_t unsent_ = 0;
 };
 

@@ -53,7 +53,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     /// Begins, with bytes that came behind the handshake, and those of the handshake that have yet to leave.
     void begin(std::string_view early_input, std::string_view unsent);
 
-    // --- For WebSocket: a holder at a time, as long as the program has it ---
+    // --- For what has it: the WebSocket, the handler that runs, each subscription ---
 
     void add_holder() noexcept { ++holders_; }
     void drop_holder() noexcept;
@@ -91,6 +91,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     bool send_or_end(bool is_text, std::string_view payload);
     /// The same of a text that many are sent, one after the other.
     bool send_published(std::string_view payload);
+    /// Ends it now.
+    void lose() noexcept;
     /// Says Close, once.
     void say_close(int code, std::string_view reason);
 
@@ -108,6 +110,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
+    /// It is over; may run code of the program, and may be called more than once.
     virtual void has_become_over() noexcept {}
     /// A message was read, or sent.
     virtual void count_received(std::size_t) noexcept {}
@@ -119,12 +122,14 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] Socket& socket() noexcept { return socket_; }
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
-    /// Ends it now.
-    void lose() noexcept;
     /// Ends it: says why, and gives the other side a moment to read that.
     void fail(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
+    /// What `account` was told last.
+    [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    /// It has less time from now on, since the server drains.
+    void hurry() noexcept;
     /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
     void end_with_reactor() noexcept;
 
@@ -156,7 +161,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] std::string_view receive();
     void take(std::string_view& input);
     void take_close();
-    void hear() noexcept;
+    void hear();
     void hold(OwningPtr<Held> held, std::string_view input);
     void await_input() noexcept;
 
@@ -168,6 +173,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void begin_gathering();
     void keep_unsent(std::string_view bytes);
     void await_room() noexcept;
+    void note_progress() noexcept;
     void flush() noexcept;
     [[nodiscard]] bool send_now(std::string_view& bytes);
     void flush_unsent();
@@ -184,6 +190,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     void on_time();
     void set_time(TimePoint moment);
     [[nodiscard]] TimePoint next_look() noexcept;
+    [[nodiscard]] bool is_write_due() noexcept { return unsent_ != nullptr && now() >= unsent_->due; }
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
@@ -205,6 +212,7 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
+    std::size_t accounted_ = 0;
     std::uint32_t holders_ = 0;
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
@@ -214,7 +222,6 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     bool shares_published_ = false;  // what is deflated for one is good for all of them
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
-    bool has_accounted_ = false;
 };
 
 }  // namespace detail

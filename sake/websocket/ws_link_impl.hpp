@@ -68,6 +68,8 @@ inline void WsLink::take_turn() {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
+    if (state_ != State::open) pumps_.clear();
+    if (state_ == State::over) has_become_over();
     if (is_finished() && is_waiting()) delete this;
 }
 
@@ -119,9 +121,10 @@ inline std::string_view WsLink::receive() {
     return {buffers_.input.data(), count};
 }
 
-inline void WsLink::hear() noexcept {
-    if (state_ == State::open) since_ = now();
-    is_pinged_ = false;
+inline void WsLink::hear() {
+    if (state_ != State::open) return;
+    since_ = now();
+    if (std::exchange(is_pinged_, false)) set_time(next_look());
 }
 
 /// One event of the reader.
@@ -140,7 +143,8 @@ inline void WsLink::take(std::string_view& input) {
             }
             break;
         case WsEvent::ping:
-            if (state_ == State::open) send_frame(WsOpcode::pong, reader_.control());
+            // One that does not read its pongs gets no more of them.
+            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, reader_.control());
             break;
         case WsEvent::close:
             take_close();
@@ -205,10 +209,15 @@ inline void WsLink::drop_message() noexcept {
 inline bool WsLink::send(bool is_text, std::string_view payload) {
     if (state_ != State::open) return false;
     const WsOpcode opcode = is_text ? WsOpcode::text : WsOpcode::binary;
-    std::string deflated;
-    const bool is_deflated =
-        codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
-    send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
+    try {
+        std::string deflated;
+        const bool is_deflated =
+            codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
+        send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
+    } catch (...) {
+        lose();  // a part of it may be on its way
+        throw;
+    }
     count_sent(payload.size());
     return state_ == State::open;
 }
@@ -218,13 +227,19 @@ inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
     WsPublished& last = buffers_.published;
-    if (last.text != payload || last.text.empty()) {
-        last.text.clear();
-        last.deflated.clear();
-        last.is_smaller = codec_->deflate(payload, last.deflated);
-        last.text = payload;
+    try {
+        if (last.text != payload || last.text.empty()) {
+            last.text.clear();
+            last.deflated.clear();
+            last.is_smaller = codec_->deflate(payload, last.deflated);
+            last.text = payload;
+        }
+        send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload,
+                   last.is_smaller);
+    } catch (...) {
+        lose();
+        throw;
     }
-    send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
     count_sent(payload.size());
     return state_ == State::open;
 }
@@ -250,10 +265,23 @@ inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool i
 
 /// A large payload is not copied, but for what the socket does not take.
 inline void WsLink::send_directly(std::string_view head, std::string_view payload) {
-    put(head);
-    flush();
+    if (is_gatherer()) flush();
+    if (unsent_ != nullptr) {
+        keep_unsent(head);
+        return keep_unsent(payload);
+    }
+    if (state_ == State::over) return;
+    // A send does not write through the pointers; iovec is only not const because readv shares it.
+    iovec pieces[] = {{const_cast<char*>(head.data()), head.size()},
+                      {const_cast<char*>(payload.data()), payload.size()}};
+    const SysResult result = socket_.send(pieces, 2);
+    if (result.would_block()) socket_.blocked(writable);
+    if (!result.ok() && !result.would_block()) return lose();
+    const std::size_t sent = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+    if (sent < head.size()) keep_unsent(head.substr(sent));
+    payload.remove_prefix(sent - std::min(sent, head.size()));
     if (unsent_ != nullptr) return keep_unsent(payload);
-    if (state_ != State::over && !send_now(payload)) keep_unsent(payload);
+    if (!send_now(payload)) keep_unsent(payload);
 }
 
 /// Appends this to what leaves next; masked by a client, a piece at a time.
@@ -306,6 +334,12 @@ inline void WsLink::await_room() noexcept {
     static_cast<void>(socket_.taken_by_peer());
 }
 
+/// The other side takes what it is sent, so it is there.
+inline void WsLink::note_progress() noexcept {
+    if (unsent_ != nullptr) await_room();
+    if (!is_draining()) since_ = now();
+}
+
 /// Sends what has gathered.
 inline void WsLink::flush() noexcept {
     if (!is_gatherer()) return end_output();
@@ -342,7 +376,7 @@ inline void WsLink::flush_unsent() {
     const std::size_t before = bytes.size();
     const bool is_all = send_now(bytes);
     if (state_ == State::over) return;
-    if (bytes.size() != before) await_room();
+    if (bytes.size() != before) note_progress();
     unsent_->sent += before - bytes.size();
     if (is_all) {
         unsent_.reset();
@@ -399,8 +433,16 @@ inline CountedPtr<WsBox> WsLink::box() {
 inline void WsLink::say_close(int code, std::string_view reason) {
     if (state_ != State::open) return;
     const WsCloseText text(code, reason);
-    send_frame(WsOpcode::close, text.view());
-    if (state_ == State::open) become(State::closing);
+    try {
+        send_frame(WsOpcode::close, text.view());
+    } catch (...) {
+        lose();
+        throw;
+    }
+    if (state_ != State::open) return;
+    become(State::closing);
+    drop_message();
+    await_input();
 }
 
 inline void WsLink::fail(int code, std::string_view reason) noexcept {
@@ -433,7 +475,6 @@ inline void WsLink::lose() noexcept {
     held_.reset();
     static_cast<void>(socket_.end_output());
     become(State::over);
-    look_again();
 }
 
 inline void WsLink::become(State state) noexcept {
@@ -441,12 +482,10 @@ inline void WsLink::become(State state) noexcept {
     since_ = now();
     has_closed_ = true;
     if (WsBox* const box = box_) box->close();
-    pumps_.clear();
     tell_waiters();
-    if (state == State::over) {
-        reactor().deadlines().cancel(*this);
-        return has_become_over();
-    }
+    static_cast<void>(socket_.taken_by_peer());  // from here on
+    look_again();
+    if (state == State::over) return reactor().deadlines().cancel(*this);
     try {
         set_time(next_look());
     } catch (const std::bad_alloc&) {
@@ -469,7 +508,7 @@ inline void WsLink::let_go(int code, std::string_view reason) noexcept {
     try {
         say_close(code, reason);
     } catch (...) {
-        lose();
+        // It is lost.
     }
     await_input();
     drop_holder();
@@ -501,20 +540,17 @@ inline void WsLink::due(Timer& timer) noexcept {
 
 inline void WsLink::on_time() {
     if (watch().is_broken()) return lose();
-    if (unsent_ != nullptr && now() >= unsent_->due) {
+    if (now() < next_look()) return set_time(next_look());  // something has come since
+    const bool is_reading = reads() && !socket_.can_receive();
+    if (state_ != State::open || is_write_due() || (is_pinged_ && is_reading)) {
         if (is_draining() || !socket_.peer_goes_on()) return lose();
-        unsent_->due = now() + write_timeout();
-    } else if (now() < next_look()) {
-        // Something has come since.
-    } else if (state_ != State::open) {
-        return lose();
-    } else if (!reads() || socket_.can_receive()) {
+        note_progress();
+    } else if (!is_reading) {
         since_ = now();
-    } else if (is_pinged_) {
-        return lose();
     } else {
         since_ = now();
         is_pinged_ = true;
+        static_cast<void>(socket_.taken_by_peer());  // from here on
         send_frame(WsOpcode::ping, {});
     }
     set_time(next_look());
@@ -532,6 +568,14 @@ inline TimePoint WsLink::next_look() noexcept {
     return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
 }
 
+inline void WsLink::hurry() noexcept {
+    try {
+        if (state_ != State::over) set_time(next_look());
+    } catch (...) {
+        lose();
+    }
+}
+
 // --- Memory ---
 
 inline void WsLink::account_all() noexcept {
@@ -539,8 +583,8 @@ inline void WsLink::account_all() noexcept {
     const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
                              (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
                              (codec_ ? codec_->memory() : 0);
-    if (held == 0 && !has_accounted_) return;
-    has_accounted_ = held != 0;
+    if (held == accounted_) return;
+    accounted_ = held;
     if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
 }
 

@@ -32,7 +32,12 @@ class WsPumps {
     }
     void add(const void* hub, std::string_view topic, TaskHandle<void> task) {
         remove(hub, topic);
-        pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
+        try {
+            pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
+        } catch (...) {
+            task.cancel();
+            throw;
+        }
     }
     void remove(const void* hub, std::string_view topic) noexcept {
         WsPump* const pump = find(hub, topic);

@@ -387,6 +387,7 @@ template <class Pool>
 Route& Route::worker(bool on) {
     entry_->require_unfrozen();
     if (on && entry_->streams_body) entry_->refuse_both_sides();
+    if (on && entry_->upgrades) entry_->refuse_upgrade_in_worker();
     entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }

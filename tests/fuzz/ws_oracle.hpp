@@ -157,8 +157,10 @@ class SlowWsReader {
         if (length > 0x7fffffffffffffffU) return fail(1002);
         if (more == 2 && length <= 125) return fail(1002);
         if (more == 8 && length <= 65535) return fail(1002);
-        if (!is_control && length > setting_.limits.frame) return fail(1009);
-        if (!is_control && length + sum_ > setting_.limits.message) return fail(1009);
+        const bool is_deflated = opcode == 0 ? is_compressed_ : first / 64 % 2 == 1;
+        const std::uint64_t growth = is_deflated ? setting_.limits.message / 8 + 64 : 0;
+        if (!is_control && length > setting_.limits.frame + growth) return fail(1009);
+        if (!is_control && length + sum_ > setting_.limits.message + growth) return fail(1009);
 
         const std::size_t head = 2 + more + (is_masked ? 4 : 0);
         if (rest_.size() < head) return false;
