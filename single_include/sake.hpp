@@ -16274,7 +16274,7 @@ class TestWebSocket {
     TestWebSocket& operator=(TestWebSocket&& other) noexcept;
     ~TestWebSocket();
 
-    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has gone.
+    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has closed.
     TestWebSocket& send(std::string_view text);
     TestWebSocket& send_binary(std::string_view bytes);
     TestWebSocket& ping(std::string_view payload = {});
@@ -39039,11 +39039,11 @@ class WsRoute {
         const Request& request = call.request;
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
-        // If it is refused: proxies may take what follows for frames, whatever the answer says.
-        call.response.close = true;
         if (asked.ask == WsAsk::bad_version) {
             return ask_for_upgrade(call, "the version of WebSocket here is 13");
         }
+        // If it is refused: proxies may take what follows for frames, whatever the answer says.
+        call.response.close = true;
         if (asked.ask == WsAsk::bad_request) throw HttpError(400, "the WebSocket handshake is not valid");
         check_origin(call);
         handler_.check(call);

@@ -174,6 +174,7 @@ sake_connections{state="reading"} 0
 sake_connections{state="handling"} 1
 sake_connections{state="writing"} 0
 sake_connections{state="streaming"} 0
+sake_connections{state="websocket"} 0
 sake_connections{state="closing"} 0
 )";
             CHECK(text.find(rest) != std::string::npos);

@@ -57,11 +57,11 @@ class WsRoute {
         const Request& request = call.request;
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
-        // If it is refused: proxies may take what follows for frames, whatever the answer says.
-        call.response.close = true;
         if (asked.ask == WsAsk::bad_version) {
             return ask_for_upgrade(call, "the version of WebSocket here is 13");
         }
+        // If it is refused: proxies may take what follows for frames, whatever the answer says.
+        call.response.close = true;
         if (asked.ask == WsAsk::bad_request) throw HttpError(400, "the WebSocket handshake is not valid");
         check_origin(call);
         handler_.check(call);

@@ -29,7 +29,7 @@ class TestWebSocket {
     TestWebSocket& operator=(TestWebSocket&& other) noexcept;
     ~TestWebSocket();
 
-    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has gone.
+    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has closed.
     TestWebSocket& send(std::string_view text);
     TestWebSocket& send_binary(std::string_view bytes);
     TestWebSocket& ping(std::string_view payload = {});
