@@ -304,6 +304,8 @@
 #include "sake/websocket/ws_codec_zlib.hpp"
 #include "sake/websocket/ws_link.hpp"
 #include "sake/websocket/ws_link_impl.hpp"
+#include "sake/websocket/ws_link_input.hpp"
+#include "sake/websocket/ws_link_output.hpp"
 #include "sake/websocket/ws_pump.hpp"
 #include "sake/websocket/ws_terms.hpp"
 

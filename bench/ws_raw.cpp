@@ -40,6 +40,20 @@ struct Frame {
     bool is_whole(std::size_t bytes) const { return head > 0 && head + payload <= bytes; }
 };
 
+void unmask(char* data, std::size_t size, const char* mask) {
+    std::uint64_t pattern;
+    std::memcpy(&pattern, mask, 4);
+    std::memcpy(reinterpret_cast<char*>(&pattern) + 4, mask, 4);
+    std::size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, data + at, 8);
+        word ^= pattern;
+        std::memcpy(data + at, &word, 8);
+    }
+    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ mask[at % 4]);
+}
+
 class Server {
   public:
     explicit Server(std::uint16_t port);
@@ -139,9 +153,7 @@ std::string_view Server::answer(int fd, std::string_view bytes) {
         if (frame.head == 8) out_.append(bytes, 2, 2);
         const std::size_t before = out_.size();
         out_.append(payload, frame.payload);
-        for (std::size_t i = 0; i < frame.payload; ++i) {
-            out_[before + i] = static_cast<char>(out_[before + i] ^ payload[i % 4 - 4]);
-        }
+        unmask(out_.data() + before, frame.payload, payload - 4);
         bytes.remove_prefix(frame.head + frame.payload);
     }
     if (clients_[static_cast<std::size_t>(fd)].role == Role::publisher) {

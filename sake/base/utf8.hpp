@@ -17,7 +17,10 @@ constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) 
 
 /// Past the ASCII at the beginning.
 inline const char* skip_ascii(const char* at, const char* end) noexcept {
-    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
+    constexpr std::uint64_t highs = 0x8080808080808080u;
+    const auto word = [&](int i) { return ascii::load_word(at + i); };
+    while (end - at >= 32 && ((word(0) | word(8) | word(16) | word(24)) & highs) == 0) at += 32;
+    while (end - at >= 8 && (word(0) & highs) == 0) at += 8;
     while (at != end && is_ascii(*at)) ++at;
     return at;
 }

@@ -2,6 +2,7 @@
 // reading heads (ws_head.hpp) and what frames come to together (ws_reader.hpp).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -68,20 +69,28 @@ class WsHeadText {
 /// Masks a piece of a payload, or takes its mask off (section 5.3). `offset` is the place of the piece in the
 /// payload.
 inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_t offset) noexcept {
-    char key[4];
-    std::memcpy(key, &mask, sizeof key);
-    char turned[8];
-    for (std::size_t i = 0; i < sizeof turned; ++i) turned[i] = key[(offset + i) % 4];
-    std::uint64_t pattern;
-    std::memcpy(&pattern, turned, sizeof pattern);
-    std::size_t at = 0;
-    for (; at + sizeof pattern <= size; at += sizeof pattern) {
+    const int bits = static_cast<int>(offset % 4) * 8;
+    const bool is_big = std::endian::native == std::endian::big;
+    const std::uint32_t turned = is_big ? std::rotl(mask, bits) : std::rotr(mask, bits);
+    const std::uint64_t pattern = std::uint64_t{turned} << 32 | turned;
+    const auto mask_word = [pattern](char* place) {
         std::uint64_t word;
-        std::memcpy(&word, data + at, sizeof word);
+        std::memcpy(&word, place, sizeof word);
         word ^= pattern;
-        std::memcpy(data + at, &word, sizeof word);
+        std::memcpy(place, &word, sizeof word);
+    };
+    std::size_t at = 0;
+    for (; at + 32 <= size; at += 32) {
+        char* const place = data + at;
+        mask_word(place);
+        mask_word(place + 8);
+        mask_word(place + 16);
+        mask_word(place + 24);
     }
-    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ turned[at % 4]);
+    for (; at + 8 <= size; at += 8) mask_word(data + at);
+    char key[4];
+    std::memcpy(key, &turned, sizeof key);
+    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ key[at % 4]);
 }
 
 }  // namespace detail

@@ -1,0 +1,146 @@
+// How a WsLink reads: what it does with each event of its reader, and when it reads on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/sys.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/http/ws_close.hpp"
+#include "sake/http/ws_frame.hpp"
+#include "sake/http/ws_reader.hpp"
+#include "sake/websocket/ws_link.hpp"
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline void WsLink::read_on() {
+    constexpr int most_receives = 8;  // then it is the turn of others
+    OwningPtr<Held> held = std::move(held_);
+    std::string_view input = held ? std::string_view(held->bytes).substr(held->begin) : std::string_view();
+    for (int receives = 0; reads();) {
+        if (input.empty()) {
+            held.reset();
+            if (!socket_.can_receive()) break;
+            if (receives++ == most_receives) {
+                look_again();
+                break;
+            }
+            input = receive();
+            if (input.empty()) break;
+        }
+        take(input);
+    }
+    hold(std::move(held), input);
+    await_input();
+}
+
+/// What comes next; "" if that is nothing, or the end.
+inline std::string_view WsLink::receive() {
+    const std::size_t size = buffers_.input.size();
+    const SysResult result = socket_.receive(buffers_.input.data(), size);
+    if (result.would_block()) {
+        socket_.blocked(readable);
+        return {};
+    }
+    const std::size_t count = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+    if (count == 0) {
+        lose();
+        return {};
+    }
+    if (count < size && socket_.is_drained_by_short_receive()) watch().drained();
+    hear();
+    return {buffers_.input.data(), count};
+}
+
+inline void WsLink::hear() {
+    if (state_ != State::open) return;
+    since_ = now();
+    if (std::exchange(is_pinged_, false)) set_time(next_look());
+}
+
+/// One event of the reader.
+inline void WsLink::take(std::string_view& input) {
+    if (state_ == State::ending) {
+        input = {};
+        return;
+    }
+    switch (reader_.read(input, codec_ ? codec_->inflater() : nullptr)) {
+        case WsEvent::message:
+            has_message_ = true;
+            if (state_ == State::open) {
+                tell_waiters();
+            } else {
+                drop_message();
+            }
+            break;
+        case WsEvent::ping:
+            // One that does not read its pongs gets no more of them.
+            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, reader_.control());
+            break;
+        case WsEvent::close:
+            take_close();
+            break;
+        case WsEvent::failed:
+            fail(reader_.failure(), reader_.failure_reason());
+            break;
+        case WsEvent::pong:
+        case WsEvent::need_more:
+            break;
+    }
+}
+
+/// The other side says Close, in answer to ours or first (RFC 6455 section 5.5.1).
+inline void WsLink::take_close() {
+    close_code_ = static_cast<std::uint16_t>(reader_.close_code());
+    words_.reset(reader_.close_reason().empty() ? nullptr : new std::string(reader_.close_reason()));
+    if (state_ == State::open) {
+        const WsCloseText text(close_code_);
+        send_frame(WsOpcode::close, text.view());
+    }
+    become(State::ending);
+}
+
+/// Keeps what is left of the input, which is in `held` if that is anything.
+inline void WsLink::hold(OwningPtr<Held> held, std::string_view input) {
+    if (input.empty() || state_ == State::over) return;
+    if (!held) held.reset(new Held{std::string(input), 0});
+    held->begin = held->bytes.size() - input.size();
+    held_ = std::move(held);
+}
+
+/// Has this resumed when there is more to read.
+inline void WsLink::await_input() noexcept {
+    if (!reads()) return watch().give_up(readable);
+    if (held_ || socket_.can_receive()) return look_again();
+    watch().wait_for(socket_.needed_for(readable), *this);
+}
+
+inline std::string_view WsLink::close_reason() const noexcept {
+    return close_code_ != 0 && words_ ? std::string_view(*words_) : std::string_view();
+}
+inline std::string_view WsLink::protocol() const noexcept {
+    return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
+}
+
+inline std::optional<Message> WsLink::take_message() {
+    if (!std::exchange(has_message_, false)) return std::nullopt;
+    std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
+    count_received(message->data.size());
+    since_ = now();  // what it has sent since was not read
+    await_input();
+    return message;
+}
+
+inline void WsLink::drop_message() noexcept {
+    if (std::exchange(has_message_, false)) static_cast<void>(reader_.take_message());
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
