@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

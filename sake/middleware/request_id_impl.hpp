@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
+#include "sake/app/context_impl.hpp"
 #include "sake/app/request_fields.hpp"
 #include "sake/base/hash.hpp"
 #include "sake/base/text.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
+#include "sake/app/context_impl.hpp"
 #include "sake/app/request_fields.hpp"
 #include "sake/app/request_id.hpp"
 #include "sake/app/trace_context_impl.hpp"
