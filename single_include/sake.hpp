@@ -16450,20 +16450,20 @@ middleware::Step make_basic_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `check(user, password)` says that they are right. It is plain, and returns a bool, or
-/// the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was sent.
-/// Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are not
-/// valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
+/// Answers 401 unless `is_right(user, password)` says that they are right. It is plain, and returns a bool,
+/// or the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was
+/// sent. Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are
+/// not valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
 /// only. Throws std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
-[[nodiscard]] Step basic_auth(std::string realm, Check check) {
+[[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
     static_assert(detail::is_check<Check, std::string_view, std::string_view>,
-                  "basic_auth: check(user, password) takes two std::string_view, and returns bool or "
+                  "basic_auth: is_right(user, password) takes two std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
     return detail::make_basic_auth(
         std::move(realm),
-        [check = std::move(check)](std::string_view user, std::string_view password) mutable {
-            return detail::checked_user(check(user, password), user);
+        [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
+            return detail::checked_user(is_right(user, password), user);
         });
 }
 
@@ -16485,19 +16485,19 @@ middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `check(token)` says that the token is right, and 400 to a field that is malformed, or a
-/// token larger than 8 KiB. The check is plain, and returns a bool, or the user as
+/// Answers 401 unless `is_right(token)` says that the token is right, and 400 to a field that is malformed,
+/// or a token larger than 8 KiB. The check is plain, and returns a bool, or the user as
 /// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
 /// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
 /// std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
-[[nodiscard]] Step bearer_auth(Check check, std::string realm = {}) {
+[[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
     static_assert(detail::is_check<Check, std::string_view>,
-                  "bearer_auth: check(token) takes a std::string_view, and returns bool or "
+                  "bearer_auth: is_right(token) takes a std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
     return detail::make_bearer_auth(
-        std::move(realm), [check = std::move(check)](std::string_view, std::string_view token) mutable {
-            return detail::checked_user(check(token), {});
+        std::move(realm), [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
+            return detail::checked_user(is_right(token), {});
         });
 }
 
@@ -51124,9 +51124,9 @@ class RateLimiter final : public StepWork {
     // --- What the options mean ---
 
     static middleware::RateLimitOptions checked(middleware::RateLimitOptions options) {
-        check(options.per_second, "rate_limit: per_second");
-        check(options.per_minute, "rate_limit: per_minute");
-        check(options.burst, "rate_limit: burst");
+        require_count(options.per_second, "rate_limit: per_second");
+        require_count(options.per_minute, "rate_limit: per_minute");
+        require_count(options.burst, "rate_limit: burst");
         if (options.per_second == 0 && options.per_minute == 0)
             throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
         if (options.per_second != 0 && options.per_minute != 0)
@@ -51142,7 +51142,7 @@ class RateLimiter final : public StepWork {
         if (options.burst == 0) options.burst = options.per_second + options.per_minute;
         return options;
     }
-    static void check(int number, const char* name) {
+    static void require_count(int number, const char* name) {
         demand_at_least(0, number, name);
         if (number > 10'000'000) throw std::invalid_argument(std::string(name) + " is 10000000 at most");
     }

@@ -19,20 +19,20 @@ middleware::Step make_basic_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `check(user, password)` says that they are right. It is plain, and returns a bool, or
-/// the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was sent.
-/// Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are not
-/// valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
+/// Answers 401 unless `is_right(user, password)` says that they are right. It is plain, and returns a bool,
+/// or the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was
+/// sent. Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are
+/// not valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
 /// only. Throws std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
-[[nodiscard]] Step basic_auth(std::string realm, Check check) {
+[[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
     static_assert(detail::is_check<Check, std::string_view, std::string_view>,
-                  "basic_auth: check(user, password) takes two std::string_view, and returns bool or "
+                  "basic_auth: is_right(user, password) takes two std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
     return detail::make_basic_auth(
         std::move(realm),
-        [check = std::move(check)](std::string_view user, std::string_view password) mutable {
-            return detail::checked_user(check(user, password), user);
+        [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
+            return detail::checked_user(is_right(user, password), user);
         });
 }
 

@@ -19,19 +19,19 @@ middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `check(token)` says that the token is right, and 400 to a field that is malformed, or a
-/// token larger than 8 KiB. The check is plain, and returns a bool, or the user as
+/// Answers 401 unless `is_right(token)` says that the token is right, and 400 to a field that is malformed,
+/// or a token larger than 8 KiB. The check is plain, and returns a bool, or the user as
 /// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
 /// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
 /// std::invalid_argument for a realm that may not stand in a field.
 template <class Check>
-[[nodiscard]] Step bearer_auth(Check check, std::string realm = {}) {
+[[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
     static_assert(detail::is_check<Check, std::string_view>,
-                  "bearer_auth: check(token) takes a std::string_view, and returns bool or "
+                  "bearer_auth: is_right(token) takes a std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
     return detail::make_bearer_auth(
-        std::move(realm), [check = std::move(check)](std::string_view, std::string_view token) mutable {
-            return detail::checked_user(check(token), {});
+        std::move(realm), [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
+            return detail::checked_user(is_right(token), {});
         });
 }
 

@@ -88,9 +88,9 @@ class RateLimiter final : public StepWork {
     // --- What the options mean ---
 
     static middleware::RateLimitOptions checked(middleware::RateLimitOptions options) {
-        check(options.per_second, "rate_limit: per_second");
-        check(options.per_minute, "rate_limit: per_minute");
-        check(options.burst, "rate_limit: burst");
+        require_count(options.per_second, "rate_limit: per_second");
+        require_count(options.per_minute, "rate_limit: per_minute");
+        require_count(options.burst, "rate_limit: burst");
         if (options.per_second == 0 && options.per_minute == 0)
             throw std::invalid_argument("rate_limit: set one of per_second and per_minute");
         if (options.per_second != 0 && options.per_minute != 0)
@@ -106,7 +106,7 @@ class RateLimiter final : public StepWork {
         if (options.burst == 0) options.burst = options.per_second + options.per_minute;
         return options;
     }
-    static void check(int number, const char* name) {
+    static void require_count(int number, const char* name) {
         demand_at_least(0, number, name);
         if (number > 10'000'000) throw std::invalid_argument(std::string(name) + " is 10000000 at most");
     }

@@ -1,4 +1,4 @@
-// expect: bearer_auth: check(token) takes a std::string_view, and returns bool or
+// expect: bearer_auth: is_right(token) takes a std::string_view, and returns bool or
 #include "sake.hpp"
 
 int main() {
