@@ -291,6 +291,8 @@
 //   sake/websocket/ws_pump.hpp
 //   sake/websocket/ws_terms.hpp
 //   sake/websocket/ws_link.hpp
+//   sake/websocket/ws_link_input.hpp
+//   sake/websocket/ws_link_output.hpp
 //   sake/websocket/ws_link_impl.hpp
 //   sake/websocket/websocket_impl.hpp
 //   sake/app/body_encoder.hpp
@@ -20765,7 +20767,10 @@ constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) 
 
 /// Past the ASCII at the beginning.
 inline const char* skip_ascii(const char* at, const char* end) noexcept {
-    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
+    constexpr std::uint64_t highs = 0x8080808080808080u;
+    const auto word = [&](int i) { return ascii::load_word(at + i); };
+    while (end - at >= 32 && ((word(0) | word(8) | word(16) | word(24)) & highs) == 0) at += 32;
+    while (end - at >= 8 && (word(0) & highs) == 0) at += 8;
     while (at != end && is_ascii(*at)) ++at;
     return at;
 }
@@ -23264,20 +23269,28 @@ class WsHeadText {
 /// Masks a piece of a payload, or takes its mask off (section 5.3). `offset` is the place of the piece in the
 /// payload.
 inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_t offset) noexcept {
-    char key[4];
-    std::memcpy(key, &mask, sizeof key);
-    char turned[8];
-    for (std::size_t i = 0; i < sizeof turned; ++i) turned[i] = key[(offset + i) % 4];
-    std::uint64_t pattern;
-    std::memcpy(&pattern, turned, sizeof pattern);
-    std::size_t at = 0;
-    for (; at + sizeof pattern <= size; at += sizeof pattern) {
+    const int bits = static_cast<int>(offset % 4) * 8;
+    const bool is_big = std::endian::native == std::endian::big;
+    const std::uint32_t turned = is_big ? std::rotl(mask, bits) : std::rotr(mask, bits);
+    const std::uint64_t pattern = std::uint64_t{turned} << 32 | turned;
+    const auto mask_word = [pattern](char* place) {
         std::uint64_t word;
-        std::memcpy(&word, data + at, sizeof word);
+        std::memcpy(&word, place, sizeof word);
         word ^= pattern;
-        std::memcpy(data + at, &word, sizeof word);
+        std::memcpy(place, &word, sizeof word);
+    };
+    std::size_t at = 0;
+    for (; at + 32 <= size; at += 32) {
+        char* const place = data + at;
+        mask_word(place);
+        mask_word(place + 8);
+        mask_word(place + 16);
+        mask_word(place + 24);
     }
-    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ turned[at % 4]);
+    for (; at + 8 <= size; at += 8) mask_word(data + at);
+    char key[4];
+    std::memcpy(key, &turned, sizeof key);
+    for (; at < size; ++at) data[at] = static_cast<char>(data[at] ^ key[at % 4]);
 }
 
 }  // namespace detail
@@ -30284,74 +30297,13 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/websocket/ws_link_impl.hpp ----
+// ---- sake/websocket/ws_link_input.hpp ----
 
-// How a WsLink reads, sends, waits and closes.
+// How a WsLink reads: what it does with each event of its reader, and when it reads on.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
-                      const WsTerms& terms, const WsAgreement& agreed)
-    : Timer(&due),
-      socket_(reactor, std::move(descriptor), std::move(wire)),
-      buffers_(reactor.local<WsBuffers>()),
-      terms_(terms),
-      reader_(role, terms.limits),
-      since_(reactor.now()),
-      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
-      port_(Port::of(reactor)),
-      role_(role) {
-    const WsWindow window = window_of(agreed.deflate, role);
-    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
-    if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
-    begin_waiting();
-}
-
-inline void WsLink::leave() noexcept {
-    if (is_gatherer()) {
-        buffers_.gatherer = nullptr;
-        buffers_.gathered.clear();
-    }
-    if (!socket_.is_closed()) reactor().deadlines().cancel(*this);
-    if (WsBox* const box = box_) box->leave();
-}
-
-inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
-    if (!unsent.empty()) keep_unsent(unsent);
-    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
-    set_time(next_look());
-    look_again();
-}
-
-// --- Turns ---
-
-inline void WsLink::take_turn() {
-    begin_waiting();
-    if (is_finished()) {
-        delete this;
-        return;
-    }
-    try {
-        go_on();
-    } catch (...) {
-        report_failure("a WebSocket was lost: ", caught_exception());
-        lose();
-    }
-    if (state_ != State::open) pumps_.clear();
-    if (state_ == State::over) has_become_over();
-    if (is_finished() && is_waiting()) delete this;
-}
-
-inline void WsLink::go_on() {
-    if (unsent_ != nullptr) flush_unsent();
-    read_on();
-    flush();
-    account_all();
-}
-
-// --- Reading ---
 
 inline void WsLink::read_on() {
     constexpr int most_receives = 8;  // then it is the turn of others
@@ -30475,7 +30427,18 @@ inline void WsLink::drop_message() noexcept {
     if (std::exchange(has_message_, false)) static_cast<void>(reader_.take_message());
 }
 
-// --- Sending ---
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_link_output.hpp ----
+
+// How a WsLink sends: frames gather in memory that all links of a loop share, and leave with one call. What the
+// socket does not take is kept.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
 
 inline bool WsLink::send(bool is_text, std::string_view payload) {
     if (state_ != State::open) return false;
@@ -30697,6 +30660,78 @@ inline CountedPtr<WsBox> WsLink::box() {
     }
     made->leave();
     return CountedPtr<WsBox>(other);
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/websocket/ws_link_impl.hpp ----
+
+// How a WsLink takes its turns, closes, and keeps time. How it reads and sends is in ws_link_input.hpp and
+// ws_link_output.hpp.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
+                      const WsTerms& terms, const WsAgreement& agreed)
+    : Timer(&due),
+      socket_(reactor, std::move(descriptor), std::move(wire)),
+      buffers_(reactor.local<WsBuffers>()),
+      terms_(terms),
+      reader_(role, terms.limits),
+      since_(reactor.now()),
+      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
+      port_(Port::of(reactor)),
+      role_(role) {
+    const WsWindow window = window_of(agreed.deflate, role);
+    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
+    if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
+    begin_waiting();
+}
+
+inline void WsLink::leave() noexcept {
+    if (is_gatherer()) {
+        buffers_.gatherer = nullptr;
+        buffers_.gathered.clear();
+    }
+    if (!socket_.is_closed()) reactor().deadlines().cancel(*this);
+    if (WsBox* const box = box_) box->leave();
+}
+
+inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
+    if (!unsent.empty()) keep_unsent(unsent);
+    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
+    set_time(next_look());
+    look_again();
+}
+
+// --- Turns ---
+
+inline void WsLink::take_turn() {
+    begin_waiting();
+    if (is_finished()) {
+        delete this;
+        return;
+    }
+    try {
+        go_on();
+    } catch (...) {
+        report_failure("a WebSocket was lost: ", caught_exception());
+        lose();
+    }
+    if (state_ != State::open) pumps_.clear();
+    if (state_ == State::over) has_become_over();
+    if (is_finished() && is_waiting()) delete this;
+}
+
+inline void WsLink::go_on() {
+    if (unsent_ != nullptr) flush_unsent();
+    read_on();
+    flush();
+    account_all();
 }
 
 // --- Closing ---

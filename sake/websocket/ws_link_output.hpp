@@ -1,13 +1,13 @@
-// How a WsLink sends: frames gather in memory that all links of a loop share, and leave with one call. What the
-// socket does not take is kept.
+// How a WsLink sends: frames gather in memory that all links of a loop share, and leave with one call. What
+// the socket does not take is kept.
 #pragma once
 
+#include <sys/uio.h>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <sys/uio.h>
 #include <utility>
 
 #include "sake/async/sys.hpp"

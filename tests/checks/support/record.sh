@@ -6,6 +6,7 @@
 #
 # Counted are doctest's summary, or lines `ok NAME` and `FAIL NAME`, or a last line "N passed, N failed". A step that
 # dies, or says nothing that can be counted, is a failure of its own. A recorded step never ends make: --total does.
+# The time that each took is printed, because the sum has a limit (.ci/run).
 set -u
 results=${BUILD:-build}/results
 mkdir -p "$results"
@@ -43,5 +44,5 @@ esac
 [ "$status" = 0 ] || echo "$step: ended with status $status"
 echo "$counts" > "$results/$step.txt"
 # The colon keeps this line apart from a total, which stands alone.
-echo "$step: $counts"
+echo "$step: $counts, in $SECONDS s"
 exit 0
