@@ -10482,39 +10482,7 @@ class [[nodiscard]] WsReceiveWait final : public WsWait {
     void begin();
     void end() noexcept;
 
-    bool is_begun_ = false;
-};
-
-/// What WebSocket::send is about to send.
-struct WsToSend {
-    WsLink* link;
-    std::string_view payload;
-    bool is_text;
-};
-
-class [[nodiscard]] WsSendWait final : public WsWait {
-  public:
-    explicit WsSendWait(const WsToSend& what) noexcept
-        : WsWait(*what.link), payload_(what.payload), is_text_(what.is_text) {}
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (!coroutine.promise().fiber->has_cancellation()) begin();
-        return wait(coroutine);
-    }
-    bool await_resume() const {
-        throw_if_cancelled();
-        return was_sent_;
-    }
-    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
-    void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
-
-  private:
-    void begin();
-
-    std::string_view payload_;
-    bool is_text_;
-    bool was_sent_ = false;
+    bool has_begun_ = false;
 };
 
 /// For room to send more, or for its end.
@@ -10531,30 +10499,77 @@ class [[nodiscard]] WsRoomWait final : public WsWait {
     void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
 };
 
+/// For the other side to say Close, or for its end.
+class [[nodiscard]] WsEndWait final : public WsWait {
+  public:
+    explicit WsEndWait(WsLink& link) noexcept : WsWait(link) {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        return wait(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
+    void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
+};
+
+/// What WebSocket::send is about to send.
+struct WsToSend {
+    WsLink* link;
+    std::string_view payload;
+    bool is_text;
+};
 /// What WebSocket::close is about to say.
 struct WsToClose {
     WsLink* link;
     int code;
     std::string_view reason;
 };
+/// Sends it: false if nothing can be sent any more.
+[[nodiscard]] bool send_at_once(const WsToSend& what);
+void say_close_at_once(const WsToClose& what);
 
-class [[nodiscard]] WsCloseWait final : public WsWait {
+/// Sends, and waits if it must. That wait is made when it is needed: it is seldom, and the frame of a handler
+/// has room for each of its sends as long as the connection lives.
+class [[nodiscard]] WsSendWait {
   public:
-    explicit WsCloseWait(const WsToClose& what) noexcept : WsWait(*what.link), what_(what) {}
+    explicit WsSendWait(const WsToSend& what) noexcept : what_(what) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (!coroutine.promise().fiber->has_cancellation()) begin();
-        return wait(coroutine);
+        coroutine.promise().fiber->throw_if_cancelled();
+        was_sent_ = send_at_once(what_);
+        if (has_room(*what_.link) && Wait::may_go_on(coroutine)) return false;
+        wait_.reset(new WsRoomWait(*what_.link));
+        return wait_->await_suspend(coroutine);
     }
-    void await_resume() const { throw_if_cancelled(); }
-    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
-    void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
+    bool await_resume() const {
+        if (wait_ != nullptr) wait_->await_resume();
+        return was_sent_;
+    }
 
   private:
-    void begin();
+    WsToSend what_;
+    bool was_sent_ = false;
+    OwningPtr<WsRoomWait> wait_;
+};
 
+/// Says Close, and waits.
+class [[nodiscard]] WsCloseWait {
+  public:
+    explicit WsCloseWait(const WsToClose& what) noexcept : what_(what) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        coroutine.promise().fiber->throw_if_cancelled();
+        say_close_at_once(what_);
+        wait_.reset(new WsEndWait(*what_.link));
+        return wait_->await_suspend(coroutine);
+    }
+    void await_resume() const { wait_->await_resume(); }
+
+  private:
     WsToClose what_;
+    OwningPtr<WsEndWait> wait_;
 };
 
 }  // namespace detail
@@ -29838,25 +29853,15 @@ struct WsPost {
     std::string bytes;  // what is sent, or the reason of a close
 };
 
-/// Where a box delivers, on the thread of the connection.
-class WsRecipient {
-  public:
-    WsRecipient() = default;
-    WsRecipient(const WsRecipient&) = delete;
-    WsRecipient& operator=(const WsRecipient&) = delete;
-    virtual void deliver(const WsPost& post) noexcept = 0;
+class WsLink;
 
-  protected:
-    ~WsRecipient() = default;
-};
+/// Sends it, on the thread of the connection.
+void deliver(WsLink& link, const WsPost& post) noexcept;
 
 class WsBox final : public PortItem {
   public:
-    WsBox(CountedPtr<Port> port, WsRecipient& recipient, std::size_t most_bytes, bool closes_if_full)
-        : port_(std::move(port)),
-          recipient_(&recipient),
-          most_bytes_(most_bytes),
-          closes_if_full_(closes_if_full) {}
+    WsBox(CountedPtr<Port> port, WsLink& link, std::size_t most_bytes, bool closes_if_full)
+        : port_(std::move(port)), link_(&link), most_bytes_(most_bytes), closes_if_full_(closes_if_full) {}
 
     /// From any thread. False if it is closed, or full.
     bool add(WsPost post) {
@@ -29896,22 +29901,22 @@ class WsBox final : public PortItem {
         CountedPtr<WsBox> self;
         const std::lock_guard lock(mutex_);
         is_closed_ = true;
-        recipient_ = nullptr;
+        link_ = nullptr;
         self.swap(self_);
     }
 
     void arrive() noexcept override {
         Array<WsPost> posts;
-        WsRecipient* recipient = nullptr;
+        WsLink* link = nullptr;
         {
             const std::lock_guard lock(mutex_);
             posts.swap(posts_);
-            recipient = recipient_;
+            link = link_;
             is_on_its_way_ = false;
         }
         std::size_t delivered = 0;
         for (const WsPost& post : posts) {
-            if (recipient != nullptr) recipient->deliver(post);
+            if (link != nullptr) deliver(*link, post);
             delivered += cost(post);
         }
         const std::lock_guard lock(mutex_);
@@ -29929,7 +29934,7 @@ class WsBox final : public PortItem {
 
     mutable std::mutex mutex_;
     CountedPtr<Port> port_;
-    WsRecipient* recipient_;  // null once that has ended
+    WsLink* link_;  // null once that has ended
     CountedPtr<WsBox> self_;
     const std::size_t most_bytes_;
     const bool closes_if_full_;
@@ -29984,11 +29989,16 @@ struct WsPublished {
     bool is_smaller = false;
 };
 
-/// Kept by the reactor: Reactor::local.
-struct WsBuffers {
-    explicit WsBuffers(Reactor&) { gathered.reserve(most_gathered); }
-    WsBuffers(const WsBuffers&) = delete;
-    WsBuffers& operator=(const WsBuffers&) = delete;
+/// Kept by the reactor: Reactor::local. A turn after frames have begun to gather it is resumed, and what is
+/// still there leaves: one resumption for all the connections that have sent something meanwhile.
+struct WsBuffers final : Resumable {
+    explicit WsBuffers(Reactor&) {
+        gathered.reserve(most_gathered);
+        begin_waiting();
+    }
+
+    void resume() override;
+    void let_gathered_leave() noexcept;
 
     static constexpr std::size_t most_gathered = 32 * 1024;
 
@@ -30112,7 +30122,7 @@ namespace detail {
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
 /// as the program goes. Time in which nothing is read is no silence of the other side.
-class WsLink : private Resumable, private Timer, private WsRecipient {
+class WsLink : private Resumable, private Timer {
   public:
     WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
            const WsTerms& terms, const WsAgreement& agreed);
@@ -30148,8 +30158,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// Whether a coroutine waits in `receive`.
-    bool is_awaited = false;
+    /// A coroutine waits in `receive`, up to end_receive. Throws std::logic_error if another does.
+    void begin_receive();
+    void end_receive() noexcept { is_awaited_ = false; }
     void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
 
     /// The program wants no more of what comes.
@@ -30165,6 +30176,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     /// Says Close, once.
     void say_close(int code, std::string_view reason);
 
+    /// Sends what a box holds for it.
+    void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
     [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
@@ -30217,11 +30230,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     static constexpr std::size_t most_unsent = 64 * 1024;
 
     void resume() override { take_turn(); }
-    void deliver(const WsPost& post) noexcept override { send_post(post); }
     void leave() noexcept;
     void take_turn();
     void go_on();
-    void send_post(const WsPost& post) noexcept;
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
@@ -30278,7 +30289,6 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
     const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
-    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
     std::size_t accounted_ = 0;
@@ -30286,9 +30296,11 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     WsRole role_;
-    bool has_message_ = false;       // which the reader keeps until it is taken
-    bool is_pinged_ = false;         // and has not been heard of since
-    bool shares_published_ = false;  // what is deflated for one is good for all of them
+    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
+    bool is_awaited_ = false;               // by `receive`
+    bool has_message_ = false;              // which the reader keeps until it is taken
+    bool is_pinged_ = false;                // and has not been heard of since
+    bool shares_published_ = false;         // what is deflated for one is good for all of them
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };
@@ -30414,6 +30426,20 @@ inline std::string_view WsLink::protocol() const noexcept {
     return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
 }
 
+inline void WsLink::begin_receive() {
+    if (is_awaited_) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    is_awaited_ = true;
+    if (has_news()) return;
+    try {
+        read_on();
+    } catch (...) {
+        end_receive();
+        lose();  // what was read is lost
+        throw;
+    }
+    if (!has_news()) before_waiting();
+}
+
 inline std::optional<Message> WsLink::take_message() {
     if (!std::exchange(has_message_, false)) return std::nullopt;
     std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
@@ -30433,8 +30459,8 @@ inline void WsLink::drop_message() noexcept {
 
 // ---- sake/websocket/ws_link_output.hpp ----
 
-// How a WsLink sends: frames gather in memory that all links of a loop share, and leave with one call. What the
-// socket does not take is kept.
+// How a WsLink sends: frames gather in memory that all links of a loop share, and leave with one call. What
+// the socket does not take is kept.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -30545,9 +30571,19 @@ inline void WsLink::put_some(std::string_view bytes, std::uint32_t mask, std::si
 /// Frames gather for one connection at a time: those of another leave first.
 inline void WsLink::begin_gathering() {
     if (is_gatherer()) return;
-    if (buffers_.gatherer != nullptr) buffers_.gatherer->flush();
+    buffers_.let_gathered_leave();
     buffers_.gatherer = this;
-    look_again();  // and then they leave
+    buffers_.wake(reactor());  // and then they leave
+}
+
+/// More than once, if the first finds no memory and says so in a Close.
+inline void WsBuffers::let_gathered_leave() noexcept {
+    while (gatherer != nullptr) gatherer->before_waiting();
+}
+
+inline void WsBuffers::resume() {
+    begin_waiting();
+    let_gathered_leave();
 }
 
 inline void WsLink::keep_unsent(std::string_view bytes) {
@@ -30647,6 +30683,8 @@ inline void WsLink::send_post(const WsPost& post) noexcept {
         lose();
     }
 }
+
+SAKE_INLINE void deliver(WsLink& link, const WsPost& post) noexcept { link.send_post(post); }
 
 inline CountedPtr<WsBox> WsLink::box() {
     if (WsBox* const box = box_.load(std::memory_order_acquire)) return CountedPtr<WsBox>(box);
@@ -30915,34 +30953,28 @@ SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(
 SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
 
 SAKE_INLINE void WsReceiveWait::begin() {
-    if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    link_.is_awaited = is_begun_ = true;
-    if (link_.has_news()) return;
-    try {
-        link_.read_on();
-    } catch (...) {
-        link_.lose();  // what was read is lost
-        throw;
-    }
-    if (!link_.has_news()) link_.before_waiting();
+    link_.begin_receive();
+    has_begun_ = true;
 }
 SAKE_INLINE void WsReceiveWait::end() noexcept {
-    if (std::exchange(is_begun_, false)) link_.is_awaited = false;
+    if (std::exchange(has_begun_, false)) link_.end_receive();
 }
 SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
     end();
     if (is_given_up()) throw Cancelled();
     return link_.take_message();
 }
-SAKE_INLINE void WsSendWait::begin() {
-    was_sent_ = link_.send_or_end(is_text_, payload_);
-    if (link_.is_held_up()) link_.before_waiting();
+SAKE_INLINE bool send_at_once(const WsToSend& what) {
+    const bool was_sent = what.link->send_or_end(what.is_text, what.payload);
+    if (what.link->is_held_up()) what.link->before_waiting();
+    return was_sent;
 }
-SAKE_INLINE void WsCloseWait::begin() {
-    link_.drop_message();
-    link_.say_close(what_.code, what_.reason);
-    link_.before_waiting();
+SAKE_INLINE void say_close_at_once(const WsToClose& what) {
+    what.link->drop_message();
+    what.link->say_close(what.code, what.reason);
+    what.link->before_waiting();
 }
+
 // --- Subscriptions ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }

@@ -29,34 +29,28 @@ SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(
 SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
 
 SAKE_INLINE void WsReceiveWait::begin() {
-    if (link_.is_awaited) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    link_.is_awaited = is_begun_ = true;
-    if (link_.has_news()) return;
-    try {
-        link_.read_on();
-    } catch (...) {
-        link_.lose();  // what was read is lost
-        throw;
-    }
-    if (!link_.has_news()) link_.before_waiting();
+    link_.begin_receive();
+    has_begun_ = true;
 }
 SAKE_INLINE void WsReceiveWait::end() noexcept {
-    if (std::exchange(is_begun_, false)) link_.is_awaited = false;
+    if (std::exchange(has_begun_, false)) link_.end_receive();
 }
 SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
     end();
     if (is_given_up()) throw Cancelled();
     return link_.take_message();
 }
-SAKE_INLINE void WsSendWait::begin() {
-    was_sent_ = link_.send_or_end(is_text_, payload_);
-    if (link_.is_held_up()) link_.before_waiting();
+SAKE_INLINE bool send_at_once(const WsToSend& what) {
+    const bool was_sent = what.link->send_or_end(what.is_text, what.payload);
+    if (what.link->is_held_up()) what.link->before_waiting();
+    return was_sent;
 }
-SAKE_INLINE void WsCloseWait::begin() {
-    link_.drop_message();
-    link_.say_close(what_.code, what_.reason);
-    link_.before_waiting();
+SAKE_INLINE void say_close_at_once(const WsToClose& what) {
+    what.link->drop_message();
+    what.link->say_close(what.code, what.reason);
+    what.link->before_waiting();
 }
+
 // --- Subscriptions ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }

@@ -25,25 +25,15 @@ struct WsPost {
     std::string bytes;  // what is sent, or the reason of a close
 };
 
-/// Where a box delivers, on the thread of the connection.
-class WsRecipient {
-  public:
-    WsRecipient() = default;
-    WsRecipient(const WsRecipient&) = delete;
-    WsRecipient& operator=(const WsRecipient&) = delete;
-    virtual void deliver(const WsPost& post) noexcept = 0;
+class WsLink;
 
-  protected:
-    ~WsRecipient() = default;
-};
+/// Sends it, on the thread of the connection.
+void deliver(WsLink& link, const WsPost& post) noexcept;
 
 class WsBox final : public PortItem {
   public:
-    WsBox(CountedPtr<Port> port, WsRecipient& recipient, std::size_t most_bytes, bool closes_if_full)
-        : port_(std::move(port)),
-          recipient_(&recipient),
-          most_bytes_(most_bytes),
-          closes_if_full_(closes_if_full) {}
+    WsBox(CountedPtr<Port> port, WsLink& link, std::size_t most_bytes, bool closes_if_full)
+        : port_(std::move(port)), link_(&link), most_bytes_(most_bytes), closes_if_full_(closes_if_full) {}
 
     /// From any thread. False if it is closed, or full.
     bool add(WsPost post) {
@@ -83,22 +73,22 @@ class WsBox final : public PortItem {
         CountedPtr<WsBox> self;
         const std::lock_guard lock(mutex_);
         is_closed_ = true;
-        recipient_ = nullptr;
+        link_ = nullptr;
         self.swap(self_);
     }
 
     void arrive() noexcept override {
         Array<WsPost> posts;
-        WsRecipient* recipient = nullptr;
+        WsLink* link = nullptr;
         {
             const std::lock_guard lock(mutex_);
             posts.swap(posts_);
-            recipient = recipient_;
+            link = link_;
             is_on_its_way_ = false;
         }
         std::size_t delivered = 0;
         for (const WsPost& post : posts) {
-            if (recipient != nullptr) recipient->deliver(post);
+            if (link != nullptr) deliver(*link, post);
             delivered += cost(post);
         }
         const std::lock_guard lock(mutex_);
@@ -116,7 +106,7 @@ class WsBox final : public PortItem {
 
     mutable std::mutex mutex_;
     CountedPtr<Port> port_;
-    WsRecipient* recipient_;  // null once that has ended
+    WsLink* link_;  // null once that has ended
     CountedPtr<WsBox> self_;
     const std::size_t most_bytes_;
     const bool closes_if_full_;

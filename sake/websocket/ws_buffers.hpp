@@ -11,6 +11,7 @@
 #include <string>
 
 #include "sake/async/reactor.hpp"
+#include "sake/async/wait.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/error.hpp"
 
@@ -49,11 +50,16 @@ struct WsPublished {
     bool is_smaller = false;
 };
 
-/// Kept by the reactor: Reactor::local.
-struct WsBuffers {
-    explicit WsBuffers(Reactor&) { gathered.reserve(most_gathered); }
-    WsBuffers(const WsBuffers&) = delete;
-    WsBuffers& operator=(const WsBuffers&) = delete;
+/// Kept by the reactor: Reactor::local. A turn after frames have begun to gather it is resumed, and what is
+/// still there leaves: one resumption for all the connections that have sent something meanwhile.
+struct WsBuffers final : Resumable {
+    explicit WsBuffers(Reactor&) {
+        gathered.reserve(most_gathered);
+        begin_waiting();
+    }
+
+    void resume() override;
+    void let_gathered_leave() noexcept;
 
     static constexpr std::size_t most_gathered = 32 * 1024;
 

@@ -43,7 +43,7 @@ namespace detail {
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
 /// as the program goes. Time in which nothing is read is no silence of the other side.
-class WsLink : private Resumable, private Timer, private WsRecipient {
+class WsLink : private Resumable, private Timer {
   public:
     WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
            const WsTerms& terms, const WsAgreement& agreed);
@@ -79,8 +79,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// Whether a coroutine waits in `receive`.
-    bool is_awaited = false;
+    /// A coroutine waits in `receive`, up to end_receive. Throws std::logic_error if another does.
+    void begin_receive();
+    void end_receive() noexcept { is_awaited_ = false; }
     void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
 
     /// The program wants no more of what comes.
@@ -96,6 +97,8 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     /// Says Close, once.
     void say_close(int code, std::string_view reason);
 
+    /// Sends what a box holds for it.
+    void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
     [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
@@ -148,11 +151,9 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     static constexpr std::size_t most_unsent = 64 * 1024;
 
     void resume() override { take_turn(); }
-    void deliver(const WsPost& post) noexcept override { send_post(post); }
     void leave() noexcept;
     void take_turn();
     void go_on();
-    void send_post(const WsPost& post) noexcept;
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
@@ -209,7 +210,6 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
     const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
-    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     ListNode waiters_;
     WsPumps pumps_;
     std::size_t accounted_ = 0;
@@ -217,9 +217,11 @@ class WsLink : private Resumable, private Timer, private WsRecipient {
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     WsRole role_;
-    bool has_message_ = false;       // which the reader keeps until it is taken
-    bool is_pinged_ = false;         // and has not been heard of since
-    bool shares_published_ = false;  // what is deflated for one is good for all of them
+    std::atomic<bool> has_closed_ = false;  // for boxes that are made later
+    bool is_awaited_ = false;               // by `receive`
+    bool has_message_ = false;              // which the reader keeps until it is taken
+    bool is_pinged_ = false;                // and has not been heard of since
+    bool shares_published_ = false;         // what is deflated for one is good for all of them
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -126,6 +127,20 @@ inline std::string_view WsLink::close_reason() const noexcept {
 }
 inline std::string_view WsLink::protocol() const noexcept {
     return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
+}
+
+inline void WsLink::begin_receive() {
+    if (is_awaited_) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    is_awaited_ = true;
+    if (has_news()) return;
+    try {
+        read_on();
+    } catch (...) {
+        end_receive();
+        lose();  // what was read is lost
+        throw;
+    }
+    if (!has_news()) before_waiting();
 }
 
 inline std::optional<Message> WsLink::take_message() {

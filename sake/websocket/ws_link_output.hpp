@@ -125,9 +125,19 @@ inline void WsLink::put_some(std::string_view bytes, std::uint32_t mask, std::si
 /// Frames gather for one connection at a time: those of another leave first.
 inline void WsLink::begin_gathering() {
     if (is_gatherer()) return;
-    if (buffers_.gatherer != nullptr) buffers_.gatherer->flush();
+    buffers_.let_gathered_leave();
     buffers_.gatherer = this;
-    look_again();  // and then they leave
+    buffers_.wake(reactor());  // and then they leave
+}
+
+/// More than once, if the first finds no memory and says so in a Close.
+inline void WsBuffers::let_gathered_leave() noexcept {
+    while (gatherer != nullptr) gatherer->before_waiting();
+}
+
+inline void WsBuffers::resume() {
+    begin_waiting();
+    let_gathered_leave();
 }
 
 inline void WsLink::keep_unsent(std::string_view bytes) {
@@ -227,6 +237,8 @@ inline void WsLink::send_post(const WsPost& post) noexcept {
         lose();
     }
 }
+
+SAKE_INLINE void deliver(WsLink& link, const WsPost& post) noexcept { link.send_post(post); }
 
 inline CountedPtr<WsBox> WsLink::box() {
     if (WsBox* const box = box_.load(std::memory_order_acquire)) return CountedPtr<WsBox>(box);

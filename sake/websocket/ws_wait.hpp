@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sake/async/wait.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -77,39 +78,7 @@ class [[nodiscard]] WsReceiveWait final : public WsWait {
     void begin();
     void end() noexcept;
 
-    bool is_begun_ = false;
-};
-
-/// What WebSocket::send is about to send.
-struct WsToSend {
-    WsLink* link;
-    std::string_view payload;
-    bool is_text;
-};
-
-class [[nodiscard]] WsSendWait final : public WsWait {
-  public:
-    explicit WsSendWait(const WsToSend& what) noexcept
-        : WsWait(*what.link), payload_(what.payload), is_text_(what.is_text) {}
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (!coroutine.promise().fiber->has_cancellation()) begin();
-        return wait(coroutine);
-    }
-    bool await_resume() const {
-        throw_if_cancelled();
-        return was_sent_;
-    }
-    [[nodiscard]] bool is_served() const noexcept override { return has_room(link_); }
-    void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
-
-  private:
-    void begin();
-
-    std::string_view payload_;
-    bool is_text_;
-    bool was_sent_ = false;
+    bool has_begun_ = false;
 };
 
 /// For room to send more, or for its end.
@@ -126,30 +95,77 @@ class [[nodiscard]] WsRoomWait final : public WsWait {
     void describe(std::string& out) const override { out += "a client that reads a WebSocket"; }
 };
 
+/// For the other side to say Close, or for its end.
+class [[nodiscard]] WsEndWait final : public WsWait {
+  public:
+    explicit WsEndWait(WsLink& link) noexcept : WsWait(link) {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        return wait(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
+    void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
+};
+
+/// What WebSocket::send is about to send.
+struct WsToSend {
+    WsLink* link;
+    std::string_view payload;
+    bool is_text;
+};
 /// What WebSocket::close is about to say.
 struct WsToClose {
     WsLink* link;
     int code;
     std::string_view reason;
 };
+/// Sends it: false if nothing can be sent any more.
+[[nodiscard]] bool send_at_once(const WsToSend& what);
+void say_close_at_once(const WsToClose& what);
 
-class [[nodiscard]] WsCloseWait final : public WsWait {
+/// Sends, and waits if it must. That wait is made when it is needed: it is seldom, and the frame of a handler
+/// has room for each of its sends as long as the connection lives.
+class [[nodiscard]] WsSendWait {
   public:
-    explicit WsCloseWait(const WsToClose& what) noexcept : WsWait(*what.link), what_(what) {}
+    explicit WsSendWait(const WsToSend& what) noexcept : what_(what) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (!coroutine.promise().fiber->has_cancellation()) begin();
-        return wait(coroutine);
+        coroutine.promise().fiber->throw_if_cancelled();
+        was_sent_ = send_at_once(what_);
+        if (has_room(*what_.link) && Wait::may_go_on(coroutine)) return false;
+        wait_.reset(new WsRoomWait(*what_.link));
+        return wait_->await_suspend(coroutine);
     }
-    void await_resume() const { throw_if_cancelled(); }
-    [[nodiscard]] bool is_served() const noexcept override { return has_ended(link_); }
-    void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
+    bool await_resume() const {
+        if (wait_ != nullptr) wait_->await_resume();
+        return was_sent_;
+    }
 
   private:
-    void begin();
+    WsToSend what_;
+    bool was_sent_ = false;
+    OwningPtr<WsRoomWait> wait_;
+};
 
+/// Says Close, and waits.
+class [[nodiscard]] WsCloseWait {
+  public:
+    explicit WsCloseWait(const WsToClose& what) noexcept : what_(what) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        coroutine.promise().fiber->throw_if_cancelled();
+        say_close_at_once(what_);
+        wait_.reset(new WsEndWait(*what_.link));
+        return wait_->await_suspend(coroutine);
+    }
+    void await_resume() const { wait_->await_resume(); }
+
+  private:
     WsToClose what_;
+    OwningPtr<WsEndWait> wait_;
 };
 
 }  // namespace detail

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """WebSocket clients that die or mean no good, against websocket.cpp: 200 that are killed at chosen points, thousands
-that begin a frame and say no more. A good client goes on, and no session is left.
+that begin a frame and say no more. A good client goes on, and no session is left. In the end a stop, under 5,000.
 
   websocket_hostile.py PROGRAM      the built websocket.cpp
 """
@@ -24,6 +24,7 @@ from wsproto_client import Talk
 
 KILLS = 200
 HOSTILE = 10_000
+AT_STOP = 5000
 
 
 class Server(Program):
@@ -227,11 +228,43 @@ def try_all_hostile(server):
     leave(server, name, try_hostile(server, name, 1000, "/echo", half, 384))
 
 
+# ---- a stop
+
+
+def read_to_end(client):
+    received = b""
+    try:
+        while piece := client.recv(1 << 12):
+            received += piece
+    except ConnectionError:
+        pass
+    return received
+
+
+def try_stop(server):
+    """All are told to go away; every second one answers, and the others the server leaves after a moment."""
+    clients = [open_raw(server, "/echo") for _ in range(AT_STOP)]
+    told = server.wait_for(AT_STOP)
+    check(f"{AT_STOP} clients are connected before the stop", told == AT_STOP, told)
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    frame = b""
+    for client in clients[::2]:
+        client.settimeout(PATIENCE)
+        frame = client.recv(2, socket.MSG_PEEK)
+        send_what_goes(client, bytes((0x88, 0x82)) + bytes(4) + (1001).to_bytes(2, "big"))
+    status = server.process.wait(PATIENCE)
+    report(f"the stop has taken {time.monotonic() - begun:.1f} s")
+    closed = sum(read_to_end(client)[:4] == frame + (1001).to_bytes(2, "big") for client in clients)
+    check("a stop closes each of them with 1001", frame[:1] == b"\x88" and closed == AT_STOP, (frame, closed))
+    return status
+
+
 def main():
     with Server(sys.argv[1]) as server:
         try_kills(server)
         try_all_hostile(server)
-        status = server.end()
+        status = try_stop(server)
         check("the server ends with status 0", status == 0, status)
         check("it has logged no error", not server.errors(), server.errors())
     return end()

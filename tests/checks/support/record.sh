@@ -6,7 +6,7 @@
 #
 # Counted are doctest's summary, or lines `ok NAME` and `FAIL NAME`, or a last line "N passed, N failed". A step that
 # dies, or says nothing that can be counted, is a failure of its own. A recorded step never ends make: --total does.
-# The time that each took is printed, because the sum has a limit (.ci/run).
+# What each took is printed, by the clock and of a CPU, because the sum has a limit (.ci/run).
 set -u
 results=${BUILD:-build}/results
 mkdir -p "$results"
@@ -43,6 +43,9 @@ case $step in
 esac
 [ "$status" = 0 ] || echo "$step: ended with status $status"
 echo "$counts" > "$results/$step.txt"
+times > "$log.times"
+cpu=$(awk -F '[ms ]' 'NR == 2 { printf "%d", $1 * 60 + $2 + $4 * 60 + $5 }' "$log.times")
+rm "$log.times"
 # The colon keeps this line apart from a total, which stands alone.
-echo "$step: $counts, in $SECONDS s"
+echo "$step: $counts, in $SECONDS s, $cpu s of a CPU"
 exit 0
