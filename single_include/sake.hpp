@@ -14111,7 +14111,7 @@ class WsHandler {
     /// Whether it needs the request while it runs.
     [[nodiscard]] bool needs_call() const noexcept { return needs_call_; }
     /// Takes the arguments in vain, before the answer: what does not convert is a refusal.
-    void check(Call& call) const {
+    void check_arguments(Call& call) const {
         if (check_ != nullptr) check_(call);
     }
     /// The call is null if it is not needed.
@@ -20826,7 +20826,7 @@ class Utf8Check {
   private:
     /// Takes the first byte of a character that is not whole, or not valid.
     void begin(unsigned char lead) noexcept {
-        if (lead < 0xc2 || lead > 0xf4) return fail();
+        if (lead < 0xc2 || lead > 0xf4) return refuse();
         left_ = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
         if (lead == 0xe0) least_ = 0xa0;  // else overlong
         if (lead == 0xed) most_ = 0x9f;   // else a surrogate
@@ -20836,7 +20836,7 @@ class Utf8Check {
 
     bool take_rest(unsigned char byte) noexcept {
         if (byte < least_ || byte > most_) {
-            fail();
+            refuse();
             return false;
         }
         --left_;
@@ -20846,7 +20846,7 @@ class Utf8Check {
     }
 
     /// From here on, no byte is in the range.
-    void fail() noexcept {
+    void refuse() noexcept {
         left_ = bad;
         least_ = 1;
         most_ = 0;
@@ -23715,7 +23715,7 @@ class WsReader {
         }
     }
 
-    WsEvent fail(Progress& now, WsFailure why) noexcept {
+    WsEvent refuse(Progress& now, WsFailure why) noexcept {
         is_over_ = true;
         failure_ = why.code;
         failure_reason_ = why.reason;
@@ -23733,7 +23733,7 @@ class WsReader {
         const std::size_t size = now.head_size + copied;
         const WsHeadResult result =
             read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
-        if (result.failure) return fail(now, result.failure);
+        if (result.failure) return refuse(now, result.failure);
         if (result.size == 0) {
             bytes.remove_prefix(copied);
             now.head_size = static_cast<std::uint8_t>(size);
@@ -23796,13 +23796,13 @@ class WsReader {
             take_control(now, piece);
         } else if (const auto failure =
                        now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
-            return fail(now, failure);
+            return refuse(now, failure);
         }
         return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
     }
 
     static void unmask(Progress& now, char* data, std::size_t size) noexcept {
-        if (now.frame.masked) ws_mask(data, size, now.frame.mask, static_cast<std::size_t>(now.at % 4));
+        if (now.frame.masked) ws_mask(data, size, now.frame.mask, now.at & 3U);
         now.at += size;
     }
 
@@ -23826,9 +23826,9 @@ class WsReader {
     void make_room(const Progress& now, std::size_t more) {
         const std::size_t needed = message_.size() + more;
         if (needed <= message_.capacity()) return;
-        const std::size_t most =
-            now.frame.fin ? message_.size() + static_cast<std::size_t>(now.left()) : limits_->message;
-        const std::size_t room = std::min(std::max(needed, 2 * message_.capacity()), most);
+        const std::uint64_t most = now.frame.fin ? message_.size() + now.left() : limits_->message;
+        const std::size_t wanted = std::max(needed, 2 * message_.capacity());
+        const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most));
         std::string larger;
         larger.reserve(room);
         larger.append(message_);
@@ -23873,14 +23873,15 @@ class WsReader {
         }
         if (!now.frame.fin) return WsEvent::need_more;
         if (now.is_text && !now.utf8.is_complete())
-            return fail(now, {ws_bad_data, "text that ends within a character"});
+            return refuse(now, {ws_bad_data, "text that ends within a character"});
         is_text_ = now.is_text;
         end_message(now);
         return WsEvent::message;
     }
 
     WsEvent end_connection(Progress& now) noexcept {
-        if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
+        if (const auto failure = refuse_ws_close({now.control, now.control_size}))
+            return refuse(now, failure);
         is_over_ = true;
         end_message(now);
         std::string().swap(message_);
@@ -26138,7 +26139,10 @@ class Port final : public Counted, public PostedCall {
     void end() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;
-        while (first_ != nullptr) first_ = CountedPtr<PortItem>(std::move(first_->next));
+        while (first_ != nullptr) {
+            CountedPtr<PortItem> after_it = std::move(first_->next);
+            first_ = std::move(after_it);
+        }
     }
     [[nodiscard]] bool has_ended() const noexcept {
         const std::lock_guard lock(mutex_);
@@ -30205,7 +30209,7 @@ class WsLink : private Resumable, private Timer {
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
     /// Ends it: says why, and gives the other side a moment to read that.
-    void fail(int code, std::string_view reason) noexcept;
+    void break_off(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     /// What `account` was told last.
     [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }
@@ -30385,7 +30389,7 @@ inline void WsLink::take(std::string_view& input) {
             take_close();
             break;
         case WsEvent::failed:
-            fail(reader_.failure(), reader_.failure_reason());
+            break_off(reader_.failure(), reader_.failure_reason());
             break;
         case WsEvent::pong:
         case WsEvent::need_more:
@@ -30789,7 +30793,7 @@ inline void WsLink::say_close(int code, std::string_view reason) {
     await_input();
 }
 
-inline void WsLink::fail(int code, std::string_view reason) noexcept {
+inline void WsLink::break_off(int code, std::string_view reason) noexcept {
     if (state_ >= State::ending) return;
     try {
         const bool may_say = state_ == State::open;
@@ -30929,7 +30933,7 @@ inline void WsLink::account_all() noexcept {
                              (codec_ ? codec_->memory() : 0);
     if (held == accounted_) return;
     accounted_ = held;
-    if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
+    if (!account(held)) break_off(ws_try_again, "the server has no memory to spare for this connection");
 }
 
 }  // namespace detail
@@ -39113,7 +39117,7 @@ class WsRoute {
         call.response.close = true;
         if (asked.ask == WsAsk::bad_request) throw HttpError(400, "the WebSocket handshake is not valid");
         check_origin(call);
-        handler_.check(call);
+        handler_.check_arguments(call);
         WsAgreed& agreed = call.state.get<WsAgreed>();
         agreed.route = this;
         const std::string extensions = agree(fields, agreed.agreement);
@@ -46618,7 +46622,7 @@ inline void H1Connection::upgrade(Turn& turn) {
 
 /// Gives the socket to what takes over, and deletes itself.
 inline void H1Connection::hand_over(Turn& turn) {
-    void (*const take_over)(H1Handover&) = exchange_->call.state.find<Upgrade>()->take_over;
+    void (*const take_over)(H1Handover&) = exchange_->call.state.get<Upgrade>().take_over;
     std::string unsent;
     const bool is_text = transport_.take_unsent(unsent);
     Socket& socket = transport_.socket();
@@ -47389,7 +47393,7 @@ class WsSession final : public Session, public WsLink {
         WebSocket socket = WsMaker::make(*this);  // before anything that may fail
         if (!route_.handler().needs_call()) release_exchange();
         begin(from.early_input, from.unsent);
-        if (!account(0)) fail(ws_try_again, "the server has no memory to spare for this connection");
+        if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
         if (is_draining()) begin_drain();
         const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
         fiber_ = &root.fiber();
@@ -47416,7 +47420,7 @@ class WsSession final : public Session, public WsLink {
 
     void handler_failed(const std::exception_ptr& why) noexcept {
         report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
-        fail(ws_internal, {});
+        break_off(ws_internal, {});
     }
 
     void say_going_away() noexcept {

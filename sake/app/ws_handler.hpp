@@ -88,7 +88,7 @@ class WsHandler {
     /// Whether it needs the request while it runs.
     [[nodiscard]] bool needs_call() const noexcept { return needs_call_; }
     /// Takes the arguments in vain, before the answer: what does not convert is a refusal.
-    void check(Call& call) const {
+    void check_arguments(Call& call) const {
         if (check_ != nullptr) check_(call);
     }
     /// The call is null if it is not needed.

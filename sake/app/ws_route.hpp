@@ -64,7 +64,7 @@ class WsRoute {
         call.response.close = true;
         if (asked.ask == WsAsk::bad_request) throw HttpError(400, "the WebSocket handshake is not valid");
         check_origin(call);
-        handler_.check(call);
+        handler_.check_arguments(call);
         WsAgreed& agreed = call.state.get<WsAgreed>();
         agreed.route = this;
         const std::string extensions = agree(fields, agreed.agreement);

@@ -65,7 +65,10 @@ class Port final : public Counted, public PostedCall {
     void end() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;
-        while (first_ != nullptr) first_ = CountedPtr<PortItem>(std::move(first_->next));
+        while (first_ != nullptr) {
+            CountedPtr<PortItem> after_it = std::move(first_->next);
+            first_ = std::move(after_it);
+        }
     }
     [[nodiscard]] bool has_ended() const noexcept {
         const std::lock_guard lock(mutex_);

@@ -61,7 +61,7 @@ class Utf8Check {
   private:
     /// Takes the first byte of a character that is not whole, or not valid.
     void begin(unsigned char lead) noexcept {
-        if (lead < 0xc2 || lead > 0xf4) return fail();
+        if (lead < 0xc2 || lead > 0xf4) return refuse();
         left_ = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
         if (lead == 0xe0) least_ = 0xa0;  // else overlong
         if (lead == 0xed) most_ = 0x9f;   // else a surrogate
@@ -71,7 +71,7 @@ class Utf8Check {
 
     bool take_rest(unsigned char byte) noexcept {
         if (byte < least_ || byte > most_) {
-            fail();
+            refuse();
             return false;
         }
         --left_;
@@ -81,7 +81,7 @@ class Utf8Check {
     }
 
     /// From here on, no byte is in the range.
-    void fail() noexcept {
+    void refuse() noexcept {
         left_ = bad;
         least_ = 1;
         most_ = 0;

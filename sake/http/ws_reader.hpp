@@ -119,7 +119,7 @@ class WsReader {
         }
     }
 
-    WsEvent fail(Progress& now, WsFailure why) noexcept {
+    WsEvent refuse(Progress& now, WsFailure why) noexcept {
         is_over_ = true;
         failure_ = why.code;
         failure_reason_ = why.reason;
@@ -137,7 +137,7 @@ class WsReader {
         const std::size_t size = now.head_size + copied;
         const WsHeadResult result =
             read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
-        if (result.failure) return fail(now, result.failure);
+        if (result.failure) return refuse(now, result.failure);
         if (result.size == 0) {
             bytes.remove_prefix(copied);
             now.head_size = static_cast<std::uint8_t>(size);
@@ -200,13 +200,13 @@ class WsReader {
             take_control(now, piece);
         } else if (const auto failure =
                        now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
-            return fail(now, failure);
+            return refuse(now, failure);
         }
         return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
     }
 
     static void unmask(Progress& now, char* data, std::size_t size) noexcept {
-        if (now.frame.masked) ws_mask(data, size, now.frame.mask, static_cast<std::size_t>(now.at % 4));
+        if (now.frame.masked) ws_mask(data, size, now.frame.mask, now.at & 3U);
         now.at += size;
     }
 
@@ -230,9 +230,9 @@ class WsReader {
     void make_room(const Progress& now, std::size_t more) {
         const std::size_t needed = message_.size() + more;
         if (needed <= message_.capacity()) return;
-        const std::size_t most =
-            now.frame.fin ? message_.size() + static_cast<std::size_t>(now.left()) : limits_->message;
-        const std::size_t room = std::min(std::max(needed, 2 * message_.capacity()), most);
+        const std::uint64_t most = now.frame.fin ? message_.size() + now.left() : limits_->message;
+        const std::size_t wanted = std::max(needed, 2 * message_.capacity());
+        const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most));
         std::string larger;
         larger.reserve(room);
         larger.append(message_);
@@ -277,14 +277,15 @@ class WsReader {
         }
         if (!now.frame.fin) return WsEvent::need_more;
         if (now.is_text && !now.utf8.is_complete())
-            return fail(now, {ws_bad_data, "text that ends within a character"});
+            return refuse(now, {ws_bad_data, "text that ends within a character"});
         is_text_ = now.is_text;
         end_message(now);
         return WsEvent::message;
     }
 
     WsEvent end_connection(Progress& now) noexcept {
-        if (const auto failure = refuse_ws_close({now.control, now.control_size})) return fail(now, failure);
+        if (const auto failure = refuse_ws_close({now.control, now.control_size}))
+            return refuse(now, failure);
         is_over_ = true;
         end_message(now);
         std::string().swap(message_);

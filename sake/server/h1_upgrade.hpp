@@ -52,7 +52,7 @@ inline void H1Connection::upgrade(Turn& turn) {
 
 /// Gives the socket to what takes over, and deletes itself.
 inline void H1Connection::hand_over(Turn& turn) {
-    void (*const take_over)(H1Handover&) = exchange_->call.state.find<Upgrade>()->take_over;
+    void (*const take_over)(H1Handover&) = exchange_->call.state.get<Upgrade>().take_over;
     std::string unsent;
     const bool is_text = transport_.take_unsent(unsent);
     Socket& socket = transport_.socket();

@@ -92,7 +92,7 @@ class WsSession final : public Session, public WsLink {
         WebSocket socket = WsMaker::make(*this);  // before anything that may fail
         if (!route_.handler().needs_call()) release_exchange();
         begin(from.early_input, from.unsent);
-        if (!account(0)) fail(ws_try_again, "the server has no memory to spare for this connection");
+        if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
         if (is_draining()) begin_drain();
         const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
         fiber_ = &root.fiber();
@@ -119,7 +119,7 @@ class WsSession final : public Session, public WsLink {
 
     void handler_failed(const std::exception_ptr& why) noexcept {
         report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
-        fail(ws_internal, {});
+        break_off(ws_internal, {});
     }
 
     void say_going_away() noexcept {

@@ -126,7 +126,7 @@ class WsLink : private Resumable, private Timer {
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
     /// Ends it: says why, and gives the other side a moment to read that.
-    void fail(int code, std::string_view reason) noexcept;
+    void break_off(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     /// What `account` was told last.
     [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }

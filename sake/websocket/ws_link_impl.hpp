@@ -98,7 +98,7 @@ inline void WsLink::say_close(int code, std::string_view reason) {
     await_input();
 }
 
-inline void WsLink::fail(int code, std::string_view reason) noexcept {
+inline void WsLink::break_off(int code, std::string_view reason) noexcept {
     if (state_ >= State::ending) return;
     try {
         const bool may_say = state_ == State::open;
@@ -238,7 +238,7 @@ inline void WsLink::account_all() noexcept {
                              (codec_ ? codec_->memory() : 0);
     if (held == accounted_) return;
     accounted_ = held;
-    if (!account(held)) fail(ws_try_again, "the server has no memory to spare for this connection");
+    if (!account(held)) break_off(ws_try_again, "the server has no memory to spare for this connection");
 }
 
 }  // namespace detail

@@ -88,7 +88,7 @@ inline void WsLink::take(std::string_view& input) {
             take_close();
             break;
         case WsEvent::failed:
-            fail(reader_.failure(), reader_.failure_reason());
+            break_off(reader_.failure(), reader_.failure_reason());
             break;
         case WsEvent::pong:
         case WsEvent::need_more:
