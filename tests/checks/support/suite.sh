@@ -21,20 +21,26 @@ run() {
 }
 [[ $# = 0 && $program == */sake_tests ]] || { run "$@"; exit; }
 
-# The whole suite: in two halves side by side, since most tests wait for something most of the time. In its summary, each half
-# counts the cases of the other as passed.
+# The whole suite: in eight parts, two at a time, since most tests wait for something most of the time. In its summary, each
+# part counts the cases of the others as passed.
+parts=8
 count=$(run --count | awk '/unskipped/ { print $NF }')
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-run --first=1 --last=$((count / 2)) > "$scratch/first" 2>&1 &
-first=$!
-run --first=$((count / 2 + 1)) --last="$count" 2>&1 | tee "$scratch/second"
-status=${PIPESTATUS[0]}
-wait "$first" || status=$?
-cat "$scratch/first"
-for half in first second; do
-    grep '^\[doctest\] test cases:' "$scratch/$half" | tail -n 1  # those before are of programs that tests ran
-done | awk -F '|' -v count="$count" '
-    { passed += $2; failed += $3 }
-    END { printf("%d passed, %d failed\n", (passed > count ? passed - count : 0), failed) }'
-exit "$status"
+run_part() {
+    run --first=$((count * $1 / parts + 1)) --last=$((count * ($1 + 1) / parts)) > "$scratch/$1" 2>&1
+    echo $? > "$scratch/$1.status"
+    cat "$scratch/$1"
+}
+run_every_second() {
+    for ((part = $1; part < parts; part += 2)); do run_part $part; done
+}
+run_every_second 0 &
+run_every_second 1
+wait
+for ((part = 0; part < parts; ++part)); do
+    grep '^\[doctest\] test cases:' "$scratch/$part" | tail -n 1  # those before are of programs that tests ran
+done | awk -F '|' -v count="$count" -v parts=$parts '
+    { passed += $2; failed += $3; ++ended }
+    END { passed -= count * (ended - 1); printf("%d passed, %d failed\n", (passed > 0 ? passed : 0), failed + parts - ended) }'
+sort -n "$scratch"/*.status | tail -n 1 | { read -r status; exit "$status"; }
