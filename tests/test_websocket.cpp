@@ -374,6 +374,18 @@ TEST_CASE("websocket: a silent client is sent a ping, and is left if it stays si
     });
 }
 
+TEST_CASE("websocket: a test client that looks after the server has closed sees how it ended") {
+    with_client(route_of(echo, {.ping_after = 10s, .pong_timeout = 5s}), [](TestClient& client) {
+        TestWebSocket lost = client.websocket("/ws");
+        client.advance(16s);
+        CHECK(lost.close_code() == 1006);  // its pong found nobody
+        CHECK(lost.pings() == 1);
+        TestWebSocket told = client.websocket("/ws");
+        CHECK(client.stop() == 0);
+        CHECK(told.close_code() == 1001);  // its Close found nobody
+    });
+}
+
 TEST_CASE("websocket: time in which the handler does not receive is no silence") {
     const auto handler = [](WebSocket& ws) -> Task<> {
         co_await sake::sleep(1h);

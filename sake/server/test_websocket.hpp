@@ -75,6 +75,7 @@ class TestWebSocket {
     TestWebSocket(TestClient& client, TestStream stream);
     [[nodiscard]] State& state() const;
     void send_frame(int opcode, std::string_view payload);
+    void answer(int opcode, std::string_view payload);
     void take_now();
     void take_input(bool may_wait);
 
