@@ -393,14 +393,17 @@ $(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
-# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled.
-EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -Isingle_include
+# Examples are built to be run, not measured, and all at once: hence -O0, and in separate form, with the definitions
+# compiled once and the declarations precompiled.
+EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -DSAKE_SEPARATE -Isingle_include
 $(BUILD)/examples/compiler: COMMAND = $(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS)
-$(BUILD)/examples/common.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
+$(BUILD)/examples/declarations.hpp.gch: IN_FORM := -x c++-header
+$(BUILD)/examples/definitions.o: IN_FORM := -DSAKE_IMPLEMENTATION -x c++ -c
+$(BUILD)/examples/declarations.hpp.gch $(BUILD)/examples/definitions.o: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $< -o $@
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) $(IN_FORM) $< -o $@
 $(BUILD)/examples/chat: examples/chat_page.hpp
-$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/common.hpp.gch
+$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/declarations.hpp.gch $(BUILD)/examples/definitions.o
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/common.hpp $< $(LDFLAGS) -o $@
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/declarations.hpp $< $(BUILD)/examples/definitions.o $(LDFLAGS) -o $@

@@ -192,13 +192,7 @@ void serve_echo(sake::Engine& app, const WebSocketOptions& options) {
     app.ws(
         "/echo",
         [](WebSocket& ws) -> Task<> {
-            while (auto message = co_await ws.receive()) {
-                if (message->is_text) {
-                    co_await ws.send(message->data);
-                } else {
-                    co_await ws.send_binary(message->data);
-                }
-            }
+            while (auto message = co_await ws.receive()) co_await ws.send(*message);
         },
         options);
 }

@@ -36,13 +36,7 @@ using sake::WebSocketSender;
 namespace {
 
 Task<> echo(WebSocket& ws) {
-    while (auto message = co_await ws.receive()) {
-        if (message->is_text) {
-            co_await ws.send(message->data);
-        } else {
-            co_await ws.send_binary(message->data);
-        }
-    }
+    while (auto message = co_await ws.receive()) co_await ws.send(*message);
 }
 
 /// A route /ws with this handler.

@@ -40,11 +40,7 @@ sake::Task<> echo(sake::WebSocket& socket) {
     while (true) {
         const auto message = co_await socket.receive();
         if (!message) break;
-        if (message->is_text) {
-            co_await socket.send(message->data);
-        } else {
-            co_await socket.send_binary(message->data);
-        }
+        co_await socket.send(*message);
     }
 }
 

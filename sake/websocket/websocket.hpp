@@ -151,7 +151,7 @@ Task<> pump(WsHold hold, Subscription subscription) {
 /// One connection, for the thread of its reactor; `post` is for any.
 ///
 ///     app.ws("/echo", [](sake::WebSocket& ws) -> sake::Task<> {
-///         while (auto message = co_await ws.receive()) co_await ws.send(message->data);
+///         while (auto message = co_await ws.receive()) co_await ws.send(*message);
 ///     });
 ///
 /// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
@@ -175,6 +175,10 @@ class WebSocket {
     [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
     /// The same with bytes of any kind.
     [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+    /// The same with a message as it was received: a text, or bytes.
+    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
+        return message.is_text ? send(message.data) : send_binary(message.data);
+    }
 
     /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
     /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not

@@ -22,13 +22,7 @@ using sake::WebSocketCompression;
 using sake::WebSocketOptions;
 
 Task<> echo(WebSocket& ws) {
-    while (auto message = co_await ws.receive()) {
-        if (message->is_text) {
-            co_await ws.send(message->data);
-        } else {
-            co_await ws.send_binary(message->data);
-        }
-    }
+    while (auto message = co_await ws.receive()) co_await ws.send(*message);
 }
 
 /// The number of messages and of bytes, once the client says so.
