@@ -76,7 +76,8 @@ clean: ## remove everything that was built
 
 ##@ Proof
 
-# ---- the suite, in three variants: on the parts in separate form, and on the single header under each sanitizer ----
+# ---- the suite, in three variants: on the parts in separate form; on the single header in separate form under
+# AddressSanitizer and UndefinedBehaviorSanitizer, and in one-file form under ThreadSanitizer ----
 # suite NAME, FLAGS, INCLUDES, FORM: tests are compiled on a precompiled header, because the framework costs more to
 # compile than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
 # single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead: then a full build takes
@@ -98,7 +99,8 @@ WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/n
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
 # Libraries that programs need not have. The suite has all of them, and the tests decode by them, too.
-TEST_FLAGS    += -DSAKE_WITH_OPENSSL -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+TEST_MACROS   := -DSAKE_WITH_OPENSSL -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
+TEST_FLAGS    += $(TEST_MACROS)
 TEST_LIBS     := -lcrypto -lz -lbrotlienc -lbrotlidec -lzstd
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
 TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern,-Wno-subobject-linkage)
@@ -153,7 +155,7 @@ endef
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
 $(eval $(call suite,plain,-O0 -g1,-I.,-DSAKE_SEPARATE))
-$(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
+$(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.,-DSAKE_SEPARATE))
 $(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
 $(BUILD)/tsan/sake_tests $(TEST_NAMES:%=$(BUILD)/tsan/one/%): LINK_SUITE = $(LINK_TSAN)
 
@@ -294,25 +296,18 @@ peers: $(PEER_PROGRAMS:%=$(BUILD)/peers/%) $(PEER_PACKAGES:%=$(BUILD)/peers/%) $
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
-$(BUILD)/peers/postgres: PEER_LIBS := -lpq
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
+$(BUILD)/peers/dashboard: CXXFLAGS += -DSAKE_MACHINERY
 $(BUILD)/peers/compress: tests/peers/compress.cpp
-$(BUILD)/peers/compress: PEER_FLAGS := -DSAKE_WITH_ZLIB -DSAKE_WITH_BROTLI -DSAKE_WITH_ZSTD
-$(BUILD)/peers/compress: PEER_LIBS := -lz -lbrotlienc -lzstd
 $(BUILD)/peers/metrics: tests/peers/metrics.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
 $(BUILD)/peers/guestbook: examples/guestbook/guestbook.cpp examples/guestbook/pages.hpp
-$(BUILD)/peers/guestbook: PEER_LIBS := -lsqlite3
 $(BUILD)/peers/proxies: tests/peers/proxies.cpp
 $(BUILD)/peers/jwt: tests/peers/jwt.cpp
-$(BUILD)/peers/jwt: PEER_FLAGS := -DSAKE_WITH_OPENSSL
-$(BUILD)/peers/jwt: PEER_LIBS := -lcrypto
 $(BUILD)/peers/websocket: tests/peers/websocket.cpp
 $(BUILD)/peers/websocket_talk: tests/peers/websocket_talk.cpp
-$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_FLAGS := -DSAKE_WITH_ZLIB
-$(BUILD)/peers/websocket $(BUILD)/peers/websocket_talk: PEER_LIBS := -lz
 $(BUILD)/peers/ws:
 	@$(SETUP) node npm
 	@mkdir -p $@.new
@@ -347,12 +342,18 @@ $(BUILD)/peers/validators:
 	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new @seriousme/openapi-schema-validator@2.11.0 \
 	    @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3 openapi-typescript@7.13.0 typescript@5.9.3 ajv@8.20.0 ajv-formats@3.0.1
 	@mv $@.new $@
-$(BUILD)/peers/%: single_include/sake.hpp | setup-product
-	@$(SETUP) python3 nginx curl libpq postgresql sqlite3 openssl zlib brotli zstd
+# In separate form, with every library: the definitions are compiled once.
+PEER_LIBS := -lpq -lsqlite3 -lcrypto -lz -lbrotlienc -lzstd
+define compile_peer
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(PEER_FLAGS) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
-	    $(PEER_LIBS) -o $@
+	@$(CXX) $(BASE_FLAGS) -O1 -DSAKE_SEPARATE $(TEST_MACROS) -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS)
+endef
+$(BUILD)/peers/definitions.o: single_include/sake.hpp | setup-product
+	@$(SETUP) python3 nginx curl libpq postgresql sqlite3 openssl zlib brotli zstd
+	$(compile_peer) -DSAKE_IMPLEMENTATION -x c++ -c $< -o $@
+$(BUILD)/peers/%: $(BUILD)/peers/definitions.o
+	$(compile_peer) $(filter %.cpp,$^) $< $(LDFLAGS) $(PEER_LIBS) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)

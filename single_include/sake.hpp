@@ -4732,7 +4732,7 @@ class Wait : public Resumable {
 /// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
 /// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
 template <class Awaiter, class Subject>
-class [[nodiscard("nothing happens until it is awaited")]] Operation {
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] Operation {
   public:
     explicit Operation(Subject subject) noexcept : subject_(subject) {}
     [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
@@ -10730,25 +10730,25 @@ class WebSocket {
     /// The next message, in the order in which they were sent; nothing once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
     /// none; std::logic_error if two coroutines wait at a time.
-    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
+    detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
         return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
     /// Sends a text, and waits while the other side does not read. False once the connection is closed or
     /// closing. Throws std::invalid_argument if the text is not UTF-8, which the other side would refuse.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
     /// The same with bytes of any kind.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
     /// The same with a message as it was received: a text, or bytes.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 
     /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
     /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not
     /// be sent (1000 to 1003, 1007 to 1014 and 3000 to 4999 may), and for a reason of more than 123 bytes.
-    [[nodiscard]] detail::Operation<detail::WsCloseWait, detail::WsToClose> close(
-        int code = 1000, std::string_view reason = {});
+    detail::Operation<detail::WsCloseWait, detail::WsToClose> close(int code = 1000,
+                                                                    std::string_view reason = {});
 
     /// As WebSocketSender::post. From any thread, as long as this object lives: for longer, use a `sender`.
     bool post(std::string_view text) const { return sender().post(text); }
@@ -10756,10 +10756,10 @@ class WebSocket {
     /// From any thread.
     [[nodiscard]] WebSocketSender sender() const;
 
-    /// From now on sends what is published to this topic of a Hub, each message as a text, after the one with
-    /// this id. The connection pulls them as fast as its client reads; what the hub has dropped meanwhile is
-    /// left out, and a subscription that the hub closes for being too slow closes the connection, with 1013.
-    /// No effect if it subscribes to that topic of that hub already.
+    /// From now on sends what is published to this topic of a Hub, each message as a text (as bytes if it is
+    /// not UTF-8), after the one with this id. The connection pulls them as fast as its client reads; what
+    /// the hub has dropped meanwhile is left out, and a subscription that the hub closes for being too slow
+    /// closes the connection, with 1013. No effect if it subscribes to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
         if (detail::has_pump(link(), &hub, topic)) return;
@@ -14085,7 +14085,10 @@ struct WsCall;
 template <class F, class... Params>
 struct WsCall<F, std::tuple<Params...>> {
     static constexpr bool takes_context = std::invocable<F&, Context&, WebSocket&, Params...>;
-    static constexpr bool is_possible = takes_context || std::invocable<F&, WebSocket&, Params...>;
+    static constexpr bool has_body =
+        ((path_param_count<std::tuple<Params>> + count_of<Params>(true) == 0) || ...);
+    static constexpr bool is_possible =
+        !has_body && (takes_context || std::invocable<F&, WebSocket&, Params...>);
 
     static auto call(F& function, [[maybe_unused]] Call* call, WebSocket& ws, Params&... params) {
         if constexpr (takes_context)
@@ -30491,10 +30494,12 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     return state_ == State::open;
 }
 
-/// What was made of the last one is kept: subscribers of one topic are sent it in a row.
+/// As bytes if it is no text, which would be the end of the connection. What was made of the last one is
+/// kept: subscribers of one topic are sent it in a row.
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
-    if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
+    const bool is_text = is_valid_utf8(payload);
+    if (!shares_published_ || payload.size() < options().compress_from) return send(is_text, payload);
     WsPublished& last = buffers_.published;
     try {
         if (last.text != payload || last.text.empty()) {
@@ -30503,8 +30508,8 @@ inline bool WsLink::send_published(std::string_view payload) {
             last.is_smaller = codec_->deflate(payload, last.deflated);
             last.text = payload;
         }
-        send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload,
-                   last.is_smaller);
+        send_frame(is_text ? WsOpcode::text : WsOpcode::binary,
+                   last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
     } catch (...) {
         lose();
         throw;

@@ -593,6 +593,28 @@ TEST_CASE("websocket: published messages are sent by themselves") {
     CHECK(harness::is_back_at(before));
 }
 
+TEST_CASE("websocket: what is published and is no UTF-8 is sent as bytes") {
+    Hub hub;
+    const auto handler = [&](WebSocket& ws) -> Task<> {
+        ws.subscribe(hub, "news");
+        co_await ws.receive();
+    };
+    with_client(route_of(handler), [&](TestClient& client) {
+        harness::allocations::Exempt exempt;  // the hub keeps its messages
+        TestWebSocket ws = client.websocket("/ws");
+        client.advance(0s);
+        hub.publish("news", "\xff\xfe");
+        hub.publish("news", "text");
+        const auto bytes = ws.receive();
+        REQUIRE(bytes);
+        CHECK_FALSE(bytes->is_text);
+        CHECK(bytes->data == "\xff\xfe");
+        const auto text = ws.receive();
+        REQUIRE(text);
+        CHECK(text->is_text);
+    });
+}
+
 TEST_CASE("websocket: a subscription that the hub closes for being slow closes with 1013") {
     Hub hub({.messages = 4, .slow = sake::SlowSubscriber::close});
     const auto handler = [&](WebSocket& ws) -> Task<> {

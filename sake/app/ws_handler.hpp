@@ -58,7 +58,10 @@ struct WsCall;
 template <class F, class... Params>
 struct WsCall<F, std::tuple<Params...>> {
     static constexpr bool takes_context = std::invocable<F&, Context&, WebSocket&, Params...>;
-    static constexpr bool is_possible = takes_context || std::invocable<F&, WebSocket&, Params...>;
+    static constexpr bool has_body =
+        ((path_param_count<std::tuple<Params>> + count_of<Params>(true) == 0) || ...);
+    static constexpr bool is_possible =
+        !has_body && (takes_context || std::invocable<F&, WebSocket&, Params...>);
 
     static auto call(F& function, [[maybe_unused]] Call* call, WebSocket& ws, Params&... params) {
         if constexpr (takes_context)

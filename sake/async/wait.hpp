@@ -231,7 +231,7 @@ class Wait : public Resumable {
 /// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
 /// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
 template <class Awaiter, class Subject>
-class [[nodiscard("nothing happens until it is awaited")]] Operation {
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] Operation {
   public:
     explicit Operation(Subject subject) noexcept : subject_(subject) {}
     [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }

@@ -166,25 +166,25 @@ class WebSocket {
     /// The next message, in the order in which they were sent; nothing once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
     /// none; std::logic_error if two coroutines wait at a time.
-    [[nodiscard]] detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
+    detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
         return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
     /// Sends a text, and waits while the other side does not read. False once the connection is closed or
     /// closing. Throws std::invalid_argument if the text is not UTF-8, which the other side would refuse.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
     /// The same with bytes of any kind.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
     /// The same with a message as it was received: a text, or bytes.
-    [[nodiscard]] detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
+    detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 
     /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
     /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not
     /// be sent (1000 to 1003, 1007 to 1014 and 3000 to 4999 may), and for a reason of more than 123 bytes.
-    [[nodiscard]] detail::Operation<detail::WsCloseWait, detail::WsToClose> close(
-        int code = 1000, std::string_view reason = {});
+    detail::Operation<detail::WsCloseWait, detail::WsToClose> close(int code = 1000,
+                                                                    std::string_view reason = {});
 
     /// As WebSocketSender::post. From any thread, as long as this object lives: for longer, use a `sender`.
     bool post(std::string_view text) const { return sender().post(text); }
@@ -192,10 +192,10 @@ class WebSocket {
     /// From any thread.
     [[nodiscard]] WebSocketSender sender() const;
 
-    /// From now on sends what is published to this topic of a Hub, each message as a text, after the one with
-    /// this id. The connection pulls them as fast as its client reads; what the hub has dropped meanwhile is
-    /// left out, and a subscription that the hub closes for being too slow closes the connection, with 1013.
-    /// No effect if it subscribes to that topic of that hub already.
+    /// From now on sends what is published to this topic of a Hub, each message as a text (as bytes if it is
+    /// not UTF-8), after the one with this id. The connection pulls them as fast as its client reads; what
+    /// the hub has dropped meanwhile is left out, and a subscription that the hub closes for being too slow
+    /// closes the connection, with 1013. No effect if it subscribes to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
         if (detail::has_pump(link(), &hub, topic)) return;

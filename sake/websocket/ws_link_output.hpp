@@ -13,6 +13,7 @@
 #include "sake/async/sys.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/owning_ptr.hpp"
+#include "sake/base/text.hpp"
 #include "sake/http/ws_frame.hpp"
 #include "sake/websocket/ws_link.hpp"
 
@@ -36,10 +37,12 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     return state_ == State::open;
 }
 
-/// What was made of the last one is kept: subscribers of one topic are sent it in a row.
+/// As bytes if it is no text, which would be the end of the connection. What was made of the last one is
+/// kept: subscribers of one topic are sent it in a row.
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
-    if (!shares_published_ || payload.size() < options().compress_from) return send(true, payload);
+    const bool is_text = is_valid_utf8(payload);
+    if (!shares_published_ || payload.size() < options().compress_from) return send(is_text, payload);
     WsPublished& last = buffers_.published;
     try {
         if (last.text != payload || last.text.empty()) {
@@ -48,8 +51,8 @@ inline bool WsLink::send_published(std::string_view payload) {
             last.is_smaller = codec_->deflate(payload, last.deflated);
             last.text = payload;
         }
-        send_frame(WsOpcode::text, last.is_smaller ? std::string_view(last.deflated) : payload,
-                   last.is_smaller);
+        send_frame(is_text ? WsOpcode::text : WsOpcode::binary,
+                   last.is_smaller ? std::string_view(last.deflated) : payload, last.is_smaller);
     } catch (...) {
         lose();
         throw;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ namespace {
 
 void report(const std::string& name, bool is_so, const std::string& seen = {}) {
     const std::string line = is_so ? "ok " + name + "\n" : "FAIL " + name + ": " + seen + "\n";
-    static_cast<void>(sake::detail::sys::write(1, line.data(), line.size()));
+    std::fputs(line.c_str(), stdout);
+    std::fflush(stdout);
 }
 
 std::string expected_large() {
