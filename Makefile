@@ -299,7 +299,7 @@ $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
 $(BUILD)/peers/docs_page: tests/peers/docs_page.cpp
 $(BUILD)/peers/dashboard: tests/peers/dashboard.cpp
-$(BUILD)/peers/dashboard: CXXFLAGS += -DSAKE_MACHINERY
+$(BUILD)/peers/dashboard: private CXXFLAGS += -DSAKE_MACHINERY
 $(BUILD)/peers/compress: tests/peers/compress.cpp
 $(BUILD)/peers/metrics: tests/peers/metrics.cpp
 $(BUILD)/peers/openapi: tests/peers/openapi.cpp tests/support/sample_api.hpp
