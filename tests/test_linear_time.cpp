@@ -1,5 +1,5 @@
 // Promise 4 (P8): time is in proportion to the input, whatever the input is. A ratio of CPU times in
-// one run, the best of several, and tried again when the machine was busy: what is quadratic comes to four
+// one run, the best of several, and tried again when the machine was busy: what is quadratic misses the bound
 // every time.
 #include <doctest/doctest.h>
 #include <time.h>
