@@ -31,7 +31,7 @@ inline void ws_answer(std::string_view list, sake::detail::WsWindows windows, in
     require(agreed.deflate.is_on == !agreed.answer.empty(), "what is on is answered");
     require(agreed.is_valid || !agreed.deflate.is_on, "what is malformed is off");
     require(sake::detail::is_valid_field_value(agreed.answer), "an answer is the value of a field");
-    require_legal(agreed.deflate, 9, 9);
+    require_legal(agreed.deflate, 9, 8);
     if (agreed.deflate.is_on && windows == sake::detail::WsWindows::dedicated) {
         require(agreed.deflate.server_max_window_bits <= bits, "a server's window is not above its limit");
         require(agreed.deflate.client_no_context_takeover || agreed.deflate.client_max_window_bits <= bits,

@@ -109,12 +109,22 @@ inline bool is_utf8_slowly(std::string_view text) {
     return true;
 }
 
-/// Whether the text is the beginning of UTF-8: with up to three bytes more, it is.
-inline bool begins_utf8_slowly(const std::string& text, int more = 3) {
-    if (is_utf8_slowly(text)) return true;
+/// Whether up to three bytes more make a character of these.
+inline bool begins_character(const std::string& bytes, int more = 3) {
+    if (is_utf8_slowly(bytes)) return true;
     if (more == 0) return false;
     for (const char c : {'\x80', '\x8f', '\x90', '\x9f', '\xa0', '\xbf'}) {
-        if (begins_utf8_slowly(text + c, more - 1)) return true;
+        if (begins_character(bytes + c, more - 1)) return true;
+    }
+    return false;
+}
+
+/// Whether the text is the beginning of UTF-8: all of it is, but for up to three bytes that begin a
+/// character.
+inline bool begins_utf8_slowly(std::string_view text) {
+    for (std::size_t left = 0; left <= 3 && left <= text.size(); ++left) {
+        const std::string_view whole = text.substr(0, text.size() - left);
+        if (is_utf8_slowly(whole)) return begins_character(std::string(text.substr(whole.size())));
     }
     return false;
 }
