@@ -2,6 +2,8 @@
 // section 7.8): its answer is then 101.
 #pragma once
 
+#include "sake/base/version.hpp"
+
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
