@@ -23289,7 +23289,7 @@ class WsHeadText {
     std::size_t size_ = 0;
 };
 
-/// Masks a piece of a payload, or takes its mask off (section 5.3). `offset` is the place of the piece in the
+/// Masks or unmasks a piece of a payload (section 5.3). `offset` is the place of the piece in the
 /// payload.
 inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_t offset) noexcept {
     const int bits = static_cast<int>(offset % 4) * 8;
@@ -30133,7 +30133,7 @@ namespace detail {
 ///   over       the socket is closed
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
-/// as the program goes. Time in which nothing is read is no silence of the other side.
+/// as the program goes. Time in which this side does not read does not count as silence.
 class WsLink : private Resumable, private Timer {
   public:
     WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
@@ -30200,7 +30200,7 @@ class WsLink : private Resumable, private Timer {
 
     virtual ~WsLink() { leave(); }
 
-    /// So much memory is held for it. False if there is no more.
+    /// Records how many bytes are held for it. False if the budget is exceeded.
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
@@ -30494,8 +30494,8 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     return state_ == State::open;
 }
 
-/// As bytes if it is no text, which would be the end of the connection. What was made of the last one is
-/// kept: subscribers of one topic are sent it in a row.
+/// Sends bytes that are not UTF-8 as binary, because clients close the connection at such a text. The
+/// compressed form of the last one is kept: subscribers of one topic are sent it in a row.
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     const bool is_text = is_valid_utf8(payload);
@@ -30720,7 +30720,7 @@ inline CountedPtr<WsBox> WsLink::box() {
 
 // ---- sake/websocket/ws_link_impl.hpp ----
 
-// How a WsLink takes its turns, closes, and keeps time. How it reads and sends is in ws_link_input.hpp and
+// The turns of a WsLink, how it closes, and its timers. How it reads and sends is in ws_link_input.hpp and
 // ws_link_output.hpp.
 
 namespace sake {

@@ -380,7 +380,7 @@ TEST_CASE("websocket: a test client that looks after the server has closed sees 
     });
 }
 
-TEST_CASE("websocket: time in which the handler does not receive is no silence") {
+TEST_CASE("websocket: time in which the handler does not receive does not count as silence") {
     const auto handler = [](WebSocket& ws) -> Task<> {
         co_await sake::sleep(1h);
         while (auto message = co_await ws.receive()) co_await ws.send(message->data);

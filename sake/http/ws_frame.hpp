@@ -66,7 +66,7 @@ class WsHeadText {
     std::size_t size_ = 0;
 };
 
-/// Masks a piece of a payload, or takes its mask off (section 5.3). `offset` is the place of the piece in the
+/// Masks or unmasks a piece of a payload (section 5.3). `offset` is the place of the piece in the
 /// payload.
 inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_t offset) noexcept {
     const int bits = static_cast<int>(offset % 4) * 8;

@@ -42,7 +42,7 @@ namespace detail {
 ///   over       the socket is closed
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
-/// as the program goes. Time in which nothing is read is no silence of the other side.
+/// as the program goes. Time in which this side does not read does not count as silence.
 class WsLink : private Resumable, private Timer {
   public:
     WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
@@ -109,7 +109,7 @@ class WsLink : private Resumable, private Timer {
 
     virtual ~WsLink() { leave(); }
 
-    /// So much memory is held for it. False if there is no more.
+    /// Records how many bytes are held for it. False if the budget is exceeded.
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }

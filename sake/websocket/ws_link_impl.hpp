@@ -1,4 +1,4 @@
-// How a WsLink takes its turns, closes, and keeps time. How it reads and sends is in ws_link_input.hpp and
+// The turns of a WsLink, how it closes, and its timers. How it reads and sends is in ws_link_input.hpp and
 // ws_link_output.hpp.
 #pragma once
 

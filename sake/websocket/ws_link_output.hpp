@@ -37,8 +37,8 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     return state_ == State::open;
 }
 
-/// As bytes if it is no text, which would be the end of the connection. What was made of the last one is
-/// kept: subscribers of one topic are sent it in a row.
+/// Sends bytes that are not UTF-8 as binary, because clients close the connection at such a text. The
+/// compressed form of the last one is kept: subscribers of one topic are sent it in a row.
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     const bool is_text = is_valid_utf8(payload);

@@ -134,7 +134,7 @@ def try_hostile(ann, ben, cleo, url):
                           "document.querySelectorAll('#log b').length === document.querySelectorAll('.line').length]")
         check("no part of them is markup", seen == [1, 0, 3, True] and window.run("document.title") == "kitchen", seen)
     cleo.join(url, "%E0%A4%A", "Cleo")
-    check("an address that is no text leads to a room as well", cleo.run("document.title") == "kitchen" and "Cleo" in cleo.people())
+    check("an address that does not decode to text leads to a room as well", cleo.run("document.title") == "kitchen" and "Cleo" in cleo.people())
 
     def outcome(path, messages, count=10**9):
         seen = cleo.run(f"converse({json.dumps(path)}, {messages}, {count})")
