@@ -35909,19 +35909,21 @@ SAKE_INLINE EventWait SendEvents::operator co_await() && noexcept {
     return EventWait(sender_, std::move(events_));
 }
 
-/// Makes the call's answer a stream of events, and sends its head.
+/// Makes the call's answer a stream of events.
 inline Call& begin_events(Call& call) {
     begin_stream(call, "text/event-stream");
     http::Headers& headers = call.response.headers;
     if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
     headers.set("X-Accel-Buffering", "no");  // has nginx and its like pass each event on at once
-    send_head(call);
     return call;
 }
 
 }  // namespace detail
 
-SAKE_INLINE EventStream::EventStream(detail::Call& call) : sender_(new detail::EventSender(call)) {}
+SAKE_INLINE EventStream::EventStream(detail::Call& call)
+    : sender_(new detail::EventSender(detail::begin_events(call))) {
+    detail::send_head(call);  // the sender's farewell decides what a stop makes of it
+}
 SAKE_INLINE EventStream::~EventStream() { sender_->stop_listening(); }
 
 SAKE_INLINE detail::SendEvents EventStream::send(std::string_view data) {
@@ -35945,7 +35947,7 @@ SAKE_INLINE detail::SendEvents EventStream::write(std::string text) noexcept {
     return {sender_, detail::EventBytes{std::move(text)}};
 }
 
-SAKE_INLINE EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
+SAKE_INLINE EventStream Context::events() { return EventStream(*call_); }
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -43857,10 +43859,13 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
             "out.write: an earlier write was given up in its middle, so the answer is cut here");
     }
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
-    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
+    const bool begins_late = state_ == State::whole && stops;
+    if (begins_late && farewell.empty()) throw HttpError(503, "the server is stopping");
     try {
         const bool is_sent = in_turn([&](Turn& turn) { return send(turn, bytes); });
         if (!is_sent) note_what_client_takes();
+        // It was of events: a browser that gets a 503 never comes again. Now it is told when to.
+        if (begins_late) exchange_.runner.end_early();
         return is_sent;
     } catch (...) {
         if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk

@@ -565,6 +565,33 @@ TEST_CASE("a stop in the middle of an event cuts the stream, and hints nothing i
     });
 }
 
+TEST_CASE("an event stream that begins during a stop tells its client when to come again, and ends") {
+    Engine* app = nullptr;
+    const auto setup = [&](Engine& engine) {
+        app = &engine;
+        engine.get("/events", [](Context& ctx) -> Task<> {
+            co_await sake::sleep(1s);
+            EventStream events = ctx.events();
+            co_await events.send("x");
+            co_await sake::sleep(1h);
+        });
+    };
+    const int exit_code = with_client(setup, [&](TestClient& client) {
+        TestConnection connection = client.connect();
+        static_cast<void>(connection.send(get_events).receive_now());
+        app->stop();
+        client.advance(2s);
+        const std::string all = connection.receive_all();
+        CHECK(all.starts_with("HTTP/1.1 200 OK\r\n"));
+        CHECK(all.find("Connection: close\r\n") != std::string::npos);
+        CHECK(all.find("data: ") == std::string::npos);
+        CHECK(all.find("retry: ") != std::string::npos);
+        CHECK(all.ends_with("\n\n\r\n0\r\n\r\n"));
+        CHECK(connection.is_closed());
+    });
+    CHECK(exit_code == 0);
+}
+
 TEST_CASE("with end_streams_at_stop off, event streams go on until they end") {
     Engine* app = nullptr;
     const auto stream = [](EventStream& events) -> Task<> {

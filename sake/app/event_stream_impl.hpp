@@ -164,19 +164,21 @@ SAKE_INLINE EventWait SendEvents::operator co_await() && noexcept {
     return EventWait(sender_, std::move(events_));
 }
 
-/// Makes the call's answer a stream of events, and sends its head.
+/// Makes the call's answer a stream of events.
 inline Call& begin_events(Call& call) {
     begin_stream(call, "text/event-stream");
     http::Headers& headers = call.response.headers;
     if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
     headers.set("X-Accel-Buffering", "no");  // has nginx and its like pass each event on at once
-    send_head(call);
     return call;
 }
 
 }  // namespace detail
 
-SAKE_INLINE EventStream::EventStream(detail::Call& call) : sender_(new detail::EventSender(call)) {}
+SAKE_INLINE EventStream::EventStream(detail::Call& call)
+    : sender_(new detail::EventSender(detail::begin_events(call))) {
+    detail::send_head(call);  // the sender's farewell decides what a stop makes of it
+}
 SAKE_INLINE EventStream::~EventStream() { sender_->stop_listening(); }
 
 SAKE_INLINE detail::SendEvents EventStream::send(std::string_view data) {
@@ -200,7 +202,7 @@ SAKE_INLINE detail::SendEvents EventStream::write(std::string text) noexcept {
     return {sender_, detail::EventBytes{std::move(text)}};
 }
 
-SAKE_INLINE EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
+SAKE_INLINE EventStream Context::events() { return EventStream(*call_); }
 
 }  // namespace SAKE_ABI
 }  // namespace sake

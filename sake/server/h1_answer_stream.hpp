@@ -107,10 +107,13 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
             "out.write: an earlier write was given up in its middle, so the answer is cut here");
     }
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
-    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
+    const bool begins_late = state_ == State::whole && stops;
+    if (begins_late && farewell.empty()) throw HttpError(503, "the server is stopping");
     try {
         const bool is_sent = in_turn([&](Turn& turn) { return send(turn, bytes); });
         if (!is_sent) note_what_client_takes();
+        // It was of events: a browser that gets a 503 never comes again. Now it is told when to.
+        if (begins_late) exchange_.runner.end_early();
         return is_sent;
     } catch (...) {
         if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk

@@ -358,7 +358,8 @@ def main():
         try_other_sites(cleo, program.url)
         try_lost_connections(ann, ben, program)
         try_restarts(ann, ben, program)
-        found = [each for window in windows for each in window.complaints() if "WebSocket connection to" not in str(each)]
+        found = [each for window in windows for each in window.complaints()
+                 if "WebSocket connection to" not in str(each) and "net::ERR_CONNECTION_" not in str(each)]
         check("nothing but lost connections is complained about in the end", not found, found)
         with browser.changed:
             sent = {event["params"]["request"]["url"].split("/")[2] for event in browser.events

@@ -7,6 +7,6 @@ for counts in "${BUILD:-build}"/results/*.txt; do
     [ "$failed" -gt 0 ] || continue
     echo "-- $(basename "$counts" .txt): $(cat "$counts")"
     awk '/TEST CASE:/ { name = $0 }
-        /ERROR: |^FAIL |^HUNG|runtime error|^make.*Error/ { if (name != "") print name; name = ""; print }' \
+        /ERROR: |^FAIL |^HUNG|runtime error|^[A-Za-z]*Error: |^make.*Error/ { if (name != "") print name; name = ""; print }' \
         "${counts%.txt}.log" | head -40
 done
