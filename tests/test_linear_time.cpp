@@ -50,7 +50,7 @@ bool is_linear(const Work& work, const std::function<std::string(std::size_t)>& 
     constexpr std::size_t n = 2500;
     const std::string once = input(n);
     const std::string many = input(16 * n);
-    if (is_sanitized) return work(many), true;
+    if (harness::is_sanitized) return work(many), true;
     for (int attempt = 0; attempt < 10; ++attempt) {
         if (cost(work, many) <= 40 * cost(work, once)) return true;
     }
