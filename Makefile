@@ -156,7 +156,7 @@ SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
 $(eval $(call suite,plain,-O0 -g1,-I.,-DSAKE_SEPARATE))
 $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.,-DSAKE_SEPARATE))
-$(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
+$(eval $(call suite,tsan,-O0 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
 $(BUILD)/tsan/sake_tests $(TEST_NAMES:%=$(BUILD)/tsan/one/%): LINK_SUITE = $(LINK_TSAN)
 
 # Every second file of its kind.
