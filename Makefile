@@ -9,7 +9,6 @@
 #   PREFIX=, DESTDIR=      where `make install` installs
 #   TEST_ARGS='-tc=*cookie*'   arguments for the test program (doctest's)
 #   T=router               the file that `make test-one` runs, UNDER=asan or UNDER=tsan the sanitizer
-#   GROUPS=1               tests are compiled in four groups: the quickest full build (CI=true as well)
 
 ifeq ($(origin CXX),default)
 CXX := g++
@@ -39,7 +38,7 @@ export CXX BUILD
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables: CXX CXXFLAGS JOBS BUILD PORT PREFIX DESTDIR TEST_ARGS T UNDER GROUPS (see the top of the Makefile)\n'
+	@printf '\nVariables: CXX CXXFLAGS JOBS BUILD PORT PREFIX DESTDIR TEST_ARGS T UNDER (see the top of the Makefile)\n'
 
 .PHONY: setup
 setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
@@ -79,10 +78,9 @@ clean: ## remove everything that was built
 # ---- the suite, in three variants: on the parts in separate form; on the single header in separate form under
 # AddressSanitizer and UndefinedBehaviorSanitizer, and in one-file form under ThreadSanitizer ----
 # suite NAME, FLAGS, INCLUDES, FORM: tests are compiled on a precompiled header, because the framework costs more to
-# compile than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
-# single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead: then a full build takes
-# less, and a small change more. System calls pass through the wrappers of tests/support, which put faults in; kqueue is a
-# double over epoll.
+# compile than the tests do, and in four groups of files, because all files one by one cost about three
+# times as much. A change of one test is quicker by `make test-one`, which compiles that file alone. System calls pass
+# through the wrappers of tests/support, which put faults in; kqueue is a double over epoll.
 #
 # In separate form, the framework is compiled once. Tests see what programs see, the declarations; those that include
 # support/machinery.hpp see all, by SAKE_MACHINERY.
@@ -118,7 +116,7 @@ $(1)_support := $$(TEST_SUPPORT:%.cpp=$(BUILD)/$(1)/%.o) $(if $(4),$(BUILD)/$(1)
 $(1)_files   := $$(TEST_FILES:%.cpp=$(BUILD)/$(1)/%.o)
 $(1)_groups  := $$(GROUP_FILES:$(BUILD)/%.cpp=$(BUILD)/$(1)/%.o)
 $(1)_objects := $$($(1)_support) $$($(1)_files) $$($(1)_groups)
-$(BUILD)/$(1)/sake_tests: $$($(1)_support) $$($(1)_$(if $(filter-out 0 false no,$(CI) $(GROUPS)),groups,files))
+$(BUILD)/$(1)/sake_tests: $$($(1)_support) $$($(1)_groups)
 	$$(link_$(1))
 $(BUILD)/$(1)/one/%: $(BUILD)/$(1)/tests/test_%.o $$($(1)_support)
 	$$(link_$(1))

@@ -326,7 +326,9 @@ TEST_CASE("another status than 101 says what the server answers, and what may he
     };
     CHECK(with_status("200") == expected("200", "there may be no WebSocket at this path"));
     CHECK(with_status("404") == expected("404", "there may be no WebSocket at this path"));
-    CHECK(with_status("401") == expected("401", "set Authorization by WebSocketRequest::header"));
+    CHECK(
+        with_status("401") ==
+        expected("401", "the server may want Authorization, Cookie or Origin: see WebSocketRequest::header"));
     CHECK(
         with_status("403") ==
         expected("403", "the server may want Authorization, Cookie or Origin: see WebSocketRequest::header"));

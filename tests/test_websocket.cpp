@@ -758,6 +758,26 @@ TEST_CASE("websocket: a handshake while the server stops is closed with 1001 at 
     CHECK(exit_code == 0);
 }
 
+TEST_CASE("websocket: the log of a stop counts WebSockets apart from requests") {
+    std::string log;
+    log.reserve(1000);
+    Engine app(
+        sake::Config().with_log([&](sake::LogLevel, std::string_view line) { log.append(line) += '\n'; }));
+    app.ws("/ws", echo);
+    app.get("/slow", [](Context&) -> Task<std::string> {
+        co_await sake::sleep(1s);
+        co_return "late";
+    });
+    TestClient client(app);
+    TestWebSocket one = client.websocket("/ws");
+    TestWebSocket other = client.websocket("/ws");
+    sake::TestConnection slow = client.connect();
+    slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.advance(0s);
+    CHECK(client.stop() == 0);
+    CHECK(log.find("waiting up to 30 s for 1 request and 2 WebSockets\n") != std::string::npos);
+}
+
 TEST_CASE("websocket: a worker route cannot be one") {
     Engine app;
     CHECK_THROWS_WITH_AS(app.ws("/ws", echo).worker(), doctest::Contains("cannot be a worker route"),

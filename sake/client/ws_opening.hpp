@@ -45,9 +45,9 @@ inline std::string name_of_websocket(const Url& url) {
 /// What may help after such an answer.
 constexpr std::string_view help_after_refusal(int status) noexcept {
     switch (status) {
-        case 401:
         case 407:
-            return "set Authorization by WebSocketRequest::header";
+            return "set Proxy-Authorization by WebSocketRequest::header";
+        case 401:
         case 403:
             return "the server may want Authorization, Cookie or Origin: see WebSocketRequest::header";
         case 426:

@@ -57,13 +57,12 @@ class Shutdown {
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
         for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
-        std::size_t busy = 0;
-        std::size_t idle = 0;
+        OpenSessions open;
         shard_.sessions.for_each([&](Session& session) {
-            ++(session.is_busy() ? busy : idle);
+            open.count(session);
             session.begin_drain();
         });
-        log_drain(busy, idle, hint);
+        log_drain(open, hint);
         drain_began_.set();
         shard_.draining.request_stop();
         if (life_ != nullptr) life_->begin_stop();
@@ -92,6 +91,14 @@ class Shutdown {
     }
 
   private:
+    struct OpenSessions {
+        std::size_t requests = 0, websockets = 0, idle = 0;
+        void count(const Session& session) noexcept {
+            const bool is_websocket = session.phase() == SessionPhase::websocket;
+            ++(!session.is_busy() ? idle : is_websocket ? websockets : requests);
+        }
+    };
+
     // "2 requests"
     static std::string count_of(std::size_t count, const char* what) {
         return std::to_string(count).append(" ").append(what).append(count == 1 ? "" : "s");
@@ -99,32 +106,40 @@ class Shutdown {
 
     // "stopping: waiting up to 30 s for 2 requests and 1 function (every at main.cpp:12), closing 5 idle
     // connections; a second signal stops at once"
-    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
-        const std::size_t beside = life_ != nullptr ? life_->running() : 0;
-        const bool waits = busy + beside != 0;
-        if (!waits && idle == 0) return;
+    void log_drain(const OpenSessions& open, const char* hint) const noexcept {
         try {
+            const std::string busy = describe_busy(open);
+            if (busy.empty() && open.idle == 0) return;
             std::string text = "stopping: ";
-            if (waits) {
+            if (!busy.empty()) {
                 const auto grace = shard_.config.shutdown_grace.count();
                 const bool is_in_seconds = grace % 1000 == 0;
                 text.append("waiting up to ").append(std::to_string(is_in_seconds ? grace / 1000 : grace));
-                text.append(is_in_seconds ? " s for " : " ms for ");
+                text.append(is_in_seconds ? " s for " : " ms for ").append(busy);
             }
-            if (busy != 0) text += count_of(busy, "request");
-            if (busy != 0 && beside != 0) text += " and ";
-            if (beside != 0) {
-                text.append(count_of(beside, "function")).append(" (");
-                life_->describe_running(text);
-                text += ')';
-            }
-            if (waits && idle != 0) text += ", ";
-            if (idle != 0) text.append("closing ").append(count_of(idle, "idle connection"));
-            if (waits) text += hint;
+            if (!busy.empty() && open.idle != 0) text += ", ";
+            if (open.idle != 0) text.append("closing ").append(count_of(open.idle, "idle connection"));
+            if (!busy.empty()) text += hint;
             log_quietly(shard_.config.log, LogLevel::info, text, {});
         } catch (const std::bad_alloc&) {
             // No memory for the line.
         }
+    }
+
+    // "2 requests and 1 WebSocket and 1 function (every at main.cpp:12)"
+    std::string describe_busy(const OpenSessions& open) const {
+        std::string text;
+        const auto add = [&text](std::size_t count, const char* what) {
+            if (count != 0) text.append(text.empty() ? "" : " and ").append(count_of(count, what));
+        };
+        const std::size_t beside = life_ != nullptr ? life_->running() : 0;
+        add(open.requests, "request");
+        add(open.websockets, "WebSocket");
+        add(beside, "function");
+        if (beside == 0) return text;
+        text += " (";
+        life_->describe_running(text);
+        return text += ')';
     }
 
     void log_cut(const char* why) const noexcept {
