@@ -51,7 +51,9 @@ class Visitor(Window):
         self.await_("!document.getElementById('send').disabled && document.querySelectorAll('#people li').length", "a connection")
 
     def say(self, text):
+        """Says it, and waits until this page shows it, as all others do by and by."""
         self.run(f"document.getElementById('text').value = {json.dumps(text)}; document.querySelector('#send').click()")
+        self.await_text(text)
 
     def press(self, key):
         for kind in ("keyDown", "keyUp"):
@@ -119,6 +121,7 @@ def try_rooms(ann, ben, cleo, url):
     cleo.run("document.getElementById('door').hidden || document.querySelector('#door button').click()")  # if it was not kept
     cleo.await_connection()
     ann.await_("document.querySelectorAll('#people li').length === 3", "Cleo")
+    cleo.await_text("日本酒 🍶")
     check("a page that is shown again comes again", cleo.lines() == said and cleo.people() == ["Ann", "Ben", "Cleo"], cleo.people())
 
 
@@ -126,7 +129,6 @@ def try_hostile(ann, ben, cleo, url):
     for name, room in ((HOSTILE_NAME, "%3Cb%3E%2F%22%3F%23%25"), ("\u202eeve \u9152", "kitchen")):
         cleo.join(url, room, name)
         cleo.say(HOSTILE)
-        cleo.await_text(HOSTILE)
         check(f"hostile text and name are text: {name}", cleo.lines()[-1] == (name, HOSTILE) and cleo.people()[-1] == name, cleo.lines())
     ben.await_text(HOSTILE)
     for window in (ann, ben, cleo):
@@ -184,6 +186,7 @@ def try_pace(ann, ben, url):
     check("and leaves it to its user to come again", "Trying" not in ann.state() and ann.run("!document.getElementById('again').hidden"))
     ann.run("document.getElementById('again').click()")
     ann.await_connection()
+    ann.await_text("number 9")
     lines = [each for each in ann.lines() if each[0] == "Ann"]
     check("and shows each line once then", lines == [("Ann", f"number {number}") for number in range(10)], lines)
 
