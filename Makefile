@@ -78,7 +78,7 @@ clean: ## remove everything that was built
 # ---- the suite, in three variants: on the parts in separate form; on the single header in separate form under
 # AddressSanitizer and UndefinedBehaviorSanitizer, and in one-file form under ThreadSanitizer ----
 # suite NAME, FLAGS, INCLUDES, FORM: tests are compiled on a precompiled header, because the framework costs more to
-# compile than the tests do, and in four groups of files, because all files one by one cost about three
+# compile than the tests do, and in six groups of files, because all files one by one cost about three
 # times as much. A change of one test is quicker by `make test-one`, which compiles that file alone. System calls pass
 # through the wrappers of tests/support, which put faults in; kqueue is a double over epoll.
 #
@@ -90,7 +90,7 @@ TEST_FILES    := $(sort $(wildcard tests/test_*.cpp))
 TEST_NAMES    := $(TEST_FILES:tests/test_%.cpp=%)
 MACHINERY     := $(sort $(shell grep -l 'support/machinery.hpp' $(TEST_FILES)))
 PROGRAMS      := $(filter-out $(MACHINERY),$(TEST_FILES))
-TEST_GROUPS   := programs_1 programs_2 machinery_1 machinery_2
+TEST_GROUPS   := programs_1 programs_2 programs_3 machinery_1 machinery_2 machinery_3
 GROUP_FILES   := $(TEST_GROUPS:%=$(BUILD)/groups/%.cpp)
 TEST_SUPPORT  := $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
 WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
@@ -157,12 +157,12 @@ $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE)
 $(eval $(call suite,tsan,-O0 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
 $(BUILD)/tsan/sake_tests $(TEST_NAMES:%=$(BUILD)/tsan/one/%): LINK_SUITE = $(LINK_TSAN)
 
-# Every second file of its kind.
+# Every third file of its kind.
 $(BUILD)/groups/programs_%.cpp: IN_GROUP = $(PROGRAMS)
 $(BUILD)/groups/machinery_%.cpp: IN_GROUP = $(MACHINERY)
 $(GROUP_FILES): FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' $(IN_GROUP) | awk 'NR % 2 + 1 == $(lastword $(subst _, ,$(basename $(@F)))) { print "#include \"" $$0 "\"" }' > $@.new
+	@printf '%s\n' $(IN_GROUP) | awk 'NR % 3 + 1 == $(lastword $(subst _, ,$(basename $(@F)))) { print "#include \"" $$0 "\"" }' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # What another compiler, or other flags, made is made again.
