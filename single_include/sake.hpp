@@ -8587,7 +8587,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
         const Taken taken = source.next(member, [&](auto&& item) {
             using Given = std::remove_cvref_t<decltype(item)>;
             static_assert(std::convertible_to<Given, T>,
-                          "what is to be reduced does not become the type of init");
+                          "reduce: the elements do not convert to the type of init");
             static_assert(!(std::floating_point<Given> && std::integral<T>),
                           "the type of init is that of the result, and would cut fractions off: write 0.0");
             if (!value) {
@@ -9222,7 +9222,7 @@ class ThreadState {
         if (!thread_.joinable()) return;
         thread_.request_stop();
         thread_.join();
-        if (failure_) report_failure("a thread that nobody joined failed: ", failure_);
+        if (failure_) report_failure("a thread failed, and its result was not taken: ", failure_);
     }
 
     template <class F, class... Args>
@@ -20078,7 +20078,7 @@ SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, v
 }
 inline std::string format_in_words(const FormattedShape& shape) {
     const char* const example = shape.format == "date" ? "2026-11-29" : "2026-11-29T12:00:00Z";
-    return "must be a " + std::string(shape.format) + " that there is, such as " + example;
+    return "must be a " + std::string(shape.format) + " that exists, such as " + example;
 }
 
 /// What the reading of one document may take.
@@ -20105,7 +20105,7 @@ class ShapeReader {
     void read(Value& json, const Shape& shape, void* value, const Place& at) {
         if (use_ == Use::trial && limits_.tried_values-- == 0) {
             ++limits_.tried_values;
-            return faults_.add(at, "type", "took too many tries");
+            return faults_.add(at, "type", "is too large to try all alternatives");
         }
         switch (shape.kind) {
             case ShapeKind::null:
@@ -20270,7 +20270,7 @@ class ShapeReader {
         }
         if (count != 0) return read(json, *shape.alternatives[first], shape.emplace(value, first), at);
         faults_.add(at, "type",
-                    std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+                    std::string("must be of another kind: it fits no alternative, and is ") + kind_of(json));
     }
     bool fits_in_a_trial(Value& json, const Shape& shape, void* value) {
         Faults faults;
@@ -25957,7 +25957,7 @@ class SimulatedPoller final : public Poller {
     /// instead; std::invalid_argument if the time is negative.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
-        if (time < time.zero()) throw std::invalid_argument("advance: time passes in one direction only");
+        if (time < time.zero()) throw std::invalid_argument("advance: the duration must not be negative");
         run_to(moment_after(now_, to_clock(time)));
     }
     /// Turns the loop until nothing more can happen at this moment of virtual time.
@@ -52892,7 +52892,7 @@ class DashboardFeed {
       public:
         explicit Place(DashboardFeed& feed) : feed_(feed) {
             if (feed_.viewers_ == most_dashboard_viewers) {
-                throw HttpError(503, "16 viewers watch the dashboard, which are as many as it has")
+                throw HttpError(503, "the dashboard has 16 viewers, the most at a time: close one of them")
                     .header("Retry-After", "10");
             }
             ++feed_.viewers_;

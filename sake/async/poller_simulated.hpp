@@ -59,7 +59,7 @@ class SimulatedPoller final : public Poller {
     /// instead; std::invalid_argument if the time is negative.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
-        if (time < time.zero()) throw std::invalid_argument("advance: time passes in one direction only");
+        if (time < time.zero()) throw std::invalid_argument("advance: the duration must not be negative");
         run_to(moment_after(now_, to_clock(time)));
     }
     /// Turns the loop until nothing more can happen at this moment of virtual time.

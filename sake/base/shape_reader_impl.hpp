@@ -43,7 +43,7 @@ SAKE_INLINE bool read_enum_text(std::string_view name, const EnumShape& shape, v
 }
 inline std::string format_in_words(const FormattedShape& shape) {
     const char* const example = shape.format == "date" ? "2026-11-29" : "2026-11-29T12:00:00Z";
-    return "must be a " + std::string(shape.format) + " that there is, such as " + example;
+    return "must be a " + std::string(shape.format) + " that exists, such as " + example;
 }
 
 /// What the reading of one document may take.
@@ -70,7 +70,7 @@ class ShapeReader {
     void read(Value& json, const Shape& shape, void* value, const Place& at) {
         if (use_ == Use::trial && limits_.tried_values-- == 0) {
             ++limits_.tried_values;
-            return faults_.add(at, "type", "took too many tries");
+            return faults_.add(at, "type", "is too large to try all alternatives");
         }
         switch (shape.kind) {
             case ShapeKind::null:
@@ -235,7 +235,7 @@ class ShapeReader {
         }
         if (count != 0) return read(json, *shape.alternatives[first], shape.emplace(value, first), at);
         faults_.add(at, "type",
-                    std::string("is none of the kinds that may stand here, but is ") + kind_of(json));
+                    std::string("must be of another kind: it fits no alternative, and is ") + kind_of(json));
     }
     bool fits_in_a_trial(Value& json, const Shape& shape, void* value) {
         Faults faults;

@@ -370,7 +370,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
         const Taken taken = source.next(member, [&](auto&& item) {
             using Given = std::remove_cvref_t<decltype(item)>;
             static_assert(std::convertible_to<Given, T>,
-                          "what is to be reduced does not become the type of init");
+                          "reduce: the elements do not convert to the type of init");
             static_assert(!(std::floating_point<Given> && std::integral<T>),
                           "the type of init is that of the result, and would cut fractions off: write 0.0");
             if (!value) {

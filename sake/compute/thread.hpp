@@ -189,7 +189,7 @@ class ThreadState {
         if (!thread_.joinable()) return;
         thread_.request_stop();
         thread_.join();
-        if (failure_) report_failure("a thread that nobody joined failed: ", failure_);
+        if (failure_) report_failure("a thread failed, and its result was not taken: ", failure_);
     }
 
     template <class F, class... Args>

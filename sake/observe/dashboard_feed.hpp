@@ -45,7 +45,7 @@ class DashboardFeed {
       public:
         explicit Place(DashboardFeed& feed) : feed_(feed) {
             if (feed_.viewers_ == most_dashboard_viewers) {
-                throw HttpError(503, "16 viewers watch the dashboard, which are as many as it has")
+                throw HttpError(503, "the dashboard has 16 viewers, the most at a time: close one of them")
                     .header("Retry-After", "10");
             }
             ++feed_.viewers_;
