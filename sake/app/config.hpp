@@ -77,7 +77,7 @@ struct Config {
     std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+    std::size_t max_json_values = 250'000;         // of one document, objects and arrays included: 400
     std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
     std::size_t max_form_files = 100;              // 413
     std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
