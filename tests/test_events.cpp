@@ -592,6 +592,27 @@ TEST_CASE("an event stream that begins during a stop tells its client when to co
     CHECK(exit_code == 0);
 }
 
+TEST_CASE("a stop hints nothing inside a stream that takes the place of an event stream") {
+    Engine* app = nullptr;
+    const auto setup = [&](Engine& engine) {
+        app = &engine;
+        engine.get("/events", [](Context& ctx) -> Task<> {
+            ctx.after([](Context&) { throw sake::HttpError(409, "conflict"); });
+            CHECK_THROWS_AS(static_cast<void>(ctx.events()), sake::HttpError);
+            auto out = ctx.stream("text/plain");
+            co_await out.write("x");
+            co_await sake::sleep(1h);
+        });
+    };
+    with_client(setup, [&](TestClient& client) {
+        TestConnection connection = client.connect();
+        static_cast<void>(connection.send(get_events).receive_now());
+        app->stop();
+        client.advance(0s);
+        CHECK(connection.receive_all() == "0\r\n\r\n");
+    });
+}
+
 TEST_CASE("with end_streams_at_stop off, event streams go on until they end") {
     Engine* app = nullptr;
     const auto stream = [](EventStream& events) -> Task<> {

@@ -73,6 +73,7 @@ inline void begin_stream(Call& call, std::string_view content_type) {
     require_body_of(call.response.status);
     call.response.set_type(content_type);
     call.response.body.clear();
+    call.answerer->farewell.clear();  // of an event stream that did not begin
 }
 
 SAKE_INLINE WriteWait::~WriteWait() = default;
