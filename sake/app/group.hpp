@@ -180,7 +180,7 @@ class Verbs {
     }
 
   private:
-    // A template like all registration, so that it is compiled into the module of the handler.
+    // Compiled in the module that calls it, as all registration is: so it notes the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
