@@ -91,7 +91,7 @@ class Verbs {
     Route& query(PatternOf<F> pattern, F&& handler) {
         return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
             if (ctx.header("Content-Type").empty())
-                throw HttpError(400, "a QUERY says what its content is, by Content-Type");
+                throw HttpError(400, "a QUERY request needs the field Content-Type");
         });
     }
     /// A WebSocket (RFC 6455). The handshake is a GET with Upgrade. It passes the middleware, which may

@@ -21,12 +21,12 @@ class BearerChallenge {
     /// Throws HttpError 401 if there is no token, and 400 if the field is malformed.
     [[nodiscard]] std::string_view token_of(const Context& ctx) const {
         const Credentials given = find_credentials(ctx, "Bearer");
-        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
+        if (given.state == Credentials::State::absent) refuse(401, "this resource needs a bearer token", {});
         if (given.state == Credentials::State::malformed)
             refuse(400, "the field Authorization is malformed", "invalid_request");
         return given.token;
     }
-    [[noreturn]] void refuse_token() const { refuse(401, "the token is not right", "invalid_token"); }
+    [[noreturn]] void refuse_token() const { refuse(401, "the token is not valid", "invalid_token"); }
 
   private:
     [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {

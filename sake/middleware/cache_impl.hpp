@@ -172,7 +172,7 @@ class AnswerCache final : public CacheWork {
             answer(ctx, *entry, now);
             return {Way::Kind::answered};
         }
-        if (asked.only_if_cached) throw HttpError(504, "no such answer is kept");
+        if (asked.only_if_cached) throw HttpError(504, "the cache has no such answer");
 
         // Nobody waits for what nobody may share.
         const bool passes = is_good && entry->kind == Kind::passing;

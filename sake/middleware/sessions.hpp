@@ -13,7 +13,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr StepRule session_rules[] = {
-    {"sessions", "ctx.session() is one of them"},
+    {"sessions", "ctx.session() can be the session of one of them only"},
     {"cache", "the cache answers before it knows whose session it is"},
     {nullptr, nullptr}};
 inline constexpr StepInfo session_info{"sessions", session_rules};

@@ -128,8 +128,8 @@ class Acceptor {
                 look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
                 if (full_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning,
-                                "there are as many connections as there may be: ",
-                                "idle ones make room, and new ones wait");
+                                "the limit Config::max_connections is reached: ",
+                                "idle connections are closed, and new clients wait");
                 }
             }
             return outcome;

@@ -125,7 +125,7 @@ class SignalRelay {
     // A second wish, and the loop has not come by since the first.
     [[noreturn]] static void end_process() noexcept {
         standard_error.write_line(
-            "sake: error: the process ends by a second signal: the event loop is held up\n");
+            "sake: error: the process exits now, by a second signal: a handler holds the event loop\n");
         ::_exit(1);
     }
 
