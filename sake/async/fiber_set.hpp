@@ -1,4 +1,4 @@
-// FiberSet: the fibers of a reactor, which ends only when they have.
+// FiberSet: the fibers of a reactor. The reactor ends only after them.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@ namespace detail {
 
 class FiberSet {
   public:
-    /// Takes a fiber in. It leaves when it ends.
+    /// Adds a fiber. It leaves the set when it ends.
     void adopt(Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
     [[nodiscard]] bool empty() const noexcept { return !fibers_.is_linked(); }
 
     /// Cancels each, once.
     void cancel() noexcept;
-    /// None goes on any more, and none waits for anything.
+    /// No fiber continues, and none waits for anything any more.
     void abandon() noexcept;
-    /// Destroys them as they are, with all their frames.
+    /// Destroys all fibers as they are, with their frames.
     void destroy() noexcept;
 
     /// Which fibers to describe: all, or those whose work has a name.
