@@ -1,4 +1,4 @@
-// FiberSet: the fibers of a reactor. The reactor ends only after them.
+// FiberSet: the fibers of a reactor, which ends only when they have.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@ namespace detail {
 
 class FiberSet {
   public:
-    /// Adds a fiber. It leaves the set when it ends.
+    /// Takes a fiber in. It leaves when it ends.
     void adopt(Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
     [[nodiscard]] bool empty() const noexcept { return !fibers_.is_linked(); }
 
     /// Cancels each, once.
     void cancel() noexcept;
-    /// No fiber continues, and none waits for anything any more.
+    /// None goes on any more, and none waits for anything.
     void abandon() noexcept;
-    /// Destroys all fibers as they are, with their frames.
+    /// Destroys them as they are, with all their frames.
     void destroy() noexcept;
 
     /// Which fibers to describe: all, or those whose work has a name.

@@ -1,5 +1,4 @@
-// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts
-// them.
+// StallWatch: logs handlers that block the reactor's thread, once per route and minute, and counts them.
 #pragma once
 
 #include <atomic>
@@ -50,7 +49,7 @@ class StallWatch {
         }
     }
 
-    // One for each route that has held the loop, which few do.
+    // One for each route that has blocked the loop; there are few.
     struct Warning {
         const RouteEntry* route;
         PacedWarning paced;
