@@ -1,5 +1,5 @@
-// What a client keeps: its connections, by origin, and which of them go when there are too many; and what its
-// habits remember.
+// What a client keeps: its connections by origin, which of them close when there are too many, and the memory
+// of its habits.
 #pragma once
 
 #include <chrono>
