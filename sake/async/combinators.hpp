@@ -219,7 +219,7 @@ Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... await
 
 template <detail::Awaitable A>
 Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
-    if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
+    if (awaitables.empty()) throw std::invalid_argument("when_any: the vector is empty");
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
     std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());

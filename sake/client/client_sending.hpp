@@ -202,7 +202,7 @@ Task<std::optional<ResponseStream>> Client::Sending::try_once(Connections connec
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_ended(request.url_.origin() + ": the server gave no answer");
+        sake::detail::throw_ended(request.url_.origin() + ": the server sent no answer");
     }
     const std::string_view bytes = connection->unread();
     sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
