@@ -43,7 +43,7 @@ bool is_decimal_number(std::string_view text) noexcept;
 /// Throws HttpError 400: "query parameter 'page' is missing".
 [[noreturn]] void refuse_text(std::string_view kind, std::string_view name, const char* why);
 
-/// A client's text as a T. Throws HttpError 400 that names the parameter if it does not convert.
+/// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
     if constexpr (NamedEnum<T>) {

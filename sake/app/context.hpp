@@ -189,7 +189,7 @@ class Context {
     Context& json(int code, const T& value) {
         return status(code).json(value);
     }
-    /// Sets any bytes as the body, with the given content type. A std::string that is moved in is not copied.
+    /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>

@@ -1,5 +1,5 @@
-// Handlers: any callable that accepts a Context&, path parameters, arguments read by type, or nothing. It may
-// be plain or a coroutine, and may return a value to send.
+// Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
+// plain or a coroutine, and may return a value to send.
 #pragma once
 
 #include <array>
@@ -57,7 +57,7 @@ struct Awaited<Task<T>> {
     using type = T;
 };
 
-// A nullptr converts to an unreadable string_view; it is JSON's null.
+// A nullptr converts to a string_view that nothing may read; it is JSON's null.
 template <class T>
 inline constexpr bool is_text =
     !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> && std::is_convertible_v<T, std::string_view>;
@@ -132,7 +132,7 @@ struct SignatureOf<std::tuple<Params...>, Value> {
 };
 
 /// A handler of the server itself: a function for an object that outlives it, or is destroyed with it. One of
-/// the first two members is set.
+/// the first two is set.
 struct ServerHandler {
     void* object;
     void (*plain)(void*, Call&) = nullptr;
@@ -163,7 +163,7 @@ class Owned {
     void (*destroy_)(void*) = nullptr;
 };
 
-/// A fact that is found while serving, from any thread.
+/// What is found out while serving, from any thread.
 class Noted {
   public:
     Noted() = default;
@@ -180,7 +180,7 @@ class Noted {
     std::atomic<bool> is_noted_{false};
 };
 
-/// A callable of the program, owned, behind one function pointer.
+/// A callable of the user, owned, behind one function pointer.
 class Handler {
   public:
     Handler() = default;
@@ -230,13 +230,13 @@ class Handler {
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
-    /// What its types reveal about its route.
+    /// What its types say of its route.
     [[nodiscard]] const Signature& signature() const noexcept { return *signature_; }
 
-    /// Its description if it is Sake's own middleware; else nullptr.
+    /// What it is, if it is middleware of Sake's own; else nullptr.
     [[nodiscard]] const StepInfo* step() const noexcept { return step_; }
 
-    /// Whether it has asked for a body that had not arrived: from then on it runs with the body.
+    /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_.is_noted(); }
     void note_that_it_reads_the_body() const noexcept { reads_body_.note(); }
 
@@ -299,7 +299,7 @@ class Handler {
     mutable Noted reads_body_;
 };
 
-/// A handler that runs before others, for routes with other parameters.
+/// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
     constexpr bool fits = std::tuple_size_v<HandlerParamsOf<F>> == 0;

@@ -245,8 +245,8 @@ auto spawn(F&& function, Args... args) {
         return detail::CalledHandle(std::move(handle));
 }
 
-/// Runs a task to its end on a reactor made for it, and returns its result or throws its exception. Tasks
-/// that it spawned and that still run are then cancelled and awaited. Throws std::logic_error inside a
+/// Runs a task on a reactor made for it, to the end, and gives its result or throws what it threw. Tasks that
+/// it spawned and that still run are then cancelled and waited for. Throws std::logic_error inside a
 /// coroutine.
 template <class T>
 T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {

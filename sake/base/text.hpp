@@ -171,9 +171,9 @@ template <class T>
 
 }  // namespace detail
 
-/// A value that a person wrote (a path segment, a query value) as a T; std::nullopt unless the whole text is
-/// one. Integers: digits, with a leading '-' if T is signed. Floating point: finite. bool: true, false, 1, 0.
-/// Strings: unchanged.
+/// A value that a person wrote (a path segment, a query value) as T, or nullopt unless the whole text is one.
+/// Integers: digits, with a leading '-' if T is signed. Floating: finite. bool: true, false, 1, 0. Strings:
+/// as is.
 template <class T>
 [[nodiscard]] std::optional<T> parse_number(std::string_view text) {
     if constexpr (std::is_same_v<T, bool>) {
