@@ -165,6 +165,7 @@ class Context {
     Context& text(int code, Moved&& body) {
         return status(code).text(std::move(body));
     }
+    /// Sets HTML as the body, as text/html in UTF-8. Copied unless a std::string is moved in.
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
     template <std::same_as<std::string> Moved>
@@ -275,11 +276,13 @@ class Context {
     /// Skips the rest of the chain. The response stands as it is, with this status if one is given.
     Context& abort() noexcept;
     Context& abort(int code);
+    /// Whether abort() was called.
     [[nodiscard]] bool is_aborted() const noexcept;
     /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing was
     /// thrown.
     [[nodiscard]] std::exception_ptr error() const noexcept;
 
+    /// Whether this runs on a thread of the worker pool.
     [[nodiscard]] bool in_worker_pool() const noexcept;
     /// The number of worker threads; 0 if the pool is off.
     [[nodiscard]] int worker_pool_size() const noexcept;

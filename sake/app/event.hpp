@@ -62,6 +62,7 @@ class Event {
 
     /// Resumes all waiters. Until `reset`, later calls of `wait` return at once.
     void set() noexcept { flag_.set(); }
+    /// Clears the flag: later waits wait until the next `set`.
     void reset() noexcept { flag_.reset(); }
     [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
     /// Waits until the event is set. Throws Cancelled.

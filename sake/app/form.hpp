@@ -38,8 +38,10 @@ class Upload {
     [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
     /// The content type that the client sent; "" if it sent none.
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+    /// The size of the content in bytes.
     [[nodiscard]] std::uint64_t size() const noexcept;
 
+    /// Whether the content is in memory, and not in a temporary file.
     [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
     /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
     /// temporary file: use save(path), or read(offset, most) for its pieces.

@@ -60,6 +60,7 @@ class Faults;
 /// The constructor throws std::invalid_argument unless the status is 400 to 599.
 class HttpError : public std::exception {
   public:
+    /// The status, and the text for `detail`. An empty detail is sent as the title of the status.
     explicit HttpError(int status, std::string detail = {});
 
     /// Sets a header field of the answer, and replaces those of the same name. Throws std::invalid_argument

@@ -90,6 +90,7 @@ class Route {
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
     /// Names a scheme of ApiInfo::security that clients need. If several are named, any one of them suffices.
     Route& security(std::string scheme);
+    /// Marks the route as deprecated.
     Route& deprecated(bool on = true);
     /// Leaves the route out of the document.
     Route& hidden(bool on = true);

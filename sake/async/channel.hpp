@@ -84,6 +84,7 @@ class Channel {
     void close() noexcept;
 
     [[nodiscard]] bool is_closed() const noexcept;
+    /// The number of items inside. Other threads may change it at any time.
     [[nodiscard]] int size() const noexcept;
     [[nodiscard]] int capacity() const noexcept { return static_cast<int>(gate_.capacity()); }
 

@@ -97,7 +97,9 @@ class Request {
     /// Sets a header field. The client itself sets Host, the fields that frame the message, and those of the
     /// connection (Upgrade, TE and their like): std::invalid_argument.
     Request& header(std::string_view name, std::string_view value);
+    /// Sets the body and its Content-Type.
     Request& body(std::string bytes, std::string_view content_type);
+    /// Sets a JSON body.
     Request& json(const Json& value);
     /// Sends the body in pieces that `source`, a coroutine, returns; chunked. Such a request is neither
     /// repeated nor redirected.

@@ -59,6 +59,7 @@ class WorkerPool {
     }
 
     [[nodiscard]] int size() const noexcept { return size_; }
+    /// From any thread.
     [[nodiscard]] Stats stats() const;
 
     /// Accepts no further jobs, drops the queued ones, and waits for the running ones, at most for

@@ -87,6 +87,7 @@ class Headers {
     /// The value of the first field of this name. The view is valid until the next change.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
 
+    /// Whether there is a field of this name.
     [[nodiscard]] bool contains(std::string_view name) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }

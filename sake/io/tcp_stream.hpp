@@ -127,6 +127,7 @@ class TcpStream {
 
     /// The peer's address: "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
+    /// The descriptor, which stays the stream's. Throws std::logic_error if the stream is closed.
     [[nodiscard]] int fd() const;
 
   private:

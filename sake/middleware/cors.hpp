@@ -20,6 +20,7 @@ struct CorsOptions {
     bool credentials = false;
     /// The methods and header fields that a page may use, in addition to GET, HEAD and simple POSTs.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    /// The header fields that a page may send, in addition to the few that browsers always allow.
     std::vector<std::string> headers = {"Authorization", "Content-Type"};
     /// The fields of an answer that a page may read, in addition to the few that browsers always allow.
     std::vector<std::string> exposed_headers = {};

@@ -77,6 +77,7 @@ struct JwtOptions {
     /// Whether a token without `exp` is refused. A token that does not expire is valid until its key is
     /// removed.
     bool require_expiry = true;
+    /// The realm in the challenge of a 401; "" sends none.
     std::string realm = {};
     /// Called with the reason when a token is refused, for the program's log. The client does not receive the
     /// reason.

@@ -40,6 +40,7 @@ enum class LogFormat : std::uint8_t {
 
 /// The options of logger.
 struct LoggerOptions {
+    /// The format of a line.
     LogFormat format = LogFormat::combined;
     /// The file to which lines are appended. If it is renamed, as logrotate does, a new one is created. "" is
     /// standard error.

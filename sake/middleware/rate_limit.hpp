@@ -14,6 +14,7 @@ namespace middleware {
 /// The options of rate_limit. Set one of per_second and per_minute: the rate at which an allowance is
 /// refilled. All numbers are at most 10 million.
 struct RateLimitOptions {
+    /// The rate at which an allowance is refilled. Set one of the two.
     int per_second = 0;
     int per_minute = 0;
     /// How many requests may arrive at once, after a pause. 0 means the allowance of one second, or of one

@@ -22,6 +22,7 @@ struct SecurityHeadersOptions {
     std::string cross_origin_resource_policy = "same-origin";
     /// How long a browser must use https for this host (RFC 6797). Sent over https only. 0 sends no field.
     std::chrono::seconds strict_transport_security = std::chrono::hours(24 * 365);
+    /// Whether Strict-Transport-Security includes all subdomains.
     bool include_subdomains = false;
 };
 

@@ -211,6 +211,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const;
 
+    /// The settings that the engine works with.
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
   private:

@@ -114,6 +114,7 @@ class TestClient {
     /// 24 hours of virtual time (use `open`).
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
+    /// The same by method.
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
         return request("GET", target, headers);
     }

@@ -207,6 +207,7 @@ class WebSocket {
         detail::remove_pump(link(), &hub, topic);
     }
 
+    /// Whether messages can be sent.
     [[nodiscard]] bool is_open() const;
     /// The close code of the other side; 1005 if it sent none, 1006 if the connection was lost, 0 while it is
     /// open.
