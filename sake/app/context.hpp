@@ -78,12 +78,14 @@ class Context {
     /// All header fields in the order received: `for (auto& [name, value] : ctx.headers())`.
     [[nodiscard]] RequestHeaders headers() const noexcept;
 
-    // Headers, cookies, query parameters and path parameters share one set of functions. For each x: x(name)
-    // its text, decoded; "" if it is absent x(name, fallback)     its text, or the fallback x<T>(name)
-    // a number, bool or string; 400, naming it, if it is absent or does not convert x<T>(name, fallback)  the
-    // same, or the fallback if it is absent find_x(name)          its text, or std::nullopt A path parameter
-    // that the pattern does not have is a mistake in the program: param(name) and param<T>(name) throw
-    // std::out_of_range.
+    // Headers, cookies, query parameters and path parameters share one set of functions. For each x:
+    //   x(name)               its text, decoded; "" if it is absent
+    //   x(name, fallback)     its text, or the fallback
+    //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
+    //   x<T>(name, fallback)  the same, or the fallback if it is absent
+    //   find_x(name)          its text, or std::nullopt
+    // A path parameter that the pattern does not have is a mistake of the program: param(name) and
+    // param<T>(name) throw std::out_of_range.
 
     /// A header field by name, in any case. If the client sent several, the first.
     [[nodiscard]] std::string_view header(std::string_view name,
@@ -286,11 +288,11 @@ class Context {
     [[nodiscard]] bool in_worker_pool() const noexcept;
     /// The number of worker threads; 0 if the pool is off.
     [[nodiscard]] int worker_pool_size() const noexcept;
-    /// Requests a stop when the answer is no longer wanted: the client disconnected, the time limit passed,
-    /// or the server is stopping at once.
+    /// A token that is stopped when the answer is no longer wanted: the client disconnected, the time limit
+    /// passed, or the server is stopping at once.
     [[nodiscard]] std::stop_token stop_token();
-    /// Requests a stop when a graceful stop of the server begins. This request still gets its answer within
-    /// the grace.
+    /// A token that is stopped when a graceful stop of the server begins. This request still gets its answer
+    /// within the grace.
     [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
