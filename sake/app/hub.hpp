@@ -53,7 +53,7 @@ class HubText : public std::string_view {
   public:
     HubText() = default;
     explicit HubText(std::string_view text) noexcept : std::string_view(text) {}
-    operator std::string() const { return std::string(data(), size()); }  // the purpose of this class
+    operator std::string() const { return std::string(data(), size()); }  // NOLINT: the purpose of this class
 };
 
 /// A message as a subscriber receives it. Copies are cheap: all share one text.
