@@ -563,7 +563,8 @@ TEST_CASE("answers of every framing are read, and those that are not HTTP are re
     CHECK(answer_to("HTTP/1.1 200 O") == bad + "it ends in the middle of its head");
     CHECK(answer_to("HTTP/1.1 101 Switching\r\n\r\n") == bad + "101, which was not asked for");
     CHECK(answer_to("SSH-2.0-OpenSSH\r\n") == bad + "bad HTTP version");
-    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi") == bad + "Content-Length is not a decimal number in range");
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi") ==
+          bad + "Content-Length is not a decimal number in range");
     const std::string cut =
         "http://here: the server ended in the middle of its answer: the peer closed the connection";
     CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi") == cut);

@@ -420,8 +420,8 @@ TEST_CASE("a stop that is over names what it cannot cut short, with its place") 
     CHECK(eventually([&] { return has_begun.load(); }));
     app.stop();
     CHECK(eventually([&] {
-        return log.has(std::string("the stop waits for work that cannot be cancelled: background at ") + __FILE__ +
-                       ":");
+        return log.has(std::string("the stop waits for work that cannot be cancelled: background at ") +
+                       __FILE__ + ":");
     }));
     may_end = true;
     server.join();

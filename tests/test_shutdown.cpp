@@ -672,7 +672,10 @@ class SignalledServer {
         : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
               serves_ = true;
               if (line.find("a graceful stop is under way already") == 0) is_stopping_already_ = true;
-              is_deaf_ = line.find("SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ") != std::string_view::npos;
+              is_deaf_ =
+                  line.find(
+                      "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ") !=
+                  std::string_view::npos;
           })) {
         gate.add_to(app_);
         setup(app_);

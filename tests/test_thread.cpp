@@ -388,7 +388,8 @@ TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and th
             handle.reset();
             waiting.cancel();
             const std::string why = co_await waiting;
-            CHECK(why == (is_cancelled_first ? "Cancelled" : "thread: the handle was destroyed while it was awaited"));
+            CHECK(why == (is_cancelled_first ? "Cancelled"
+                                             : "thread: the handle was destroyed while it was awaited"));
         });
     }
 }

@@ -97,10 +97,10 @@ struct Call {
     bool has_time_limit = false;
     AnswerCause cause = AnswerCause::handler;
     BodyState body_state = BodyState::here;
-    Running running = Running::coroutine;  // not used if all handlers are plain
-    Answerer* answerer = nullptr;          // for a streamed answer; while its handlers run as coroutines
-    CallRunner* runner = nullptr;          // while its handlers run as coroutines
-    BodySource* body_source = nullptr;     // of a body that is read in pieces, while its handlers run
+    Running running = Running::coroutine;      // not used if all handlers are plain
+    Answerer* answerer = nullptr;              // for a streamed answer; while its handlers run as coroutines
+    CallRunner* runner = nullptr;              // while its handlers run as coroutines
+    BodySource* body_source = nullptr;         // of a body that is read in pieces, while its handlers run
     BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
     std::size_t form_bytes = 0;                // part of that: the memory of a form that is read in pieces
     std::exception_ptr error;

@@ -42,8 +42,8 @@ constexpr Field as_setting(Number value) noexcept {
 /// docs/configuration.md has the minimum and the meaning of 0 for each field.
 struct Config {
     // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 means one per usable CPU
-    bool enable_worker_pool = true;  // false: worker routes run on the reactor
+    int worker_pool_size = 0;                               // threads; 0 means one per usable CPU
+    bool enable_worker_pool = true;                         // false: worker routes run on the reactor
     int worker_queue_limit = 256;                           // jobs that may wait; one more is a 503
     std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait is a 503
 
@@ -54,7 +54,7 @@ struct Config {
     // 0 means the limit of open files less 128, at most 65,536. At the limit, the connection that was idle
     // for longest is closed; if all are busy, new clients wait in the backlog.
     int max_connections = 0;
-    int listen_backlog = 4096;  // connections that may wait to be accepted; the system may lower it
+    int listen_backlog = 4096;    // connections that may wait to be accepted; the system may lower it
     int unix_socket_mode = 0666;  // permissions of a Unix socket's file, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after this time
     std::chrono::milliseconds header_timeout{10'000};      // to receive a whole request head: 408
@@ -83,8 +83,8 @@ struct Config {
     std::size_t max_form_files = 100;              // 413
     std::size_t max_form_field = 64 * 1024;        // bytes of one field of any form: 413
     std::size_t max_form_pairs = 10'000;           // pairs of a urlencoded body: 413
-    std::size_t form_memory = 256 * 1024;  // larger files of a streamed form go to a temporary file
-    std::string temporary_directory = {};  // where these files are; "" means TMPDIR, else /tmp
+    std::size_t form_memory = 256 * 1024;          // larger files of a streamed form go to a temporary file
+    std::string temporary_directory = {};          // where these files are; "" means TMPDIR, else /tmp
 
     // A response.
     std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to this size
@@ -95,8 +95,8 @@ struct Config {
     // If max_connections is 0, run() raises the soft limit of open files to the hard limit while the engine
     // runs. This concerns the whole process and the programs that it starts.
     bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // logs one line with each address at the start
+    bool handle_signals = true;   // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;         // logs one line with each address at the start
     LogSink log = log_to_stderr;  // may be called from several threads at once
 
     [[nodiscard]] static Config with_defaults() { return {}; }

@@ -45,8 +45,8 @@ class Request {
     std::string_view body;
     BodyBytes body_storage;  // the body, unless it arrived whole and right behind the head
     PathParams params;
-    Array<FieldSlice> own_fields;  // of a request without a parser
-    std::string given_params;      // the decoded text of `params`, if the request came with them
+    Array<FieldSlice> own_fields;        // of a request without a parser
+    std::string given_params;            // the decoded text of `params`, if the request came with them
     OwningList<KeptText> decoded_texts;  // decoded texts to which handlers hold views
     // Flags next to each other, also those below, so that few stores clear them.
     bool has_given_params = false;

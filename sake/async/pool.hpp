@@ -268,7 +268,8 @@ void Pool<T>::State::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
     if (reactor_ != nullptr)
         throw std::logic_error(
-            "a Pool is used by two loops at a time, such as the server's and that of a .worker() route: make one for each loop");
+            "a Pool is used by two loops at a time, such as the server's and that of a .worker() route: make "
+            "one for each loop");
     reactor_ = &reactor;
     reactor.tell_at_end(*this);
 }

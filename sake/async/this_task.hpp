@@ -13,8 +13,8 @@ namespace this_task {
 
 /// A token that is stopped when a graceful stop of this loop's server begins: the server then accepts nothing
 /// new and finishes the requests under way. Works in handlers, spawned tasks and handlers of worker routes.
-/// Without a server, or outside of a loop, it is never stopped. A callback on it runs on the loop's thread. As
-/// on every stop token, it must not throw.
+/// Without a server, or outside of a loop, it is never stopped. A callback on it runs on the loop's thread.
+/// As on every stop token, it must not throw.
 ///
 ///     while (!sake::this_task::stop_token().stop_requested()) co_await work_off_one(queue);
 [[nodiscard]] inline std::stop_token stop_token() noexcept {

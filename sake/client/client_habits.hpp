@@ -44,7 +44,7 @@ struct BreakerOptions {
 /// Keeps answers to GET in memory as RFC 9111 allows: for their stated lifetime, then after asking whether
 /// they have changed. Applies to `get` and `send`, not to `open`.
 struct CacheOptions {
-    std::size_t max_bytes = 0;  // of all answers; 0 is off. The least recently used is dropped
+    std::size_t max_bytes = 0;               // of all answers; 0 is off. The least recently used is dropped
     std::size_t max_response = 1024 * 1024;  // bytes of one body; larger answers are not kept
     // How long after its lifetime an answer may replace a failure, or a 500, 502, 503 or 504, unless it
     // forbids that.

@@ -26,7 +26,7 @@ namespace http {
 struct ClientOptions {
     // Connections.
     int max_connections_per_origin = 64;  // to one host and port; further requests wait
-    int max_idle_connections = 256;  // to all origins; the least recently used are closed first
+    int max_idle_connections = 256;       // to all origins; the least recently used are closed first
 
     std::chrono::milliseconds acquire_timeout{30'000};  // the longest wait for a connection
     // An idle connection is closed after this time. It is shorter than most servers' limit, so that they

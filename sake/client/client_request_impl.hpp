@@ -102,7 +102,8 @@ SAKE_INLINE JsonMembers::JsonMembers(Member a, Member b, Member c, Member d, Mem
 
 SAKE_INLINE Request::Request(std::string method, std::string_view url)
     : method_(std::move(method)), url_(parse_url(url)) {
-    if (!is_token(method_) || method_ == "CONNECT") throw std::invalid_argument("http::Request: the method must be a token other than CONNECT");
+    if (!is_token(method_) || method_ == "CONNECT")
+        throw std::invalid_argument("http::Request: the method must be a token other than CONNECT");
 }
 
 SAKE_INLINE Request& Request::query(std::string_view key, std::string_view value) {

@@ -320,7 +320,8 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     }
     T await_resume() {
         throw_if_cancelled();
-        if (state_ == nullptr) throw std::logic_error("thread: the handle was destroyed while it was awaited");
+        if (state_ == nullptr)
+            throw std::logic_error("thread: the handle was destroyed while it was awaited");
         try {
             return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {

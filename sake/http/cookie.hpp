@@ -22,8 +22,8 @@ struct SetCookie {
     std::string path = "/";   // "" means the path of the request
     std::string domain = {};  // "" means this host only
     std::optional<std::chrono::seconds> max_age = {};  // nullopt: until the browser closes; 0: delete it now
-    bool http_only = true;  // hidden from scripts of the page
-    bool secure = false;  // sent over https only
+    bool http_only = true;                             // hidden from scripts of the page
+    bool secure = false;                               // sent over https only
     SameSite same_site = SameSite::lax;
 };
 

@@ -164,7 +164,8 @@ inline MultipartParser::Step MultipartParser::read(std::string_view input) {
                 break;
             }
             case State::line_cr:
-                if (input[at] != '\n') return refuse(400, "a CR in the head of a part does not end a line", at);
+                if (input[at] != '\n')
+                    return refuse(400, "a CR in the head of a part does not end a line", at);
                 step = end_line(at + 1);
                 break;
             case State::epilogue:

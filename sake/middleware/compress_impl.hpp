@@ -52,7 +52,8 @@ class Compress final : public StepWork {
         for (const ContentCoding coding : whole_order) {
             if (offers(coding)) return;
         }
-        throw std::invalid_argument("compress: the levels turn off every coding whose library is linked: set one above 0");
+        throw std::invalid_argument(
+            "compress: the levels turn off every coding whose library is linked: set one above 0");
     }
 
     void run(Context& ctx) override {
@@ -218,8 +219,9 @@ class Compress final : public StepWork {
         const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
         if (!has_room) {
             if (may_stay || !may_be_refused(call)) return false;
-            throw HttpError(503,
-                            "there is no memory to compress this answer, and the client accepts only compressed ones")
+            throw HttpError(
+                503,
+                "there is no memory to compress this answer, and the client accepts only compressed ones")
                 .header("Retry-After", "10");
         }
         call.answerer->encoder = make_compressor(kind);

@@ -84,7 +84,9 @@ class EtagMaker final : public StepWork {
             case Conditions::Verdict::not_modified:
                 return say_not_modified(call.response);
             case Conditions::Verdict::failed:
-                throw HttpError(412, "the answer does not meet the request's condition (If-Match or If-Unmodified-Since)");
+                throw HttpError(
+                    412,
+                    "the answer does not meet the request's condition (If-Match or If-Unmodified-Since)");
         }
     }
 

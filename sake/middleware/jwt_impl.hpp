@@ -74,7 +74,8 @@ class JwtCheck final : public StepWork {
         JwtContent content(decode_jwt_part(parts.claims, "the part with the claims"));
         demand_time(content);
         JwtClaims& claims = content.claims;
-        demand(options_.issuer.empty() || claims.issuer == options_.issuer, "'iss' does not match JwtOptions::issuer");
+        demand(options_.issuer.empty() || claims.issuer == options_.issuer,
+               "'iss' does not match JwtOptions::issuer");
         demand(is_for_us(claims), "'aud' does not match JwtOptions::audience");
         return std::move(claims);
     }

@@ -44,10 +44,10 @@ void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
 
 }  // namespace detail
 
-/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: a process
-/// may have many, and each may run again after it has stopped. Register routes before it runs. `stop`,
-/// `listen`, `port` and `stats` may be called from any thread, and so may `background` while it runs. Use
-/// everything else from one thread.
+/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: a
+/// process may have many, and each may run again after it has stopped. Register routes before it runs.
+/// `stop`, `listen`, `port` and `stats` may be called from any thread, and so may `background` while it runs.
+/// Use everything else from one thread.
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument that names a field without sense.

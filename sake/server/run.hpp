@@ -230,8 +230,10 @@ class Run {
                 continue;
             }
             if (!result.ok() || result.value != 1) {
-                log_quietly(self.config_.log, LogLevel::error, "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ",
-                            std::generic_category().message(result.error));
+                log_quietly(
+                    self.config_.log, LogLevel::error,
+                    "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ",
+                    std::generic_category().message(result.error));
                 co_return;
             }
             heard.relay.take_notice();
@@ -288,7 +290,8 @@ class Run {
         const std::size_t stuck = carrier_->stop(std::chrono::milliseconds(200));
         if (stuck == 0) return;
         char text[96];
-        std::snprintf(text, sizeof text, "worker jobs that ignore ctx.stop_token(), left running: %zu", stuck);
+        std::snprintf(text, sizeof text, "worker jobs that ignore ctx.stop_token(), left running: %zu",
+                      stuck);
         log_quietly(config_.log, LogLevel::error, text, {});
     }
 

@@ -64,7 +64,8 @@ class StallWatch {
 
     const char* advice(const RouteEntry* route) const noexcept {
         if (route == nullptr) return ": compute in co_await sake::background(...)";
-        if (!route->is_worker()) return ": mark the route .worker(), or compute in co_await sake::background(...)";
+        if (!route->is_worker())
+            return ": mark the route .worker(), or compute in co_await sake::background(...)";
         if (!has_carrier_) return ": its worker pool is off, by Config::enable_worker_pool";
         return ": the cause is its middleware, or a large request or answer, which becomes JSON on the loop";
     }

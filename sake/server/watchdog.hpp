@@ -48,7 +48,9 @@ class Watchdog {
         try {
             thread_ = start_thread([](void* self) { static_cast<Watchdog*>(self)->watch(); }, this);
         } catch (const std::exception& error) {
-            log_quietly(log_, LogLevel::error, "a stop that hangs will not end the process, because its watchdog cannot start: ", error.what());
+            log_quietly(log_, LogLevel::error,
+                        "a stop that hangs will not end the process, because its watchdog cannot start: ",
+                        error.what());
         }
     }
     /// What the last line of the log is to name.
