@@ -12,11 +12,11 @@ inline namespace SAKE_ABI {
 
 class Context;
 
-/// Why the client received this answer.
+/// The reason for an answer.
 enum class AnswerCause : std::uint8_t {
-    handler,        // an exception of theirs was made into an answer
-    error,          // no route matches the request: 404, 405, 501, OPTIONS
-    no_route,       // no route takes the request: 404, 405, 501, OPTIONS
+    handler,        // a handler or middleware made it
+    error,          // it was made from an exception of theirs
+    no_route,       // no route matches the request: 404, 405, 501, OPTIONS
     refused,        // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
     timeout,        // the client was too slow, 408, or the handler, 504
     overload,       // no memory or no worker thread was free: 503

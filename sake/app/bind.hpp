@@ -69,9 +69,9 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
 
-/// The name of the top-level member that does not fit T, or std::nullopt. nlohmann does not report which
-/// member failed to convert, only which one is missing. So members are added one by one, first those it asks
-/// for, until it fails as it did with all of them.
+/// The name of the top-level member that does not fit T, or "". nlohmann does not report which member failed
+/// to convert, only which one is missing. So members are added one by one, first those it asks for, until it
+/// fails as it did with all of them.
 template <class T, class Value>
 std::string culprit(Value document) {
     JsonFit<Value>::tame(document);

@@ -1,4 +1,4 @@
-// ClientWait: a coroutine waits for its client, to send more of the request or to accept more of the answer.
+// ClientWait: a coroutine waits for its client to send more of the request or to accept more of the answer.
 // Answerer and BodySource move the bytes.
 #pragma once
 

@@ -38,7 +38,7 @@ constexpr Field as_setting(Number value) noexcept {
 
 /// The settings of an Engine. Write `Config{.max_connections = 100}` or
 /// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a field's type
-/// means "no limit". The constructor of Engine throws std::invalid_argument that names a field without sense.
+/// means "no limit". The constructor of Engine throws std::invalid_argument that names an invalid field.
 /// docs/configuration.md has the minimum and the meaning of 0 for each field.
 struct Config {
     // Worker routes.
@@ -63,8 +63,8 @@ struct Config {
     std::chrono::milliseconds write_timeout{30'000};       // the longest pause within an answer: close
     std::chrono::milliseconds rate_grace{5'000};           // minimum_rate counts after this time
     int minimum_rate = 240;                                // bytes per second: 408 or close, if slower
-    // A client that closes its sending side before its request ends, or this soon after, still gets its
-    // answer. A later end of input counts as a disconnect.
+    // A client that closes its sending side together with its request, or this soon after it, still gets
+    // its answer. A later end of input counts as a disconnect.
     std::chrono::milliseconds half_close_window{50};
     std::chrono::milliseconds event_keep_alive{15'000};  // a silent event stream sends a comment after it
     std::chrono::milliseconds shutdown_grace{30'000};    // for requests under way when a stop begins
@@ -202,7 +202,7 @@ struct Config {
 namespace detail {
 
 /// The settings that an engine works with. "No limit" for a time becomes ten years, because larger times
-/// overflow the clock. Throws std::invalid_argument that names the first field without sense.
+/// overflow the clock. Throws std::invalid_argument that names the first invalid field.
 [[nodiscard]] Config settled(Config config);
 
 }  // namespace detail

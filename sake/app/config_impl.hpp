@@ -42,7 +42,7 @@ inline void check_setting(const char* name, std::chrono::milliseconds value, std
     }
 }
 
-/// Throws std::invalid_argument that names the first field without sense.
+/// Throws std::invalid_argument that names the first invalid field.
 inline void validate(const Config& config) {
     check_setting("worker_pool_size", config.worker_pool_size, 0);
     check_setting("worker_queue_limit", config.worker_queue_limit, 0);

@@ -105,7 +105,8 @@ class Context {
     [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
 
-    /// A query parameter by name. If several have this name, the first. A bad escape in it is answered 400.
+    /// A query parameter by name. If several have this name, the first. If it is badly escaped, the answer is
+    /// 400.
     [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
     template <class T>
     [[nodiscard]] T query(std::string_view name);
@@ -134,8 +135,9 @@ class Context {
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
-    /// The body as a form, urlencoded or multipart. Another type is answered 415. The form is read once and
-    /// lives as long as the request. form<T>() converts its fields to a T and answers 422 as bind<T>() does.
+    /// The body as a form, urlencoded or multipart. For another type the answer is 415. The form is read
+    /// once and lives as long as the request. form<T>() converts its fields to a T and answers 422 as
+    /// bind<T>() does.
     template <class T = Form>
     [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
     /// Reads the form while the body arrives. For coroutines. A route with stream_body() has no other way to

@@ -31,14 +31,14 @@ struct EmbeddedFile {
 
 class EmbeddedFiles;
 
-/// Makes a table of files to serve. Throws std::invalid_argument if a name occurs twice or begins with a
-/// slash.
+/// Makes a table of files to serve. Throws std::invalid_argument if a name occurs twice, is empty, or
+/// begins or ends with a slash.
 ///
 ///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
 template <class File = EmbeddedFile>
 [[nodiscard]] EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
 
-/// A table of embedded files, made by `embed`. Copies share it.
+/// A table of embedded files, made by `embed`.
 class EmbeddedFiles {
   public:
     /// The files, sorted by name.

@@ -86,7 +86,7 @@ class Verbs {
         return add("OPTIONS", pattern, std::forward<F>(handler));
     }
     /// QUERY (RFC 10008): safe like GET, with a body that describes what is wanted. A request without
-    /// Content-Type is answered 400.
+    /// Content-Type is answered with 400.
     template <class F>
     Route& query(PatternOf<F> pattern, F&& handler) {
         return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
@@ -97,7 +97,7 @@ class Verbs {
     /// A WebSocket (RFC 6455). The handshake is a GET with Upgrade. It passes the middleware, which may
     /// refuse it with an ordinary answer; ctx.after sees its 101. Then the handler runs for as long as the
     /// connection. The handler is a coroutine: it accepts an optional Context&, then WebSocket&, then path
-    /// parameters and a Query. Throws std::invalid_argument that names an option without sense.
+    /// parameters and a Query. Throws std::invalid_argument that names an invalid option.
     template <class F>
     Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
@@ -154,9 +154,9 @@ class Verbs {
                                     std::move(options), SiteKind::files));
     }
     /// Serves a web application that does its routing in the browser. If no file and no other route matches,
-    /// a request for a page is answered with the index: it accepts text/html by name, and its path has no
-    /// extension. A browser revalidates HTML each time (`no-cache`) and keeps files with a hash in their name
-    /// (`immutable`).
+    /// a request for a page is answered with the index. Such a request accepts text/html by name, and its
+    /// path has no extension. A browser revalidates HTML each time (`no-cache`) and keeps files with a hash
+    /// in their name (`immutable`).
     Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
         return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
                                      std::move(options), SiteKind::frontend));

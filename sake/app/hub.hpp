@@ -123,12 +123,11 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 /// receives a message that `is_stale`.
 ///
 /// Ids grow from message to message, over all topics. They also grow over a restart of the program, because
-/// they begin with the time of day. If the clock is set back before a restart, new ids are below the old
+/// they begin with the time of day. If the clock is set back over a restart, new ids are below the old
 /// ones, and an old id counts as unknown. Messages do not survive a restart.
-///
 class Hub {
   public:
-    /// Throws std::invalid_argument that names an option without sense.
+    /// Throws std::invalid_argument that names an invalid option.
     explicit Hub(const HubOptions& options = {});
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
@@ -150,9 +149,10 @@ class Hub {
         return publish(topic, dump_json(value));
     }
 
-    /// The messages of a topic after the one with this id; with 0, those published from now on. An id that
-    /// this hub never assigned is taken as an id of an earlier run: all kept messages follow, after a message
-    /// that `is_stale` with an unknown number. From any thread.
+    /// The messages of a topic after the one with this id; with 0, those published from now on. An id
+    /// outside the range of this hub, below its first or above its newest, is taken as an id of an earlier
+    /// run: all kept messages follow, after a message that `is_stale`, because nobody knows what came in
+    /// between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0);
 
     /// A complete endpoint of server-sent events. Sends the messages of a topic, each with its id. A client

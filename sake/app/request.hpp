@@ -50,7 +50,7 @@ class Request {
     OwningList<KeptText> decoded_texts;  // decoded texts to which handlers hold views
     // Flags next to each other, also those below, so that few stores clear them.
     bool has_given_params = false;
-    bool is_cut_short = false;  // refused before its end: fields of a proxy may be missing
+    bool is_cut_short = false;  // the head was refused before its end: fields of a proxy may be missing
     bool is_http_1_0 = false;
 
     void clear() noexcept;

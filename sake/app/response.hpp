@@ -64,7 +64,7 @@ class Response {
     void put_header(std::string_view name, std::string_view value, Store store) {
         if (check_header(name, value, store)) close = true;
     }
-    /// Stores a field. Returns whether it demands the end of the connection.
+    /// Stores a field that the server does not set. Returns whether the field is "Connection: close".
     template <class Store>
     [[nodiscard]] static bool check_header(std::string_view name, std::string_view value, Store store) {
         if (!is_framing_field(name)) return store(), false;

@@ -22,7 +22,7 @@ class ResponseView {
     /// The header fields that were set. Fields that the server adds, such as Content-Length and Date, are not
     /// included.
     [[nodiscard]] const http::Headers& headers() const noexcept;
-    /// The content type of the body; "" if there is no body.
+    /// The content type of the body; "" if no type is set.
     [[nodiscard]] std::string_view content_type() const noexcept;
 
   private:

@@ -185,7 +185,7 @@ class Router {
         return query.method == Method::head && get != nullptr ? get : any;
     }
 
-    // The patterns decide the depth of the tree, not the client.
+    // The recursion is as deep as the tree, which the patterns decide, not the client.
     static Target* search(const Node& node, std::string_view rest, const Query& query,
                           PathParams& params) noexcept {
         if (rest.empty()) return target_for(node, query);

@@ -16,7 +16,7 @@ struct Span {
     const TraceContext& trace;                    // trace_id(), span_id(), parent_id(), tracestate()
     std::chrono::system_clock::time_point start;  // when the first byte of the request arrived
     std::chrono::nanoseconds duration{};          // until the answer left; of a stream, until its end
-    bool is_error = false;                        // the status is 5xx, or a streamed answer was cut
+    bool is_error = false;                        // 5xx, a cut answer, or a client that left before its end
     const Answered& answered;  // attributes: method, route, status, bytes, cause, and ctx for the rest
 };
 

@@ -11,7 +11,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Middleware that must not stand behind another one, or on the same route.
+/// Middleware that must not stand behind another one, or not on the same route with it.
 struct StepRule {
     enum class Kind : std::uint8_t { not_behind, not_with };
     const char* other;   // by its name

@@ -1,5 +1,5 @@
 // Conditional requests (RFC 9110 section 13): entity tags, and whether the fields If-* let a request proceed.
-// It does not make the tags of files.
+// The tags of files are made elsewhere.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Cookies to set (RFC 6265), as text that cannot smuggle in other fields. Sessions and signatures are built
+// Cookies to set (RFC 6265), as text that cannot carry anything else. Sessions and signatures are built
 // on top.
 #pragma once
 

@@ -81,7 +81,7 @@ bool ws_has_body(const Fields& fields) {
 
 /// What a request asks for.
 enum class WsAsk : std::uint8_t {
-    not_asked,    // not a WebSocket: no Upgrade to websocket, or HTTP/1.0 (RFC 9110 section 7.8)
+    not_asked,    // no Upgrade to websocket, or HTTP/1.0, where Upgrade is ignored (RFC 9110 section 7.8)
     bad_version,  // another version: answer 426 with Sec-WebSocket-Version: 13 (section 4.4)
     bad_request,  // a handshake that is not valid: answer 400
     good,

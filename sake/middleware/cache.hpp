@@ -105,7 +105,7 @@ class Cache {
 /// a body in memory, and those with 301, 308, 404 and 410 that state a lifetime. It never keeps files,
 /// streams, answers with Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, or answers
 /// whose handler used the session. Put it on slow routes, behind all middleware that checks permissions.
-/// Throws std::invalid_argument for options without sense.
+/// Throws std::invalid_argument for invalid options.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::cache({.ttl = 10s}));
 [[nodiscard]] Cache cache(CacheOptions options);

@@ -38,10 +38,10 @@ struct CompressOptions {
 ///
 /// Not compressed: answers with Content-Encoding or a digest, with `Cache-Control: no-transform`, parts of
 /// bodies, and files. If the client refuses uncompressed answers (`identity;q=0`), small bodies and other
-/// types are compressed as well. If that is impossible, a GET or HEAD is answered 406.
+/// types are compressed as well. If that is impossible, a GET or HEAD is answered with 406.
 ///
 /// Put it in front of etag. Throws std::logic_error if none of SAKE_WITH_ZLIB, SAKE_WITH_BROTLI and
-/// SAKE_WITH_ZSTD is defined, std::invalid_argument for options without sense.
+/// SAKE_WITH_ZSTD is defined, std::invalid_argument for invalid options.
 [[nodiscard]] Step compress(CompressOptions options = {});
 
 }  // namespace middleware

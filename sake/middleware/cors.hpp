@@ -18,7 +18,8 @@ struct CorsOptions {
     std::vector<std::string> origins = {};
     /// Whether the browser may send the user's cookies. Not with "*" or "null".
     bool credentials = false;
-    /// The methods and header fields that a page may use, in addition to GET, HEAD and simple POSTs.
+    /// The methods that a page may use, in addition to GET, HEAD and POST of forms and plain text, which
+    /// browsers always allow.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
     /// The header fields that a page may send, in addition to the few that browsers always allow.
     std::vector<std::string> headers = {"Authorization", "Content-Type"};
@@ -30,8 +31,8 @@ struct CorsOptions {
 
 /// Sets the CORS fields on every answer, also on refusals, and answers preflights with 204 itself. Only
 /// listed origins receive the fields; Vary: Origin is always set. Put it on the engine, in front of
-/// authentication, because a preflight carries no credentials. Throws std::invalid_argument for an empty
-/// list, a text that is not an origin, "*" or "null" with credentials, "*" together with others, "*" as a
+/// authentication, because a preflight carries no credentials. Throws std::invalid_argument for no
+/// origins, a text that is not an origin, "*" or "null" with credentials, "*" together with others, "*" as a
 /// method or field, and a negative time.
 [[nodiscard]] Step cors(CorsOptions options);
 

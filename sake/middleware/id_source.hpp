@@ -12,7 +12,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Unique ids of 128 bits. Clients cannot predict them; one costs a hash. Do not use them as login secrets: a
+/// Unique ids of 128 bits that cannot be predicted; one costs a hash. Do not use them as login secrets: a
 /// forked child knows the key. From any thread.
 class IdSource {
   public:

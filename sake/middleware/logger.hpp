@@ -73,7 +73,7 @@ class Logger {
 /// Writes a line for every answer when it leaves, wherever the logger stands among the middleware:
 /// `app.use(sake::middleware::logger())`. A thread of its own writes, so a slow disk or terminal does not
 /// block the loop. Text from clients is escaped, and cut after 2048 bytes. Throws std::system_error if the
-/// file cannot be opened, std::invalid_argument for options without sense.
+/// file cannot be opened, std::invalid_argument for invalid options.
 [[nodiscard]] Logger logger(LoggerOptions options = {});
 
 }  // namespace middleware

@@ -11,10 +11,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// The options of rate_limit. Set one of per_second and per_minute: the rate at which an allowance is
-/// refilled. All numbers are at most 10 million.
+/// The options of rate_limit. All numbers are at most 10 million.
 struct RateLimitOptions {
-    /// The rate at which an allowance is refilled. Set one of the two.
+    /// How many requests an allowance regains per second or per minute. Set one of the two.
     int per_second = 0;
     int per_minute = 0;
     /// How many requests may arrive at once, after a pause. 0 means the allowance of one second, or of one
@@ -25,7 +24,7 @@ struct RateLimitOptions {
     std::function<std::string(Context&)> key = {};
     /// How many keys are remembered while their allowance is not full; at least 16, rounded up to a power of
     /// two. Each uses 32 bytes. A remembered key is never dropped early. When the table is full, about one
-    /// key in a thousand finds no place; such keys share the allowance of their group.
+    /// key in a thousand finds no place. It shares an allowance with a small part of the other such keys.
     std::size_t max_keys = 65536;
     /// The name of the limit in the fields: at most 64 bytes of ASCII without quotes, backslashes and control
     /// characters.
@@ -35,7 +34,7 @@ struct RateLimitOptions {
 /// Throws HttpError 429 with Retry-After when the key of the request has used up its allowance. Sets
 /// RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. Each call of
 /// rate_limit makes its own limit; routes that use the same step share it. Counted by GCRA, without a lock.
-/// Throws std::invalid_argument for options without sense.
+/// Throws std::invalid_argument for invalid options.
 [[nodiscard]] Step rate_limit(RateLimitOptions options);
 
 }  // namespace middleware

@@ -49,8 +49,8 @@ class RateTable {
                 free_since = whole_at;
             }
             if (free == nullptr) return spend(shared->whole_at, now);
-            // It is taken by exchanging its time: of two keys that want it, one tries again, and a key that
-            // has returned meanwhile keeps it.
+            // The place is taken by exchanging its time: of two keys that want it, one tries again, and a key
+            // that has returned to it meanwhile keeps it.
             if (!free->whole_at.compare_exchange_strong(free_since, now + interval_, relaxed)) continue;
             free->key.store(key.low, relaxed);
             return allowed(interval_);

@@ -23,7 +23,7 @@ struct SessionChange {
         removed,     // it had ended before: its cookie is removed
         ends,        // it is empty now
         begins,      // a new one, under new_id
-        is_renewed,  // a new one in place of the one under id
+        is_renewed,  // the same, under new_id instead of id
         changes      // if it has not ended meanwhile
     };
     Kind kind = Kind::none;

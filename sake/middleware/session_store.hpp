@@ -13,8 +13,8 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The program's storage for sessions: a text for each id. An exception from a function is answered 500.
-/// Several requests may be inside these functions at a time.
+/// The program's storage for sessions: a text for each id. An exception from a function is answered
+/// with 500. Several requests may be inside these functions at a time.
 class SessionStore {
   public:
     SessionStore() = default;

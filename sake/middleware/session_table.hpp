@@ -33,8 +33,8 @@ class SessionTable {
         no_room  // the table is full of members who were here a short while ago
     };
     /// Guests have not logged in. If the table is full, the guest who was away for longest is removed.
-    /// Without guests, the member who was away for longest is removed, but only after `safe_time`: a client
-    /// that logs in again and again cannot displace others sooner.
+    /// Without guests, the member who was away for longest is removed, but only after `safe_time`: so a
+    /// client that logs in again and again keeps others out for no longer than that.
     enum class Standing : std::uint8_t { guest, member };
 
     static constexpr std::chrono::minutes safe_time{15};

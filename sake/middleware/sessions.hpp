@@ -31,8 +31,8 @@ struct SessionOptions {
     /// A session ends this long after it began or was renewed; at most 400 days.
     std::chrono::seconds lifetime = std::chrono::hours(7 * 24);
     /// The largest number of sessions. Beyond it, a new session replaces the one that was idle for longest
-    /// among those that were never renewed. If all were renewed, it replaces one that was idle for 15 minutes
-    /// or more. If there is none, the answer is 503.
+    /// among those that were never renewed. If all were renewed, the one that was idle for longest is
+    /// replaced, if that was at least 15 minutes. Otherwise the answer is 503.
     std::size_t max_sessions = 65536;
     /// The largest size of a session as JSON text, in bytes. A larger session is not stored, and the answer
     /// is 500.
@@ -45,7 +45,7 @@ struct SessionOptions {
 /// live in the memory of this process and belong to this step; copies of it share them. The cookie holds only
 /// a random id of 128 bits. It is HttpOnly, and Secure if ctx.scheme() is "https". It is sent only when a
 /// session begins, is renewed or ends. An empty session is not stored. Throws std::invalid_argument for
-/// options without sense.
+/// invalid options.
 [[nodiscard]] Step sessions(SessionOptions options = {});
 
 }  // namespace middleware

@@ -16,11 +16,11 @@ middleware::Step make_timeout(Clock::duration limit);
 
 namespace middleware {
 
-/// Limits the time of what follows, a coroutine handler or a worker, in whole milliseconds. After it the
-/// answer is 504, as with Config::request_timeout, and the handler is cancelled. Time in which the handler
-/// waits for its client counts, and a streamed answer that has begun is cut. It never makes a limit longer. A
-/// plain handler blocks the loop and cannot be cancelled. Throws std::invalid_argument unless the limit is
-/// positive.
+/// Limits the time of what follows, a coroutine handler or one in a worker, in whole milliseconds. After it
+/// the answer is 504, as with Config::request_timeout, and the handler is cancelled. Time in which the
+/// handler waits for its client counts, and a streamed answer that has begun is cut. It never makes a limit
+/// longer. A plain handler blocks the loop and cannot be cancelled. Throws std::invalid_argument unless the
+/// limit is positive.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::timeout(2s));
 template <class Rep, class Period>
