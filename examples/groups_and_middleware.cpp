@@ -18,7 +18,7 @@
 //     # stderr: sake: error: GET /broken failed in GET /broken (...): the oil has run out
 //     # stderr: sake: GET /broken 500
 //   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
-//   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take this method"}
+//   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not accept this method: ..."}
 //     # Allow: GET, HEAD, OPTIONS
 //     # stderr: sake: POST / 405
 

@@ -395,7 +395,7 @@ TEST_CASE("when_any of a vector says which it was") {
         CHECK(first.index == 6);
         CHECK(first.value == 6);
         const std::string why = co_await failure_of(when_any(std::vector<Task<int>>()));
-        CHECK(why == "when_any: nothing to wait for");
+        CHECK(why == "when_any: the vector is empty");
         std::vector<Task<>> voids;
         voids.push_back(sleeps_for_ever());
         voids.push_back(nothing());

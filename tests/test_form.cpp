@@ -164,9 +164,9 @@ TEST_CASE("a body that is no form is 415, and one that is malformed 400, in word
             CHECK(type("; boundary=a; boundary=b") == "400 the Content-Type of the form is malformed");
             CHECK(type("; boundary=\"b") == "400 the Content-Type of the form is malformed");
             CHECK(type("; boundary=\"b \"") ==
-                  "400 the boundary of the form has a byte that may not stand there (boundary)");
+                  "400 the boundary of the form has a byte that is not allowed (boundary)");
             CHECK(type("; boundary=b@") ==
-                  "400 the boundary of the form has a byte that may not stand there (boundary)");
+                  "400 the boundary of the form has a byte that is not allowed (boundary)");
             CHECK(detail_of(client.post(path, "--b", of_type(multipart))) ==
                   "400 the body ends before its last boundary");
         }

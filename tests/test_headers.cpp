@@ -159,7 +159,7 @@ TEST_CASE("the refusal names the kind of byte and never repeats the value") {
     CHECK(message_of("X", "\x7f") == "header value: byte 0 is a control character (0x7f)");
     CHECK(message_of("X Y", "v") == "header name: byte 1 is a space (0x20)");
     CHECK(message_of("X:", "v") == "header name: byte 1 is a colon (0x3a)");
-    CHECK(message_of("X(", "v") == "header name: byte 1 is a character that may not stand there (0x28)");
+    CHECK(message_of("X(", "v") == "header name: byte 1 is a character that is not allowed there (0x28)");
     CHECK(message_of("\xc3\xa9", "v") == "header name: byte 0 is not ASCII (0xc3)");
 }
 

@@ -420,8 +420,8 @@ TEST_CASE("a stop that is over names what it cannot cut short, with its place") 
     CHECK(eventually([&] { return has_begun.load(); }));
     app.stop();
     CHECK(eventually([&] {
-        return log.has(std::string("the stop waits for what it cannot cut short: background at ") + __FILE__ +
-                       ":");
+        return log.has(std::string("the stop waits for work that cannot be cancelled: background at ") +
+                       __FILE__ + ":");
     }));
     may_end = true;
     server.join();
@@ -760,7 +760,7 @@ TEST_CASE("one signal ends the process after the grace, and at once what takes a
     CHECK(WIFEXITED(stuck.status));
     CHECK(WEXITSTATUS(stuck.status) == 1);
     CHECK(stuck.after < 20s);
-    CHECK(stuck.log.find("the process ends, it cannot stop") != std::string::npos);
+    CHECK(stuck.log.find("the stop does not end, so the process exits now") != std::string::npos);
     const End told = end_of_process("one signal ends the process*", "/told", 1);
     CHECK(WIFEXITED(told.status));
     CHECK(WEXITSTATUS(told.status) == 40);

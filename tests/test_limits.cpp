@@ -305,7 +305,7 @@ TEST_CASE("F4 no more than max_connections are accepted, the rest wait for their
         std::atomic<int> warnings{0};
         config.log = [&](sake::LogLevel level, std::string_view text) {
             if (level == sake::LogLevel::warning &&
-                text.starts_with("there are as many connections as there may be"))
+                text.starts_with("the limit Config::max_connections is reached"))
                 ++warnings;
         };
         with_server(

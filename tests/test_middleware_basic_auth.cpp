@@ -70,12 +70,12 @@ TEST_CASE("basic_auth lets the right user pass, and leaves the name") {
         CHECK(refused.status == 401);
         CHECK(refused.header("WWW-Authenticate") == challenge);
         CHECK(refused.header("Content-Type") == "application/problem+json");
-        CHECK(refused.json()["detail"] == "user and password are not right");
+        CHECK(refused.json()["detail"] == "the user or the password is wrong");
     }
     const TestResponse none = client.get("/");
     CHECK(none.status == 401);
     CHECK(none.header("WWW-Authenticate") == challenge);
-    CHECK(none.json()["detail"] == "this needs a user and a password");
+    CHECK(none.json()["detail"] == "this resource needs a user and a password");
 }
 
 TEST_CASE("a check of basic_auth may name the user itself") {

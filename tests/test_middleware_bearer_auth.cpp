@@ -46,11 +46,11 @@ TEST_CASE("bearer_auth lets the right token pass, and says what is wrong with ot
     const TestResponse wrong = answer("Bearer sesam");
     CHECK(wrong.status == 401);
     CHECK(wrong.header("WWW-Authenticate") == "Bearer error=\"invalid_token\"");
-    CHECK(wrong.json()["detail"] == "the token is not right");
+    CHECK(wrong.json()["detail"] == "the token is not valid");
     const TestResponse none = client.get("/");
     CHECK(none.status == 401);
     CHECK(none.header("WWW-Authenticate") == "Bearer");
-    CHECK(none.json()["detail"] == "this needs a bearer token");
+    CHECK(none.json()["detail"] == "this resource needs a bearer token");
     const TestResponse malformed = answer("Bearer ses me");
     CHECK(malformed.status == 400);
     CHECK(malformed.header("WWW-Authenticate") == "Bearer error=\"invalid_request\"");

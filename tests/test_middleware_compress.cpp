@@ -554,7 +554,7 @@ TEST_CASE("compress: options that make no sense") {
     CHECK(said({.zstd_level = 13}).find("zstd_level is 13; write 1 to 12") != std::string::npos);
     CHECK(said({.br_level = 10}).find("br_level is 10; write 1 to 9") != std::string::npos);
     CHECK(said({.gzip_level = 0, .zstd_level = 0, .br_level = 0}) ==
-          "compress: the levels leave out every coding whose library is there");
+          "compress: the levels turn off every coding whose library is linked: set one above 0");
     CHECK(said({.max_body = 1024UL * 1024 * 1024 + 1}) == "compress: max_body is more than a gigabyte");
     CHECK(said({.max_body = 1024UL * 1024 * 1024}) == "nothing");
     for (const std::size_t window : {1023UL, 32UL * 1024 + 1}) {

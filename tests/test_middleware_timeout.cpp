@@ -171,7 +171,7 @@ TEST_CASE("timeout: an answer that has begun to leave is cut off") {
     REQUIRE(answers.all.size() == 1);
     CHECK(answers.all[0].cause == sake::AnswerCause::cut);
     CHECK(answers.all[0].status == 200);
-    CHECK(log.has("an answer in pieces took too long in GET /"));
+    CHECK(log.has("a streamed answer took too long in GET /"));
     CHECK(log.has(": it took longer than the 10 ms of middleware::timeout"));
 }
 

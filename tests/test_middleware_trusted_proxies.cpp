@@ -417,7 +417,8 @@ TEST_CASE("trusted_proxies refuses lists that are not of addresses, in words") {
     for (const std::string text :
          {"0.0.0.0/0", "::/0", "10.0.0.0/0", "::ffff:0.0.0.0/96", "::ffff:10.0.0.0/8"}) {
         CAPTURE(text);
-        CHECK(complaint(text).ends_with("is everybody, and so every client could name its address"));
+        CHECK(complaint(text).ends_with(
+            "contains every address, so that each client could choose its own: list your proxies only"));
     }
     CHECK(complaint("10.0.0.1/8") ==
           "trusted_proxies: '10.0.0.1/8' has bits behind its prefix: write 10.0.0.0/8");

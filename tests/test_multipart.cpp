@@ -198,7 +198,7 @@ const std::vector<Row>& rows() {
          "refused 400: the Content-Disposition of a part has no name"},
         {with_head("X: y\r\n folded: z"), "refused 400: a header of a part has no valid name"},
         {with_head("Content-Disposition: form-data; name=a\rX: y"),
-         "refused 400: a CR in the head of a part ends no line"},
+         "refused 400: a CR in the head of a part does not end a line"},
         {with_head("no colon"), "refused 400: a header of a part has no valid name"},
         {with_head(": x"), "refused 400: a header of a part has no valid name"},
         {with_head("a b: x"), "refused 400: a header of a part has no valid name"},
@@ -227,15 +227,14 @@ const std::vector<Row>& rows() {
         {disposition("form-data; na me=a"), malformed},
         {disposition("form-data, name=a"), "refused 400: the Content-Disposition of a part is not form-data"},
         {with_head("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b"),
-         "refused 400: a header of a part is there twice"},
-        {with_head("Content-Type: a/b\r\nContent-Type: c/d"),
-         "refused 400: a header of a part is there twice"},
+         "refused 400: a header of a part occurs twice"},
+        {with_head("Content-Type: a/b\r\nContent-Type: c/d"), "refused 400: a header of a part occurs twice"},
         {with_head("Content-Transfer-Encoding: base64"),
          "refused 400: the Content-Transfer-Encoding of a part must be 7bit, 8bit or binary"},
         {with_head("Content-Transfer-Encoding: quoted-printable"),
          "refused 400: the Content-Transfer-Encoding of a part must be 7bit, 8bit or binary"},
         {with_head("Content-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: 8bit"),
-         "refused 400: a header of a part is there twice"},
+         "refused 400: a header of a part occurs twice"},
     };
     return all;
 }

@@ -484,7 +484,7 @@ TEST_CASE("the log says what a stop waits for and what it closes") {
           "info: stopping: waiting up to 1500 ms for 2 requests, closing 3 idle connections\n");
     CHECK(stop_with(2, 1, 1s) ==
           "info: stopping: waiting up to 1 s for 2 requests, closing 1 idle connection\n"
-          "warning: stopping at once, the grace is over: cutting off 2 connections\n");
+          "warning: stopping at once, Config::shutdown_grace is over: cutting off 2 connections\n");
 }
 
 TEST_CASE("G1 an upload and a download that are under way at the stop are finished") {
@@ -671,8 +671,11 @@ class SignalledServer {
         Gate& gate, const TestServer::Setup& setup = [](sake::Engine&) {})
         : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
               serves_ = true;
-              if (line.find("stopping already") == 0) is_stopping_already_ = true;
-              is_deaf_ = line.find("signals are not heard any more: ") != std::string_view::npos;
+              if (line.find("a graceful stop is under way already") == 0) is_stopping_already_ = true;
+              is_deaf_ =
+                  line.find(
+                      "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ") !=
+                  std::string_view::npos;
           })) {
         gate.add_to(app_);
         setup(app_);

@@ -373,7 +373,7 @@ TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and th
         handle.reset();
         CHECK(ended == 1);
         const std::string why = co_await waiting;
-        CHECK(why == "thread: the handle went while it was awaited");
+        CHECK(why == "thread: the handle was destroyed while it was awaited");
     });
     // Cancelled, and in the same round of the loop the handle goes; the other way round as well.
     for (const bool is_cancelled_first : {true, false}) {
@@ -388,7 +388,8 @@ TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and th
             handle.reset();
             waiting.cancel();
             const std::string why = co_await waiting;
-            CHECK(why == (is_cancelled_first ? "Cancelled" : "thread: the handle went while it was awaited"));
+            CHECK(why == (is_cancelled_first ? "Cancelled"
+                                             : "thread: the handle was destroyed while it was awaited"));
         });
     }
 }

@@ -1,5 +1,5 @@
-// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
-// while its handlers run as coroutines. They see it as a BodyWriter.
+// Answerer: the interface for streamed answers, over any protocol. A call has one while its handlers run as
+// coroutines. Handlers use it through BodyWriter.
 #pragma once
 
 #include <cstddef>
@@ -25,37 +25,37 @@ class Answerer {
     Answerer(const Answerer&) = delete;
     Answerer& operator=(const Answerer&) = delete;
 
-    /// Whether the head has left, so that the answer cannot become another one.
+    /// Whether the head has left. After that the answer cannot become another one.
     [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
 
-    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
-    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
-    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
-    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
-    /// std::bad_alloc.
+    /// Sends the head if it has not left yet, and as much of `bytes` as the client accepts now; advances
+    /// `bytes` past it. True if everything was sent. The rest of the bytes may be sent from its place: it
+    /// must stay there until a later call has sent it, or no later call will come. If the connection is lost,
+    /// the handler is cancelled soon. Throws Cancelled if the handler was cut off, HttpError if streams can
+    /// no longer begin, std::bad_alloc.
     virtual bool write(std::string_view& bytes) = 0;
-    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
-    /// something.
+    /// Wakes the signal of `wait` when another write is worthwhile. Returns the time by which the client must
+    /// have accepted something.
     [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
+    /// The signal is no longer expected.
     virtual void stop_waiting() noexcept = 0;
-    /// A write was given up when a part of its bytes had been sent: nothing can follow, and the answer is cut
+    /// A write was given up after a part of its bytes was sent. Nothing can follow it, and the answer is cut
     /// when the handlers end.
     void break_off() noexcept {
         if (state_ == State::begun) state_ = State::broken;
     }
-    /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
-    /// else can follow.
+    /// Whether a part of a write was announced to the client but not sent yet, so that nothing else can
+    /// follow.
     [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
-    /// The time of wait_for_room is over. Returns until when the client has more, since it has taken some of
-    /// what has left. Else returns {}, the answer is cut, and the handler cancelled soon.
+    /// The time of wait_for_room is over. If the client has accepted some bytes meanwhile, returns its new
+    /// deadline. Otherwise returns {}, cuts the answer, and has the handler cancelled soon.
     virtual TimePoint prolong_or_give_up() noexcept = 0;
 
     [[nodiscard]] virtual const Config& config() const noexcept = 0;
 
-    /// What is written behind all else if a stop of the server ends the answer.
+    /// Written after everything else if a stop of the server ends the answer.
     std::string farewell;
-    /// What all that is written passes on its way, if the head has not left yet. The head says its coding.
+    /// Encodes everything that is written, if it was set before the head left. The head names its coding.
     OwningPtr<BodyEncoder> encoder;
 
   protected:

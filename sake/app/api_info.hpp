@@ -1,4 +1,4 @@
-// ApiInfo: what the description of an API says of the API as a whole. See Engine::openapi.
+// ApiInfo: the title, version and other facts of an API for its OpenAPI document. See Engine::openapi.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A way in which clients prove who they are, for Route::security. It describes; middleware checks.
+/// A way in which clients authenticate, for Route::security. It only describes; middleware does the checking.
 struct SecurityScheme {
     enum class Kind : std::uint8_t { bearer, basic, api_key };
 
@@ -19,17 +19,17 @@ struct SecurityScheme {
     static SecurityScheme bearer(std::string name) { return {std::move(name), Kind::bearer}; }
     /// `Authorization: Basic ...`
     static SecurityScheme basic(std::string name) { return {std::move(name), Kind::basic}; }
-    /// A key in a header field of this name.
+    /// A key in the header field named `header`.
     static SecurityScheme api_key(std::string name, std::string header) {
         return {std::move(name), Kind::api_key, std::move(header)};
     }
 
-    std::string name = {};  // by which routes name it
+    std::string name = {};  // the name that Route::security refers to
     Kind kind = Kind::bearer;
     std::string header = {};
 };
 
-/// What a tag of Route::tag is about.
+/// The description of a tag that Route::tag sets.
 struct ApiTag {
     std::string name = {};
     std::string description = {};
@@ -46,14 +46,14 @@ struct ApiLicense {
     std::string url = {};
 };
 
-/// For Engine::openapi. What is empty is left out.
+/// The facts of an API for Engine::openapi. Empty members are left out of the document.
 struct ApiInfo {
     std::string title = "API";
     std::string version = "0.1.0";  // of the API, not of OpenAPI
     std::string description = {};
-    std::vector<std::string> servers = {};      // their addresses; "/" if there are none
-    std::vector<SecurityScheme> security = {};  // what routes may name
-    std::vector<ApiTag> tags = {};              // in this order, before the tags that only routes name
+    std::vector<std::string> servers = {};      // their addresses; "/" if the list is empty
+    std::vector<SecurityScheme> security = {};  // the schemes that Route::security may name
+    std::vector<ApiTag> tags = {};              // listed in this order, before tags that only routes name
     ApiContact contact = {};
     ApiLicense license = {};
 };

@@ -1,5 +1,5 @@
-// What a handler may take by type, after its path parameters, and give back: the body, the query or the form
-// of a request as a type of the program, and an answer of something that was made.
+// What a handler accepts by type after its path parameters: the body, the query or the form of a request as a
+// type of the program. Also what it may return.
 #pragma once
 
 #include <string>
@@ -30,25 +30,25 @@ class Bound {
 
 }  // namespace detail
 
-/// The JSON body as a T, as ctx.bind<T>() reads it: `app.post("/notes", [](sake::Body<Note> note) {...})`. A
-/// body that does not fit is answered with 422, and the handler does not run.
+/// The JSON body as a T, read as ctx.bind<T>() reads it: `app.post("/notes", [](sake::Body<Note> note)
+/// {...})`. If the body does not fit, the answer is 422 and the handler does not run.
 template <class T>
 struct Body : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
-/// The parameters of the query as a T, as ctx.query<T>() reads them.
+/// The query parameters as a T, read as ctx.query<T>() reads them. If they do not fit, the answer is 422.
 template <class T>
 struct Query : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
-/// The form in the body as a T, as ctx.form<T>() reads it.
+/// The form in the body as a T, read as ctx.form<T>() reads it. If it does not fit, the answer is 422.
 template <class T>
 struct FormBody : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
 
-/// Returned by a handler: 201 with the value as JSON, and the place of what was made in the field Location,
-/// if it is given.
+/// Return it from a handler to answer 201 with the value as JSON. If `location` is set, it is sent in the
+/// field Location.
 template <class T>
 struct Created {
     explicit Created(T made, std::string place = {}) : value(std::move(made)), location(std::move(place)) {}

@@ -1,4 +1,4 @@
-// From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
+// From a client's text to a type of the program: JSON bodies and parameters, with errors that name the place.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a parameter should have been, in words.
+/// The words for the kind of value that a parameter should have.
 template <class T>
 constexpr const char* kind_of() noexcept {
     if constexpr (std::is_same_v<T, bool>)
@@ -37,7 +37,7 @@ constexpr const char* kind_of() noexcept {
         return "is not text";
 }
 
-/// Whether a text is a number with or without a fraction: "-1.5e300".
+/// Whether a text is a decimal number, with or without a fraction: "-1.5e300".
 bool is_decimal_number(std::string_view text) noexcept;
 
 /// Throws HttpError 400: "query parameter 'page' is missing".
@@ -69,9 +69,9 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
 
-/// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
-/// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
-/// them, and then the others, until it fails as it did with all of them.
+/// The name of the top-level member that does not fit T, or "". nlohmann does not report which member failed
+/// to convert, only which one is missing. So members are added one by one, first those it asks for, until it
+/// fails as it did with all of them.
 template <class T, class Value>
 std::string culprit(Value document) {
     JsonFit<Value>::tame(document);
@@ -86,7 +86,7 @@ std::string culprit(Value document) {
         } catch (const typename Value::out_of_range& error) {
             key = missing_key(error);
         } catch (const std::exception&) {
-            return {};  // a from_json of the program that does not like half an object
+            return {};  // a from_json of the program that cannot read half an object
         }
         const auto member = document.find(key);
         if (member == document.end()) return {};
@@ -96,8 +96,8 @@ std::string culprit(Value document) {
     return {};
 }
 
-/// Finding the culprit converts the body once per member, so this is done for what people send, not for what
-/// is made to be costly.
+/// Finding the member converts the body once per member. So this is done only for documents of an ordinary
+/// size, not for those made to be costly.
 template <class T>
 std::string find_culprit(Json&& document, std::size_t body_size) {
     constexpr std::size_t most_members = 64;

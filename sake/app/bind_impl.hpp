@@ -1,4 +1,4 @@
-// The words for what a client's text does not fit, and the parse of a JSON body.
+// The words for faults in a client's text, and the parser of a JSON body.
 #pragma once
 
 #include <cstddef>

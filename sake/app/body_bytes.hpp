@@ -1,6 +1,5 @@
-// BodyBytes: what the body of a request is received into. A string would have to fill its memory before bytes
-// may be received there, and to copy all of it whenever it grows: for a large body, three times the work of
-// receiving it.
+// BodyBytes: the memory into which the body of a request is received. A std::string would fill its memory
+// before bytes can be received there, and copy all of it to grow: for a large body, three times the work.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +11,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
-/// pages of its own where the system has them, which it moves instead of their bytes.
+/// Bytes in one growing piece of memory. Small pieces are from the heap. Large pieces are pages of their own,
+/// where the system has them: it moves them instead of copying their bytes.
 class BodyBytes {
   public:
     BodyBytes() = default;
@@ -27,11 +26,11 @@ class BodyBytes {
     [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
     [[nodiscard]] std::string_view view() const noexcept { return {memory_, size_}; }
 
-    /// Memory for so many bytes in all. Throws std::bad_alloc.
+    /// Reserves memory for this many bytes in all. Throws std::bad_alloc.
     void reserve(std::size_t capacity) {
         if (capacity > capacity_) grow(capacity);
     }
-    /// Where the next bytes go, as many as there is room for; `took` says how many were written there.
+    /// The place for the next bytes; `took` reports how many were written there.
     [[nodiscard]] char* end() noexcept { return memory_ + size_; }
     void took(std::size_t count) noexcept { size_ += count; }
 
@@ -39,7 +38,7 @@ class BodyBytes {
 
     /// Empties it and keeps its memory.
     void clear() noexcept { size_ = 0; }
-    /// Empties it and gives large memory back.
+    /// Empties it and releases large memory.
     void shrink() noexcept {
         constexpr std::size_t kept = 16 * 1024;
         size_ = 0;

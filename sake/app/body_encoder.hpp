@@ -1,5 +1,5 @@
-// BodyEncoder: what an answer in pieces passes on its way out, such as a compressor. An Answerer has none
-// unless middleware gives it one.
+// BodyEncoder: transforms a streamed answer on its way out, as a compressor does. An Answerer has one only if
+// middleware sets it.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ namespace detail {
 
 class BodyEncoder {
   public:
-    /// What comes behind a piece.
+    /// What follows a piece.
     enum class Behind : std::uint8_t {
-        more,   // at once, so that some of the piece may be held back
+        more,   // another piece, at once: a part of this one may be held back
         pause,  // nothing for a while: the client must be able to read all of it
-        end     // nothing
+        end     // nothing: this is the last piece
     };
 
     BodyEncoder() = default;
@@ -26,11 +26,11 @@ class BodyEncoder {
     BodyEncoder& operator=(const BodyEncoder&) = delete;
     virtual ~BodyEncoder() = default;
 
-    /// Appends what a piece becomes. Throws if that fails, and then makes no sense any more.
+    /// Appends the encoded piece. After an exception the encoder is unusable.
     virtual void encode(std::string_view piece, Behind behind, ByteBuffer& out) = 0;
-    /// What the head says in Content-Encoding.
+    /// The value of Content-Encoding.
     [[nodiscard]] virtual std::string_view coding() const noexcept = 0;
-    /// How many bytes it holds.
+    /// The memory that it uses, in bytes.
     [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
 };
 

@@ -1,5 +1,5 @@
-// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
-// how ReadWait reads from it.
+// BodySource: the interface for reading a body while it arrives, over any protocol; and how ReadWait reads
+// from it.
 #pragma once
 
 #include <optional>
@@ -22,13 +22,14 @@ class BodySource {
     BodySource(const BodySource&) = delete;
     BodySource& operator=(const BodySource&) = delete;
 
-    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
-    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
-    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
+    /// The next piece, valid until the next call, or std::nullopt at the end of the body. False if neither is
+    /// here yet. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of
+    /// the body cannot be received, Cancelled if the handler was cut off, std::bad_alloc.
     virtual bool try_read(std::optional<std::string_view>& piece) = 0;
-    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
+    /// Wakes the signal of `wait` when another try is worthwhile. Returns the time by which more must have
+    /// arrived.
     [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
+    /// The signal is no longer expected.
     virtual void stop_waiting() noexcept = 0;
     /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
     virtual void give_up() = 0;
@@ -41,7 +42,7 @@ SAKE_INLINE ReadWait::~ReadWait() = default;
 
 SAKE_INLINE std::optional<std::string_view> ReadWait::await_resume() {
     throw_failure();
-    // Where the handler has ended since the piece was here, its bytes are another request's.
+    // If the handler has ended since the piece arrived, the bytes belong to another request.
     static_cast<void>(call_.running());
     return piece_;
 }

@@ -1,4 +1,4 @@
-// BodyWriter: the body of an answer as a handler writes it, in pieces.
+// BodyWriter: writes the body of an answer in pieces.
 #pragma once
 
 #include <cstddef>
@@ -25,13 +25,14 @@ class WriteWait;
 
 }  // namespace detail
 
-/// What Context::stream returns: a view of the call, for as long as its handler runs. It may be copied. A
-/// write after that throws std::logic_error.
+/// What Context::stream returns: writes the body of a streamed answer. It may be copied. It is valid while
+/// the handler of the call runs; a later write throws std::logic_error.
 class BodyWriter {
   public:
-    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
-    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
-    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
+    /// Sends these bytes, and waits while the client reads slowly. The first write sends the head of the
+    /// answer before them. An empty write does nothing. One write at a time: a write that begins while
+    /// another waits throws std::logic_error. Throws Cancelled when the client disconnects or reads too
+    /// slowly.
     [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
         std::string_view bytes) noexcept;
 

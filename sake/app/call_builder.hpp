@@ -22,11 +22,11 @@ struct Refusal {
     std::string_view reason;
 };
 inline constexpr Refusal bad_target{400, "the request target is not valid"};
-/// RFC 9110 section 7.4: only over a connection that is secured.
+/// RFC 9110 section 7.4: an https target is accepted only over a secured connection.
 inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
-/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
-/// outlives the call: see `take`.
+/// Fills a Call with a request. The text is copied, unless it lies in one piece that outlives the call: see
+/// `take`.
 class CallBuilder {
   public:
     explicit CallBuilder(Call& call) noexcept : request_(call.request), scheme_(call.place.scheme) {}
@@ -43,14 +43,15 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
-    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    /// Adds the next decoded path parameter, for a request that arrives with its parameters and is not
+    /// routed.
     void param(std::string_view value) {
         request_.has_given_params = true;
         request_.params.values[request_.params.count++] = append(request_.given_params, value);
     }
 
-    /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
-    /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
+    /// Replaces begin and field for a head that was parsed in place. Nothing is copied: text and fields must
+    /// stay until the call is cleared or has a `base` of its own.
     void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
@@ -60,7 +61,7 @@ class CallBuilder {
         request_.fields = fields;
     }
 
-    /// The head is complete: takes the target apart. Returns nullptr, or why the request is refused.
+    /// The head is complete: parses the target. Returns nullptr, or the reason for a refusal.
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();

@@ -1,4 +1,4 @@
-// CallHandle: a call for those that may outlive it.
+// CallHandle: a reference to a call that stays safe when the call has ended.
 #pragma once
 
 #include "sake/base/owning_ptr.hpp"
@@ -9,20 +9,19 @@ namespace detail {
 
 struct Call;
 
-/// Where those that may outlive a call look for it: nullptr once its handlers have ended.
+/// Where holders of a handle find the call: nullptr once its handlers have ended.
 struct CallSpot : Counted {
     explicit CallSpot(Call& its_call) noexcept : call(&its_call) {}
     Call* call;
 };
 
-/// A call for something that may outlive it, such as a task: a Call is recycled, and freed with its
-/// connection.
+/// A call for objects that may outlive it, such as a task. A Call is recycled, and freed with its connection.
 class CallHandle {
   public:
     explicit CallHandle(Call& call);
-    /// nullptr from when its handlers have ended.
+    /// The call; nullptr once its handlers have ended.
     [[nodiscard]] Call* get() const noexcept { return spot_->call; }
-    /// Throws std::logic_error from then on.
+    /// The call. Throws std::logic_error once its handlers have ended.
     [[nodiscard]] Call& running() const;
 
     static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
@@ -31,8 +30,9 @@ class CallHandle {
     CountedPtr<CallSpot> spot_;
 };
 
-/// For a coroutine that begins now. A task that the handler has left behind may come so late that the call is
-/// between two requests: then it throws std::logic_error. Nothing tells it from a coroutine of the next one.
+/// For a coroutine that begins now. A task that the handler left behind may begin when the call is between
+/// two requests: then it throws std::logic_error. If the next request has begun, it cannot be told from a
+/// coroutine of that request.
 [[nodiscard]] CallHandle handle_of_running(Call& call);
 
 }  // namespace detail

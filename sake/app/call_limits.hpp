@@ -1,4 +1,4 @@
-// How much of a request a handler may be given: what the settings say of JSON and of forms.
+// The limits of JSON and forms for handlers, from the settings.
 #pragma once
 
 #include <cstddef>

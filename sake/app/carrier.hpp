@@ -1,6 +1,6 @@
-// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back
-// their answers. An interface that `Route::worker` fills in, so that programs without worker routes do not
-// compile the way to the pool: a fifth of hello world's time.
+// Carrier: takes the calls of worker routes to a pool of threads and brings back their answers.
+// `Route::worker` fills in this interface, so that programs without worker routes do not compile the pool: a
+// fifth of hello world's compile time.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,8 @@ namespace detail {
 struct Call;
 class WorkerBoard;
 
-/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
-/// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
+/// A call on its way. Its coroutine awaits it once; then the call has its answer, or the exception of the
+/// handler is thrown. If the coroutine ends earlier, the answer is dropped.
 class CarriedCall : public Wait {
   public:
     virtual ~CarriedCall() = default;
@@ -52,14 +52,14 @@ class Carrier {
     Carrier& operator=(const Carrier&) = delete;
     virtual ~Carrier() = default;
 
-    /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
+    /// Takes a call of a worker route. Null if the carrier is too busy: the answer is then 503.
     [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
-    /// From now on, what runs is on this board.
+    /// Shows running calls on this board from now on.
     virtual void show_on(WorkerBoard& board) = 0;
-    /// The server is stopping: tells what handlers have spawned.
+    /// The server is stopping: informs tasks that handlers have spawned.
     virtual void request_stop() noexcept = 0;
-    /// Ends it. Returns how many handlers do not return, and are left behind.
+    /// Ends the carrier. Returns how many handlers do not return and are left running.
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
 

@@ -1,4 +1,4 @@
-// The rest of the chain, as middleware awaits it by Context::next. The chain itself is in chain_impl.hpp.
+// The rest of the chain, as middleware awaits it by Context::next. chain_impl.hpp runs it.
 #pragma once
 
 #include "sake/async/task.hpp"
@@ -9,10 +9,9 @@ namespace detail {
 
 struct Call;
 
-/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
-/// sees the answer, as it does when the handler runs in a worker. Only a cancellation passes through to what
-/// runs the call.
+/// Runs the rest of the chain. If middleware has awaited next(), nothing is left when it returns; if it has
+/// not, the rest runs then. Exceptions of handlers are answered here, so that outer middleware sees the
+/// answer, as it does when the handler runs in a worker. Only a cancellation passes through to the caller.
 Task<> run_rest(Call& call);
 
 }  // namespace detail

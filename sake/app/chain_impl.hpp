@@ -1,5 +1,5 @@
-// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a
-// coroutine, else a task. What they throw is answered here, by errors.hpp.
+// Runs a call through its middleware to its handler: a loop of plain calls if nothing in it is a coroutine,
+// else a task. Exceptions are answered by errors.hpp.
 #pragma once
 
 #include <exception>
@@ -19,27 +19,27 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The next handler of the chain; nullptr at its end or after abort().
+/// The next handler of the chain; nullptr at the end or after abort().
 inline const Handler* take_next(Call& call) noexcept {
     const auto& chain = call.route->chain();
     if (call.is_aborted || call.position == chain.size()) return nullptr;
     return chain[call.position++];
 }
 
-/// What carries the call to the handler just taken, never to middleware: none if that runs here.
+/// The carrier for the handler just taken; null for middleware and for handlers that run here.
 inline Carrier* carrier_of(const Call& call) noexcept {
     const bool is_handler = call.position == call.route->chain().size();
     return is_handler && call.route->is_worker() ? call.place.carrier : nullptr;
 }
 
-/// What a handler threw is the answer, and what follows is not run.
+/// Makes the handler's exception the answer, and skips the rest of the chain.
 inline void answer_failure(Call& call) {
     const std::exception_ptr caught = caught_exception();
     call.is_aborted = true;
     call.place.errors->answer(call, caught);
 }
 
-/// The answer is made: runs what Context::after was given, the last first.
+/// The answer is complete: runs the functions of Context::after, the last first.
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();

@@ -1,5 +1,5 @@
-// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
-// the answer. How the bytes travel is behind Answerer and BodySource.
+// ClientWait: a coroutine waits for its client to send more of the request or to accept more of the answer.
+// Answerer and BodySource move the bytes.
 #pragma once
 
 #include <coroutine>
@@ -12,12 +12,11 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
-/// awaited.
+/// Tries at once, and again whenever its signal is woken. Exceptions of a derived class are thrown at the
+/// await.
 class ClientWait : public Wait, private Timer {
-    /// Is woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled
-    /// while a signal is on its way, the coroutine is resumed after that signal, so no signal arrives too
-    /// late.
+    /// Woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled while
+    /// a signal is on its way, it is resumed after that signal, so that no signal arrives too late.
     class Signal final : public Resumable {
       public:
         explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
@@ -47,22 +46,22 @@ class ClientWait : public Wait, private Timer {
     }
 
     [[nodiscard]] Resumable& signal() noexcept { return signal_; }
-    /// The handlers have ended, and a task that they left behind waits here.
+    /// The handlers have ended while a task that they left behind waits here.
     void call_has_ended() noexcept;
 
   protected:
     ~ClientWait() = default;
 
-    /// Goes as far as it gets without waiting. Returns whether that is all.
+    /// Goes as far as possible without waiting. Returns whether it is finished.
     virtual bool try_now() = 0;
-    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
+    /// Wakes the signal when another try is worthwhile. Returns the time by which the client must have acted.
     virtual TimePoint wake_later() = 0;
-    /// The signal is not expected any more. Not called twice.
+    /// The signal is no longer expected. Called once at most.
     virtual void stop_waiting() noexcept = 0;
-    /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
+    /// The wait ends unfinished: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
-    /// The client has not done its part in time. Returns until when it has more of it. If it has none,
-    /// returns {} and arranges that the fiber is cancelled, or throws.
+    /// The client has not acted in time. Returns its new deadline. Without one, returns {} and has the fiber
+    /// cancelled, or throws.
     virtual TimePoint be_late() = 0;
 
     /// For await_resume.
@@ -72,7 +71,7 @@ class ClientWait : public Wait, private Timer {
     void go_on() noexcept;
     bool attempt() noexcept;
     void listen() noexcept;
-    /// In a handler of what was thrown while it listens.
+    /// Called in a catch block while it listens.
     void end_by_failure() noexcept;
     void unlisten() noexcept;
     void give_up() noexcept;

@@ -1,5 +1,4 @@
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
+// Config: the settings of an Engine. Every limit and timeout is a field with a safe default.
 #pragma once
 
 #include <chrono>
@@ -20,8 +19,8 @@ inline namespace SAKE_ABI {
 
 namespace detail {
 
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+/// Converts what a setter was given. A number too large for the field becomes its largest value, which means
+/// "no limit". A negative number stays negative, so that `validate` refuses it.
 template <std::integral Field, std::integral Number>
 constexpr Field as_setting(Number value) noexcept {
     const std::int64_t number = written_number(value);
@@ -37,66 +36,68 @@ constexpr Field as_setting(Number value) noexcept {
 
 }  // namespace detail
 
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
+/// The settings of an Engine. Write `Config{.max_connections = 100}` or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a field's type
+/// means "no limit". The constructor of Engine throws std::invalid_argument that names an invalid field.
+/// docs/configuration.md has the minimum and the meaning of 0 for each field.
 struct Config {
     // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+    int worker_pool_size = 0;                               // threads; 0 means one per usable CPU
+    bool enable_worker_pool = true;                         // false: worker routes run on the reactor
+    int worker_queue_limit = 256;                           // jobs that may wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait is a 503
 
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
+    // A handler that holds the reactor's thread for longer is logged.
+    std::chrono::milliseconds stall_warning{50};
 
     // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    // 0 means the limit of open files less 128, at most 65,536. At the limit, the connection that was idle
+    // for longest is closed; if all are busy, new clients wait in the backlog.
+    int max_connections = 0;
+    int listen_backlog = 4096;    // connections that may wait to be accepted; the system may lower it
+    int unix_socket_mode = 0666;  // permissions of a Unix socket's file, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after this time
+    std::chrono::milliseconds header_timeout{10'000};      // to receive a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds event_keep_alive{15'000};  // a comment after so much silence of an event stream
-    std::chrono::milliseconds shutdown_grace{30'000};    // what is in flight at stop() has this long to end
-    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+    std::chrono::milliseconds read_timeout{30'000};        // the longest pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // the longest pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // minimum_rate counts after this time
+    int minimum_rate = 240;                                // bytes per second: 408 or close, if slower
+    // A client that closes its sending side together with its request, or this soon after it, still gets
+    // its answer. A later end of input counts as a disconnect.
+    std::chrono::milliseconds half_close_window{50};
+    std::chrono::milliseconds event_keep_alive{15'000};  // a silent event stream sends a comment after it
+    std::chrono::milliseconds shutdown_grace{30'000};    // for requests under way when a stop begins
+    bool end_streams_at_stop = true;  // streamed answers end when a stop begins; false: they have the grace
 
     // A request.
     std::size_t max_request_line = 8 * 1024;       // 414
     std::size_t max_header_block = 16 * 1024;      // 431
     int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_body = 1024 * 1024;            // after decoding chunks: 413
     std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, objects and arrays included: 400
-    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
+    std::size_t max_json_values = 250'000;         // of one document, counting objects and arrays: 400
+    std::size_t max_form_parts = 1'000;            // of a multipart body, counting fields and files: 413
     std::size_t max_form_files = 100;              // 413
-    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
-    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
-    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
-    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
+    std::size_t max_form_field = 64 * 1024;        // bytes of one field of any form: 413
+    std::size_t max_form_pairs = 10'000;           // pairs of a urlencoded body: 413
+    std::size_t form_memory = 256 * 1024;          // larger files of a streamed form go to a temporary file
+    std::string temporary_directory = {};          // where these files are; "" means TMPDIR, else /tmp
 
     // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to this size
 
     // The process.
     std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
+    // If max_connections is 0, run() raises the soft limit of open files to the hard limit while the engine
+    // runs. This concerns the whole process and the programs that it starts.
     bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
+    bool handle_signals = true;   // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;         // logs one line with each address at the start
+    LogSink log = log_to_stderr;  // may be called from several threads at once
 
     [[nodiscard]] static Config with_defaults() { return {}; }
 
@@ -200,8 +201,8 @@ struct Config {
 
 namespace detail {
 
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws std::invalid_argument naming the first field that makes no sense.
+/// The settings that an engine works with. "No limit" for a time becomes ten years, because larger times
+/// overflow the clock. Throws std::invalid_argument that names the first invalid field.
 [[nodiscard]] Config settled(Config config);
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// What settings may be, and what an engine makes of them.
+// The checks of a Config, and what an engine makes of its settings.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A setting as it was written, for a message.
+/// A setting as the program wrote it, for a message.
 template <class Number>
 std::string setting_text(Number value) {
     constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
@@ -32,7 +32,7 @@ void check_setting(const char* name, Number value, Number smallest, const std::s
                                 std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
 }
 
-/// The clock counts no further than this.
+/// Longer times could overflow the clock.
 inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
 
 inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
@@ -42,7 +42,7 @@ inline void check_setting(const char* name, std::chrono::milliseconds value, std
     }
 }
 
-/// Throws std::invalid_argument naming the first field that makes no sense.
+/// Throws std::invalid_argument that names the first invalid field.
 inline void validate(const Config& config) {
     check_setting("worker_pool_size", config.worker_pool_size, 0);
     check_setting("worker_queue_limit", config.worker_queue_limit, 0);

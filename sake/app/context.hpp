@@ -1,5 +1,5 @@
-// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
-// valid until the handler ends, and so are all views that it gives. What the functions do is in
+// Context: one request and its response, as a handler sees them. A view of a Call, which holds both. It is
+// valid until the handler ends, and so are all views that it returns. The functions are defined in
 // context_methods.hpp and context_impl.hpp.
 #pragma once
 
@@ -42,43 +42,43 @@ class Context {
 
     // --- The request ---
 
-    /// The method as it was sent: "GET".
+    /// The method as the client sent it: "GET".
     [[nodiscard]] std::string_view method() const noexcept;
     /// The path, percent-decoded.
     [[nodiscard]] std::string_view path() const noexcept;
-    /// The request target as it was sent: path and query, of an absolute one also scheme and host.
+    /// The request target as the client sent it: path and query; an absolute target also has scheme and host.
     [[nodiscard]] std::string_view target() const noexcept;
-    /// What follows the '?', as it was sent.
+    /// The text after the '?' as the client sent it, without decoding.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
-    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
-    /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
-    /// when the body is here.
+    /// The whole body, after the framing of the protocol is removed. Throws std::logic_error on a route with
+    /// stream_body(): use `read` there. Plain middleware first runs before a large body has arrived. If it
+    /// asks for the body then, an exception leaves it, its changes to the answer are undone, and it runs
+    /// again when the body is here.
     [[nodiscard]] std::string_view body() const;
-    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
-    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
-    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
-    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
-    /// handler that is a coroutine, until it ends: then what this has returned throws std::logic_error.
+    /// The next piece of the body, valid until the next read; std::nullopt at the end of the body. On a route
+    /// with stream_body() it waits for the client and reads no further ahead than asked. Throws HttpError 413
+    /// (body too large), 400 (malformed) or 408 (too slow), and Cancelled when the client disconnects. On
+    /// other routes it returns the whole body once. For coroutine handlers. Once the handler has ended,
+    /// awaiting it throws std::logic_error.
     [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
-    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
-    /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
+    /// The host that the request is for, with the port if the client sent one. An absolute target names it
+    /// (RFC 9112 section 3.2.2), else the field Host. "" if there is neither, which HTTP/1.0 permits.
     [[nodiscard]] std::string_view host() const noexcept;
-    /// "http", or "https" where the connection is secured. What trusted proxies say wins: see
-    /// middleware::trusted_proxies.
+    /// "https" on a secured connection, else "http". Behind middleware::trusted_proxies, the scheme that the
+    /// proxy reports.
     [[nodiscard]] std::string_view scheme() const noexcept;
-    /// The address of the other end, without its port: "127.0.0.1", "2001:db8::1", or "unix". Behind a proxy
-    /// it is the proxy's.
+    /// The address of the other end of the connection, without its port: "127.0.0.1", "2001:db8::1", or
+    /// "unix" for a Unix socket. Behind a proxy this is the proxy's address.
     [[nodiscard]] std::string_view remote_address();
-    /// The address of the client: what the proxies say that middleware::trusted_proxies lists; without it, or
-    /// for any other peer, the remote_address.
+    /// The address of the client. Behind middleware::trusted_proxies, the address that a listed proxy
+    /// reports. Otherwise the same as remote_address.
     [[nodiscard]] std::string_view client_ip();
-    /// The pattern that matched: "/users/:id"; "" where no route did.
+    /// The pattern that matched: "/users/:id"; "" if no route matched.
     [[nodiscard]] std::string_view route() const noexcept;
-    /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
+    /// All header fields in the order received: `for (auto& [name, value] : ctx.headers())`.
     [[nodiscard]] RequestHeaders headers() const noexcept;
 
-    // Headers, cookies, query parameters and path parameters are asked for in the same ways. For each x:
+    // Headers, cookies, query parameters and path parameters share one set of functions. For each x:
     //   x(name)               its text, decoded; "" if it is absent
     //   x(name, fallback)     its text, or the fallback
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
@@ -87,7 +87,7 @@ class Context {
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
-    /// A field of the request by its name in any case; of several with that name the first.
+    /// A header field by name, in any case. If the client sent several, the first.
     [[nodiscard]] std::string_view header(std::string_view name,
                                           std::string_view fallback = {}) const noexcept;
     template <class T>
@@ -96,7 +96,7 @@ class Context {
     [[nodiscard]] T header(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const noexcept;
 
-    /// A cookie that the client sent.
+    /// A cookie that the client sent, by name.
     [[nodiscard]] std::string_view cookie(std::string_view name,
                                           std::string_view fallback = {}) const noexcept;
     template <class T>
@@ -105,21 +105,22 @@ class Context {
     [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
 
-    /// A parameter of the query; one that is badly escaped is answered with 400.
+    /// A query parameter by name. If several have this name, the first. If it is badly escaped, the answer is
+    /// 400.
     [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
     template <class T>
     [[nodiscard]] T query(std::string_view name);
     template <class T>
     [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
-    /// All parameters of the query as a T, a struct of the program: `ctx.query<Paging>()`. Answers 422, which
-    /// lists every fault.
+    /// All query parameters as a struct of the program: `ctx.query<Paging>()`. If they do not fit, the answer
+    /// is 422 and lists every fault.
     template <class T>
     [[nodiscard]] T query();
-    /// All values of a query parameter that may be there more than once, in order.
+    /// All values of a query parameter that may occur more than once, in order.
     [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
 
-    /// A parameter of the path.
+    /// A parameter of the path by name.
     [[nodiscard]] std::string_view param(std::string_view name);
     [[nodiscard]] std::string_view param(std::string_view name, std::string_view fallback);
     template <class T>
@@ -128,36 +129,38 @@ class Context {
     [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
-    /// from_json. Answers 415 if the request says that its body is of another type, 400 if it is not JSON,
-    /// and 422 if it does not fit T, which lists every fault.
+    /// The JSON body as a T: Json itself, an aggregate, or a type with nlohmann's from_json. Throws
+    /// HttpError: 415 if Content-Type names another type, 400 if the body is not JSON, 422 that lists every
+    /// fault if it does not fit T.
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
-    /// The body as a form, urlencoded or multipart (415 for another type); read once, and kept for as long as
-    /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
+    /// The body as a form, urlencoded or multipart. For another type the answer is 415. The form is read
+    /// once and lives as long as the request. form<T>() converts its fields to a T and answers 422 as
+    /// bind<T>() does.
     template <class T = Form>
     [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
-    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
-    /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
+    /// Reads the form while the body arrives. For coroutines. A route with stream_body() has no other way to
+    /// read a form. Files larger than Config::form_memory are kept in temporary files, which end with the
+    /// request.
     template <class F = Form>
     [[nodiscard]] Task<F&> read_form();
 
-    // --- The response; the last body set wins. Once the head of a streamed answer has been sent, all of
-    // these throw std::logic_error ---
+    // --- The response. The last body set counts. After the head of a streamed answer has left, these throw
+    // std::logic_error ---
 
-    /// Throws std::invalid_argument unless 200 <= code <= 599.
+    /// Sets the status. Throws std::invalid_argument unless 200 <= code <= 599.
     Context& status(int code);
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
-    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
-    /// be set).
+    /// Sets a header field, and replaces all of that name. Throws std::invalid_argument for a byte that a
+    /// field cannot hold, and for the fields that frame the message, such as Content-Length: the server sets
+    /// these. Of them only "Connection: close" may be set.
     Context& set_header(std::string_view name, std::string_view value);
-    /// Adds a field beside those of the same name. Throws like set_header.
+    /// Adds a header field and keeps those of the same name. Throws as set_header does.
     Context& add_header(std::string_view name, std::string_view value);
-    /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
+    /// Adds a Set-Cookie field. Throws std::invalid_argument that names the bad part of the cookie.
     Context& set_cookie(const http::SetCookie& cookie);
 
-    /// A copy of this text; a std::string that is moved in is not copied.
+    /// Sets a text as the body, as text/plain in UTF-8. The text is copied unless a std::string is moved in.
     Context& text(std::string_view body);
     Context& text(int code, std::string_view body) { return status(code).text(body); }
     template <std::same_as<std::string> Moved>
@@ -166,6 +169,7 @@ class Context {
     Context& text(int code, Moved&& body) {
         return status(code).text(std::move(body));
     }
+    /// Sets HTML as the body, as text/html in UTF-8. Copied unless a std::string is moved in.
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
     template <std::same_as<std::string> Moved>
@@ -174,8 +178,8 @@ class Context {
     Context& html(int code, Moved&& body) {
         return status(code).html(std::move(body));
     }
-    /// JSON of a struct of the program as it stands, of lists, maps and optionals of such, and of anything
-    /// that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    /// Sets JSON as the body, made of an aggregate, a list, map or optional of such, or any type that
+    /// nlohmann/json converts. Text that is not UTF-8 is replaced by U+FFFD.
     template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
     template <std::same_as<Json> Value = Json>
@@ -195,97 +199,102 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
-    /// A regular file by its path, relative to the working directory: with its type, ranges, ETag and
-    /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
-    /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
+    /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
+    /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
+    /// the file does not exist, 412 or 416 as the request demands. Never pass a path that a client has named:
+    /// see Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));
     }
-    /// The same, to be saved under this name, in any script; without one, under its own.
+    /// The same, for the browser to save under this name, in any script. "" saves it under its own name.
     template <std::convertible_to<std::string> Path>
     Context& attachment(const Path& path, std::string_view download_name = {}) {
         return send_attachment(std::string(path), download_name);
     }
-    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
-    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
-    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
-    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
-    /// without a body.
+    /// Starts a streamed answer, in a coroutine handler. The head leaves with the first write, and the answer
+    /// ends when the handler ends. If the handler throws in between, the answer is cut, so that no client
+    /// takes the answer for complete. A HEAD request has no body: the first write ends the handler, as a
+    /// cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status without a
+    /// body.
     [[nodiscard]] BodyWriter stream(std::string_view content_type);
     [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
-    /// An answer of server-sent events, by a handler that is a coroutine; the rest as with `stream`, but that
-    /// the head leaves at once. Sets Cache-Control, unless that is set, and X-Accel-Buffering.
+    /// Starts an answer of server-sent events, in a coroutine handler. Like `stream`, except that the head
+    /// leaves at once. Sets X-Accel-Buffering, and Cache-Control unless it is set already.
     [[nodiscard]] EventStream events();
-    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
-    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
+    /// Redirects the client. Bytes that a URI cannot hold are escaped; existing escapes stay. Throws
+    /// std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
-    /// 204, without a body.
+    /// Answers 204 without a body.
     Context& no_content();
 
-    /// What is set so far: `status() body() headers()`, for middleware that runs after the handler.
+    /// The response as set so far: `status() body() headers()`. For middleware after the handler.
     [[nodiscard]] ResponseView response() const noexcept;
 
     // --- Values for this request ---
 
-    /// Keeps a value for the handlers that follow, on this thread or in a worker.
+    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form.
     template <class T>
     void set(std::string_view key, T&& value);
-    /// A value that was set, as JSON; null if there is none.
+    /// A stored value as JSON; null if the key is not set.
     template <int = 0, std::same_as<Json> Value = Json>  // the int leaves get<Json>(key) to the next one
     [[nodiscard]] const Value& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range, which names the key, if there is none or it is
-    /// not a T.
+    /// A stored value as a T. Throws std::out_of_range that names the key if it is not set or does not
+    /// convert.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
-    /// The same, or the fallback if there is none. It still throws if the value is not a T.
+    /// The same, or the fallback if the key is not set. Still throws if the value does not convert.
     template <class T>
     [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
-    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
-    /// its own.
+    /// The T of this request. The first call makes it by T(). It does not cross to a worker: a worker has one
+    /// of its own.
     template <class T>
     [[nodiscard]] T& state();
 
-    // --- The session, behind middleware::sessions; without that, in a worker, and once the head of the
-    // answer has been sent, these throw std::logic_error ---
+    // --- The session, behind middleware::sessions. These throw std::logic_error without it, in a worker, and
+    // once the head of the answer has left ---
 
-    /// What the program keeps of this visitor from one request to the next: an object, to be read and
-    /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
-    /// at a time, the changes of the one that ends later stay.
+    /// The data that the program keeps for this visitor between requests: a JSON object to read and change.
+    /// Changes are stored when the answer is made, unless its status is 500 or above. If two requests of one
+    /// visitor overlap, the one that ends later overwrites the other's changes.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] Value& session();
-    /// Gives the session a new id, and keeps what is in it. Call it when a visitor logs in or gets other
-    /// rights: whoever knew the id from before is left outside.
+    /// Gives the session a new id and keeps its data. Call it when a visitor logs in or gains rights: an
+    /// attacker who knew the old id loses access (session fixation).
     void renew_session();
-    /// Ends the session, at once and for all requests, and empties it. What is put into it from then on is a
-    /// new one.
+    /// Ends the session at once, for all requests, and empties it. Data stored afterwards starts a new
+    /// session.
     void end_session();
 
-    // --- The way through the handlers ---
+    // --- The chain of handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
-    /// see response() and error(). For middleware that is a coroutine.
+    /// Runs the rest of the chain, to its end. For coroutine middleware. After it the response is complete,
+    /// even if a handler threw: see response() and error().
     [[nodiscard]] Task<> next();
-    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
-    /// called first. What it throws is answered as if the handler had thrown it. Called for every answer,
-    /// also for one that no handler made, such as a 504. What a worker's handler gives is called in the
-    /// worker, and not if that handler throws.
+    /// Calls `f(ctx)` when the answer is complete, before it leaves. `f` is plain. The last function added
+    /// runs first. An exception from it is answered as if the handler had thrown it. Called for every answer,
+    /// also for one that no handler made, such as a 504. A function added in a worker runs there, and not if
+    /// the worker's handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
-    /// What follows is not run; the response stands as it is, with the status that may be given here.
+    /// Skips the rest of the chain. The response stands as it is, with this status if one is given.
     Context& abort() noexcept;
     Context& abort(int code);
+    /// Whether abort() was called.
     [[nodiscard]] bool is_aborted() const noexcept;
-    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
+    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing was
+    /// thrown.
     [[nodiscard]] std::exception_ptr error() const noexcept;
 
+    /// Whether this runs on a thread of the worker pool.
     [[nodiscard]] bool in_worker_pool() const noexcept;
-    /// The number of worker threads; 0 when the pool is off.
+    /// The number of worker threads; 0 if the pool is off.
     [[nodiscard]] int worker_pool_size() const noexcept;
-    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
-    /// stops at once.
+    /// A token that is stopped when the answer is no longer wanted: the client disconnected, the time limit
+    /// passed, or the server is stopping at once.
     [[nodiscard]] std::stop_token stop_token();
-    /// Tells that the server has begun to stop gracefully: this request is still answered, if that is soon.
+    /// A token that is stopped when a graceful stop of the server begins. This request still gets its answer
+    /// within the grace.
     [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:

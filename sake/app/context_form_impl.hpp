@@ -1,4 +1,4 @@
-// How a form is read, whole or while it comes: ctx.form() and ctx.read_form().
+// Reads a form, whole or while it arrives: ctx.form() and ctx.read_form().
 #pragma once
 
 #include <optional>
@@ -34,12 +34,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The form of a request, once it has been read.
+/// The form of a request, once it was read.
 struct FormOfCall {
     Maybe<Form> form;
 };
 
-/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
+/// Finds the place of a call's form, and whether it is there. Reads the form if the body is here.
 template <class Unused = void>
 Maybe<Form>& form_of(Call& call) {
     Maybe<Form>& form = call.state.get<FormOfCall>().form;
@@ -64,7 +64,7 @@ Form& whole_form_of(Call& call) {
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
 }
 
-/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
+/// Closes a file on a thread that may block, so that the loop goes on. Without a loop, closes it at once.
 template <class Unused>
 void close_elsewhere(FileDescriptor file) noexcept {
     if (Reactor::current() == nullptr) return;
@@ -76,7 +76,7 @@ void close_elsewhere(FileDescriptor file) noexcept {
     }
 }
 
-/// A file of the form cannot be written. The client is told what it needs to know, and the log the rest.
+/// A file of the form cannot be written. The client learns the consequence, the log the cause.
 template <class Unused>
 [[noreturn]] void refuse_spill(const Call& call, const std::system_error& failure) {
     try {
@@ -88,8 +88,7 @@ template <class Unused>
     throw;
 }
 
-/// What a form holds in memory counts no longer, unless it is there. The end of the call sees to that as
-/// well.
+/// The memory of a form no longer counts, unless the form is complete. The end of the call does the same.
 template <class Unused>
 void give_back_form(const CallHandle& handle) noexcept {
     Call* const call = handle.get();
@@ -99,9 +98,9 @@ void give_back_form(const CallHandle& handle) noexcept {
     static_cast<void>(call->connection_memory->resize_part(call->form_bytes, 0));
 }
 
-/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
-/// block; the client is not read from meanwhile. The handler may have left it behind: after each wait, the
-/// call is another one or none, unless the handle has it.
+/// Reads a form while it arrives. File contents beyond the memory limit are written on a thread that may
+/// block; meanwhile nothing is read from the client. The handler may have ended: after each wait, the call
+/// may belong to another request unless the handle still has it.
 template <class Unused>
 Task<> stream_form(CallHandle handle) {
     FormReader<Unused> reader(handle.running().context.header("Content-Type"), *handle.running().place.limits,

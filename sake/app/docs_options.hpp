@@ -1,4 +1,4 @@
-// What may be set for the page of an API's documentation.
+// The options of an API's documentation page.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// For Engine::docs.
+/// The options of Engine::docs.
 struct DocsOptions {
-    std::string openapi = "/openapi.json";  // the path of the document, from the root of the engine
-    std::string title = {};                 // of the page; "" for the title in the document
+    std::string openapi = "/openapi.json";  // the path of the OpenAPI document, from the root of the engine
+    std::string title = {};                 // of the page; "" uses the title in the document
 };
 
 }  // namespace SAKE_ABI

@@ -1,5 +1,5 @@
-// Files that are part of the program: a table of names and bytes that were linked into it, which
-// Engine::static_files and Engine::frontend serve as they serve a directory.
+// Files that are part of the program: a table of names and bytes linked into it. Engine::static_files and
+// Engine::frontend serve such a table as they serve a directory.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
-/// program.
+/// A file: its path in the table, "assets/app.js", and its bytes. The bytes are not copied and must live as
+/// long as the program.
 struct EmbeddedFile {
     EmbeddedFile(std::string path, std::string_view content) : name(std::move(path)), bytes(content) {}
-    /// As `xxd -i`, an assembler's .incbin and #embed have them.
+    /// For the arrays that `xxd -i`, an assembler's .incbin or #embed make.
     EmbeddedFile(std::string path, const unsigned char* data, std::size_t size)
         : name(std::move(path)), bytes(reinterpret_cast<const char*>(data), size) {}
     template <std::size_t Size>
@@ -31,7 +31,8 @@ struct EmbeddedFile {
 
 class EmbeddedFiles;
 
-/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
+/// Makes a table of files to serve. Throws std::invalid_argument if a name occurs twice, is empty, or
+/// begins or ends with a slash.
 ///
 ///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
 template <class File = EmbeddedFile>
@@ -40,7 +41,7 @@ template <class File = EmbeddedFile>
 /// A table of embedded files, made by `embed`.
 class EmbeddedFiles {
   public:
-    /// In the order of their names.
+    /// The files, sorted by name.
     [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
 
   private:

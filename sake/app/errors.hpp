@@ -1,5 +1,5 @@
-// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a
-// failure, whose text goes to the log and never to the client.
+// Turns exceptions of handlers into answers. An HttpError is an answer that the program chose. Any other
+// exception is a failure: its text goes to the log, never to the client.
 #pragma once
 
 #include <exception>
@@ -21,8 +21,8 @@ class ErrorAnswers {
   public:
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
-    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
-    /// became an answer below 500, and so is one of on_error.
+    /// Sets the answer for `exception`; the program's on_error may change it. A failure is logged unless the
+    /// answer ends below 500. A failure of on_error is logged, too.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
@@ -43,19 +43,19 @@ class ErrorAnswers {
             report(call, LogLevel::error, "on_error threw: " + failure_of_on_error);
     }
 
-    /// Logs why an answer is not what the program asked for.
+    /// Logs why an answer is not what the program intended.
     void report(const Call& call, LogLevel level, std::string_view what,
                 std::string_view became = " failed") const {
         std::string line(call.request.method());
         line.append(" ").append(call.request.target()).append(became);
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        append_escaped(line, what);  // the text may contain bytes of a client
         log_quietly(*log_, level, line, {});
     }
 
   private:
-    // Returns what to log; nothing for an answer that the program chose.
+    // Returns the text to log; "" for an answer that the program chose.
     static std::string set_answer(Response& response, const std::exception_ptr& exception) {
         try {
             std::rethrow_exception(exception);
@@ -77,7 +77,7 @@ class ErrorAnswers {
         return {};
     }
 
-    // The head of the answer has left, so it cannot become another one.
+    // The head has left, so the answer cannot become another one.
     void report_cut(Call& call, const std::exception_ptr& exception) const {
         call.cause = AnswerCause::cut;
         report(call, LogLevel::error, text_of(exception), " was cut off in the middle of its answer");

@@ -1,5 +1,5 @@
-// Event: a flag that coroutines wait for, and the message of a stream of events. One class is both, because
-// both are called an event wherever they are used; a program seldom has one that is.
+// Event: a flag that coroutines wait for, and also one message of an event stream. One class serves both
+// because both are commonly called an event.
 #pragma once
 
 #include <chrono>
@@ -24,24 +24,24 @@ namespace detail {
 struct EventFields;
 }
 
-/// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
-/// waiters.
+/// A flag: coroutines that wait for it go on when it is set. For the thread of one reactor. It must outlive
+/// its waiters.
 ///
 ///     Event opened;
 ///     co_await opened.wait();  // in one coroutine
 ///     opened.set();            // in another
 ///
-/// Or what an EventStream sends:
+/// Also one message for an EventStream:
 ///
 ///     co_await events.send(Event("7 of 9").name("progress").id(7));
 ///
-/// A copy has the message and is set if the original is. It has no waiters.
+/// A copy has the message, and is set if the original is set. It has no waiters.
 class Event {
   public:
     Event() noexcept;
-    /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
+    /// A message with this data. Each line of it, whatever its line end, becomes one `data:` line.
     explicit Event(std::string data);
-    /// An event whose data is JSON.
+    /// A message whose data is JSON.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
@@ -53,15 +53,16 @@ class Event {
 
     Event(const Event& other);
     Event(Event&& other) noexcept;
-    /// Resumes the waiters of this one if the other is set.
+    /// Copies message and flag. If `other` is set, the waiters of this event resume.
     Event& operator=(const Event& other);
     Event& operator=(Event&& other) noexcept;
     ~Event();
 
     // --- The flag ---
 
-    /// Resumes all waiters. Until `reset`, later calls of `wait` do not wait.
+    /// Resumes all waiters. Until `reset`, later calls of `wait` return at once.
     void set() noexcept { flag_.set(); }
+    /// Clears the flag: later waits wait until the next `set`.
     void reset() noexcept { flag_.reset(); }
     [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
     /// Waits until the event is set. Throws Cancelled.
@@ -69,11 +70,11 @@ class Event {
 
     // --- The message ---
 
-    /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
-    /// std::invalid_argument on CR, LF and NUL.
+    /// Sets the type of the message; a browser receives it by addEventListener(name, ...). Throws
+    /// std::invalid_argument for CR, LF and NUL.
     Event& name(std::string text) &;
     Event&& name(std::string text) && { return std::move(name(std::move(text))); }
-    /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
+    /// Sets the id. A client that reconnects sends it back as Last-Event-ID. Throws as `name` does.
     Event& id(std::string text) &;
     Event&& id(std::string text) && { return std::move(id(std::move(text))); }
     template <std::integral Number>
@@ -84,8 +85,8 @@ class Event {
     Event&& id(Number number) && {
         return std::move(id(std::to_string(number)));
     }
-    /// After how long a client that has lost its connection comes again. Throws std::invalid_argument if it
-    /// is negative.
+    /// Sets how long a client waits before it reconnects. Throws std::invalid_argument if the time is
+    /// negative.
     template <class Rep, class Period>
     Event& retry(std::chrono::duration<Rep, Period> time) & {
         set_retry(time < time.zero() ? detail::Clock::duration(-1) : detail::to_clock(time));
@@ -95,10 +96,10 @@ class Event {
     Event&& retry(std::chrono::duration<Rep, Period> time) && {
         return std::move(retry(time));
     }
-    /// What was set by it.
+    /// The retry time, if one was set.
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept;
 
-    /// The message as it is sent, with the empty line at its end; "" for a flag.
+    /// The message as it is sent, with the empty line at its end; "" for an event without a message.
     [[nodiscard]] std::string text() const;
 
   private:

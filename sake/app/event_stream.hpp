@@ -1,4 +1,4 @@
-// EventStream: server-sent events as a handler sends them.
+// EventStream: sends server-sent events (WHATWG HTML, section 9.2) from a handler.
 #pragma once
 
 #include <chrono>
@@ -78,23 +78,22 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
 }  // namespace detail
 
 /// What Context::events returns: an answer of server-sent events, which lasts until the handler ends. Every
-/// send waits while the client is slow, and throws Cancelled when the client leaves or takes nothing for too
-/// long. One at a time: a send that begins while another waits throws std::logic_error.
+/// send waits while the client reads slowly. It throws Cancelled when the client disconnects or reads nothing
+/// for too long. One send at a time: a send that begins while another waits throws std::logic_error.
 ///
-/// After Config::event_keep_alive of silence a comment is sent, so that nothing between here and the client
-/// closes a connection that seems dead. At a stop of the server, the client is told to come again in some
-/// seconds.
+/// After Config::event_keep_alive of silence, a comment is sent, so that proxies do not close an idle
+/// connection. When the server stops, the client is told to reconnect after a few seconds.
 class EventStream {
   public:
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;
     ~EventStream();
 
-    /// An event of this data, which may have any number of lines.
+    /// Sends an event with this data, of any number of lines.
     [[nodiscard]] detail::SendEvents send(std::string_view data);
-    /// An event with a name, an id or a retry time. One that has no message sends nothing.
+    /// Sends an event with a name, an id or a retry time. An event without a message sends nothing.
     [[nodiscard]] detail::SendEvents send(const Event& event);
-    /// An event whose data is JSON, of anything that nlohmann/json converts.
+    /// Sends an event whose data is JSON, of any type that nlohmann/json converts.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
@@ -103,11 +102,11 @@ class EventStream {
     [[nodiscard]] detail::SendEvents send_json(const T& value) {
         return send(Event::json(value));
     }
-    /// A comment, which clients ignore.
+    /// Sends a comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {});
 
-    /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
-    /// handler ends; then it throws std::logic_error.
+    /// The id of the last event that this client received, as it reports; "" if it reports none. Valid until
+    /// the handler ends; later calls throw std::logic_error.
     [[nodiscard]] std::string_view last_event_id();
 
   private:

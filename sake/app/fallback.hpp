@@ -78,7 +78,9 @@ class Fallback {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.
-            call.response.set_problem(405, "this resource does not take this method");
+            call.response.set_problem(
+                405,
+                "this resource does not accept this method: the field Allow lists those that it accepts");
         }
         return true;
     }

@@ -101,7 +101,8 @@ class FileAnswer {
         const Validators present = validators(tag);
         const Conditions::Verdict verdict = conditions.verdict(method, present);
         if (verdict == Conditions::Verdict::failed) {
-            throw HttpError(412, "the file is not what the request's condition says");
+            throw HttpError(
+                412, "the file does not meet the request's condition (If-Match or If-Unmodified-Since)");
         }
         if (verdict == Conditions::Verdict::not_modified) return say_not_modified(response_);
         if (modified_) {

@@ -40,7 +40,7 @@ struct FileBody {
     std::string path;          // on a worker: of the file that the reactor opens
 
     FileBody() = default;
-    /// For middleware that may have to be undone. Throws std::system_error for want of a descriptor.
+    /// For middleware whose changes may have to be undone. Throws std::system_error if no descriptor is free.
     FileBody(const FileBody& other) : type(other.type), length(other.length), path(other.path) {
         int file = -1;
         for (const BodyPiece& each : other.pieces) {

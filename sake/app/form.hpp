@@ -1,5 +1,4 @@
-// Form: what an HTML form or its like has sent, or is to send: fields and files. What reads a body is in
-// form_reader.hpp.
+// Form: the fields and files of an HTML form, received or to be sent. form_reader.hpp reads it from a body.
 #pragma once
 
 #include <cstddef>
@@ -29,36 +28,40 @@ template <class Unused = void>
 class FormReader;
 }  // namespace detail
 
-/// A file of a form. It is in memory, or, if it is large and the form was streamed, in a temporary file that
-/// nothing names. It lives as long as its form; copies share the file.
+/// A file of a form. It is in memory. A large file of a streamed form is in an unnamed temporary file
+/// instead. It lives as long as its form; copies share the file.
 class Upload {
   public:
-    /// The name of the field that it was sent for.
+    /// The name of the form field that holds the file.
     [[nodiscard]] std::string_view field() const noexcept { return field_; }
-    /// The name of the file as it was sent: any text. Never use it as a path.
+    /// The file name as the client sent it: any text. Never use it as a path.
     [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
-    /// The type that the client gave; "" if it gave none.
+    /// The content type that the client sent; "" if it sent none.
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+    /// The size of the content in bytes.
     [[nodiscard]] std::uint64_t size() const noexcept;
 
+    /// Whether the content is in memory, and not in a temporary file.
     [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
     /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
     /// temporary file: use save(path), or read(offset, most) for its pieces.
     [[nodiscard]] std::string_view bytes() const;
-    /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
+    /// Up to `most` bytes from `offset` on, from memory or the temporary file; empty at the end. Does not
+    /// block the loop.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
 
-    /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
-    /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
-    /// same.
+    /// A file name that is safe to use: the last segment of the client's name, valid UTF-8, 1 to 200 bytes.
+    /// It has no separators, no leading dot, no control characters, and is not a Windows device name. Two
+    /// uploads may have the same one.
     [[nodiscard]] std::string safe_name() const;
 
-    /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
-    /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
-    /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
+    /// Saves the content as a file. The file appears only when it is complete, and it never replaces an
+    /// existing one. Throws std::system_error that names the path if something exists there, or if saving
+    /// fails. Blocks the thread: a large file may have to be copied to another file system. In a coroutine
+    /// use save_async.
     void save(const std::string& path) const;
-    /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
+    /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>
     [[nodiscard]] Task<> save_async(P path) const {
         return save_elsewhere(std::string(std::move(path)));
@@ -91,14 +94,13 @@ class Upload {
     detail::CountedPtr<detail::TemporaryFile> file_;
 };
 
-/// A field of a form, other than a file.
+/// A field of a form that is not a file.
 struct FormField {
     std::string name;
     std::string value;
 };
 
-/// Fields and files in the order in which they came. ctx.form() gives the one of a request; a TestClient
-/// sends one:
+/// Fields and files in the order received. ctx.form() returns the form of a request; a TestClient sends one:
 ///
 ///     sake::Form form;
 ///     form.add("title", "Holiday").add_file("photo", "beach.jpg", bytes);
@@ -107,13 +109,13 @@ class Form {
   public:
     Form() = default;
 
-    /// The first field with this name; "" if there is none.
+    /// The value of the first field with this name; "" if there is none.
     [[nodiscard]] std::string_view value(std::string_view name) const noexcept { return value(name, {}); }
     [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
         return find_value(name).value_or(fallback);
     }
-    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert. A
-    /// number or bool that was left empty is absent, and "on", which a checkbox sends, is true.
+    /// The same as a number, bool or string. Throws HttpError 400 that names the field if it is absent or
+    /// does not convert. An empty number or bool counts as absent. "on", which a checkbox sends, is true.
     template <class T>
     [[nodiscard]] T value(std::string_view name) const {
         return detail::convert_required<T>(find_as<T>(name), "form field", name);
@@ -124,24 +126,24 @@ class Form {
         return detail::convert_or<T>(find_as<T>(name), "form field", name, std::move(fallback));
     }
     [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept;
-    /// All fields with this name, in order.
+    /// The values of all fields with this name, in order.
     [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
-    /// All fields except files: `for (auto& [name, value] : form.fields())`.
+    /// All fields that are not files: `for (auto& [name, value] : form.fields())`.
     [[nodiscard]] std::span<const FormField> fields() const noexcept {
         return {fields_.data(), fields_.size()};
     }
 
-    /// The first file of this field; null if none was sent. A browser sends an empty part without a file
-    /// name where nothing was chosen: that does not count as a file.
+    /// The first file of this field; null if the client sent none. If no file was chosen, a browser sends an
+    /// empty part without a file name: it does not count as a file.
     [[nodiscard]] const Upload* file(std::string_view name) const noexcept;
     /// All files of this field, in order.
     [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const;
     /// All files.
     [[nodiscard]] std::span<const Upload> files() const noexcept { return {files_.data(), files_.size()}; }
 
-    /// One more field, for a form that is to be sent.
+    /// Adds a field to a form that is to be sent.
     Form& add(std::string_view name, std::string_view value);
-    /// One more file.
+    /// Adds a file to a form that is to be sent.
     Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
                    std::string_view content_type = "application/octet-stream");
 

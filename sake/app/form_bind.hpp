@@ -16,17 +16,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
-/// that was left empty: as a number, it counts as absent.
+/// The fields as an object: a member is an array if T has one, else the first field of its name. A browser
+/// sends empty inputs: an empty number counts as absent.
 template <class Value>
 Value form_document(const Form& form, const Value& shape);
 
-/// Puts numbers in the place of texts that are numbers. False if there are none.
+/// Replaces texts that are numbers by numbers. False if there are none.
 template <class Value>
 bool settle_numbers(Value& value);
 
-/// What an array or an optional member has in it is not seen from outside: where a T does not like texts
-/// there, they become numbers.
+/// The elements of an array or optional member cannot be seen from outside: if T rejects texts there, they
+/// become numbers.
 template <class T>
 void settle_members(Json& document, std::size_t size) {
     for (;;) {

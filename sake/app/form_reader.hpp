@@ -52,7 +52,7 @@ std::optional<std::string> form_boundary(std::string_view content_type) {
         throw HttpError(400, "the boundary of the form is longer than 70 bytes (boundary)");
     }
     if (!std::all_of(boundary->begin(), boundary->end(), is_boundary_char) || boundary->back() == ' ') {
-        throw HttpError(400, "the boundary of the form has a byte that may not stand there (boundary)");
+        throw HttpError(400, "the boundary of the form has a byte that is not allowed (boundary)");
     }
     return boundary;
 }

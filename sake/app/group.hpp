@@ -1,4 +1,4 @@
-// The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
+// The functions that register routes, on an engine and on a group of routes under a common prefix.
 #pragma once
 
 #include <string>
@@ -26,11 +26,11 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
-// A template, so that only programs with such a page compile it; in docs_page.hpp.
+// A template, so that only programs with such a page compile it; defined in docs_page.hpp.
 template <class Unused = void>
 Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
 
-// Templates, so that only programs that serve files compile them; in static_files.hpp.
+// Templates, so that only programs that serve files compile them; defined in static_files.hpp.
 template <class Unused = void>
 Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
                      StaticOptions options, SiteKind kind);
@@ -38,19 +38,19 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
-// The same for programs with WebSockets; in server/ws_session.hpp.
+// The same for programs with WebSockets; defined in server/ws_session.hpp.
 template <class Unused = void>
 Handler make_ws_handler(WsHandler handler, WebSocketOptions options);
 
-// The same for programs that describe their API; in openapi_impl.hpp.
+// The same for programs that describe their API; defined in openapi_impl.hpp.
 template <class Unused = void>
 Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
 template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
-/// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
-/// conflict, naming both routes.
+/// The functions that Engine and RouterGroup share. A pattern is a literal, which is checked while compiling,
+/// or runtime(text). docs/handlers.md describes handlers. If two routes conflict, registration throws
+/// std::invalid_argument that names both. While the engine serves, registration throws std::logic_error.
 template <class Self, PatternUse Use>
 class Verbs {
   public:
@@ -85,19 +85,19 @@ class Verbs {
     Route& options(PatternOf<F> pattern, F&& handler) {
         return add("OPTIONS", pattern, std::forward<F>(handler));
     }
-    /// QUERY (RFC 10008): as safe as a GET, with a body that says what is wanted. Without a Content-Type the
-    /// answer is a 400.
+    /// QUERY (RFC 10008): safe like GET, with a body that describes what is wanted. A request without
+    /// Content-Type is answered with 400.
     template <class F>
     Route& query(PatternOf<F> pattern, F&& handler) {
         return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
             if (ctx.header("Content-Type").empty())
-                throw HttpError(400, "a QUERY says what its content is, by Content-Type");
+                throw HttpError(400, "a QUERY request needs the field Content-Type");
         });
     }
-    /// A WebSocket (RFC 6455): GET with an Upgrade. Middleware sees the handshake, and may refuse it, with an
-    /// answer like any other; `after` sees it as 101. Then the handler runs, a coroutine, for as long as the
-    /// connection: it takes a Context& or not, the WebSocket&, then path parameters and a Query as other
-    /// handlers. Throws std::invalid_argument that names an option which makes no sense.
+    /// A WebSocket (RFC 6455). The handshake is a GET with Upgrade. It passes the middleware, which may
+    /// refuse it with an ordinary answer; ctx.after sees its 101. Then the handler runs for as long as the
+    /// connection. The handler is a coroutine: it accepts an optional Context&, then WebSocket&, then path
+    /// parameters and a Query. Throws std::invalid_argument that names an invalid option.
     template <class F>
     Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
@@ -105,18 +105,19 @@ class Verbs {
         entry.is_hidden = entry.upgrades = true;
         return noted(entry.route);
     }
-    /// Every method that has no route of its own on this pattern.
+    /// Every method that has no route of its own on this pattern, including unknown methods.
     template <class F>
     Route& any(PatternOf<F> pattern, F&& handler) {
         return add(any_method, pattern, std::forward<F>(handler));
     }
-    /// A method by name, in capitals: "PROPFIND".
+    /// A method by its name in capitals: "PROPFIND".
     template <class F>
     Route& route(std::string_view method, PatternOf<F> pattern, F&& handler) {
         return add(method, pattern, std::forward<F>(handler));
     }
-    /// Middleware for every route of this engine or group, whenever registered. The first added is the
-    /// outermost. A logger, which is told of all answers, is for the engine alone.
+    /// Middleware for every route of this engine or group, including routes that are registered later. The
+    /// first added is the outermost. A logger sees all answers of the server, so it is accepted on the engine
+    /// only.
     template <class F>
     Self& use(F&& middleware) {
         if constexpr (ObservesAnswers<F>) {
@@ -131,30 +132,31 @@ class Verbs {
         return self();
     }
 
-    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
-    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
-    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
-    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    /// A page that shows the API from its OpenAPI document and can send requests to it. Page, script and
+    /// style are part of the program; nothing is loaded from elsewhere. To guard it, register it in a group
+    /// with middleware: settings of the returned Route concern the page alone, not its script and style.
+    /// Throws std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a
+    /// slash.
     Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
         return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
-    /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
-    /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
-    /// directory if it cannot be opened.
+    /// Serves the files of a directory under a prefix, for GET and HEAD. Only regular files are served, and
+    /// nothing outside the directory can be reached. Throws std::system_error that names the directory if it
+    /// cannot be opened.
     Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
         return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
                                      std::move(options), SiteKind::files));
     }
-    /// The same for files that are part of the program.
+    /// The same for files that are part of the program: see embed.
     Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::files));
     }
-    /// The files of a web application that routes in the browser: where there is no file and no other route,
-    /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
-    /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
-    /// (`immutable`).
+    /// Serves a web application that does its routing in the browser. If no file and no other route matches,
+    /// a request for a page is answered with the index. Such a request accepts text/html by name, and its
+    /// path has no extension. A browser revalidates HTML each time (`no-cache`) and keeps files with a hash
+    /// in their name (`immutable`).
     Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
         return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
                                      std::move(options), SiteKind::frontend));
@@ -164,22 +166,21 @@ class Verbs {
                                     std::move(options), SiteKind::frontend));
     }
 
-    /// GET of the OpenAPI 3.1 document of the routes of this engine or group, made of their patterns, the
-    /// types of their handlers and what is set by Route::summary and the like; the route of the document is
-    /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
-    /// or version.
+    /// Serves the OpenAPI 3.1 document of this engine's or group's routes. It is made at the first request,
+    /// from patterns, handler types and what Route::summary and its like set; its own route is left out.
+    /// Throws std::invalid_argument if the info has no title or version.
     Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
         return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
     }
-    /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
-    /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
+    /// The same document as text, with the routes registered so far: for a tool that writes it to a file.
+    /// Throws std::invalid_argument if two routes have the same operation id, or a route names a security
     /// scheme that the info does not have.
     [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
         return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:
-    // As all that is compiled where the program calls it, this finds the module of the handler.
+    // Compiled in the module that calls it, as all registration is: so it notes the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
@@ -199,17 +200,18 @@ class Verbs {
 
 }  // namespace detail
 
-/// Routes under a common prefix with middleware of their own. A handle: copy it freely; the engine owns what
-/// it names.
+/// Routes under a common prefix, with middleware of their own. A handle: copy it freely. The engine owns the
+/// group.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    /// A group inside this one; it adds its prefix and passes this group's middleware first.
+    /// A group inside this one. Its prefix follows this group's prefix, and its requests pass this group's
+    /// middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
-    friend class Engine;  // which makes the first
+    friend class Engine;  // makes the outermost groups
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
     RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }

@@ -1,4 +1,4 @@
-// The arguments of a handler: which it takes, found from its type, and how they are taken from a request.
+// The arguments of a handler: derived from its type, and taken from a request.
 #pragma once
 
 #include <concepts>

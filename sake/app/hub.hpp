@@ -1,5 +1,5 @@
-// Hub: messages under topics, published on any thread and read by any number of subscribers, with what a
-// subscriber needs who was away for a while. Not here: how they are sent to clients (hub_serve.hpp).
+// Hub: messages under topics, published from any thread and read by any number of subscribers. A subscriber
+// that reconnects can continue where it stopped. hub_serve.hpp sends messages to clients.
 #pragma once
 
 #include <concepts>
@@ -31,33 +31,32 @@ struct HubPost;
 struct HubReader;
 }  // namespace detail
 
-/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+/// What happens to a subscriber that is so slow that a message it has not read must leave the ring.
 enum class SlowSubscriber {
-    drop_oldest,  // it loses messages, and is told how many
+    drop_oldest,  // it misses messages, and is told how many
     close,        // its subscription ends
 };
 
-/// How much a Hub keeps. The largest value of a type means "no limit".
+/// How much a Hub keeps. The largest value of a field's type means "no limit".
 struct HubOptions {
-    int messages = 1000;              // of each topic: for subscribers that come again or are slow
-    std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
+    int messages = 1000;              // of each topic, for subscribers that are slow or reconnect
+    std::size_t bytes = 1024 * 1024;  // of each topic; the newest message is always kept
     SlowSubscriber slow = SlowSubscriber::drop_oldest;
-    // Topics without subscribers are kept for subscribers that come again. Beyond these limits, the topics
-    // that were used longest ago are forgotten.
+    // Topics without subscribers are kept for subscribers that reconnect. Beyond these limits, the topics
+    // that were used longest ago are dropped.
     int topics = 10'000;
-    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
+    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all topics without subscribers
 };
 
-/// Text of a message, a view that becomes a std::string where one is wanted. Valid as long as a copy of the
-/// message lives.
+/// The text of a message: a view that converts to std::string. Valid while a copy of the message lives.
 class HubText : public std::string_view {
   public:
     HubText() = default;
     explicit HubText(std::string_view text) noexcept : std::string_view(text) {}
-    operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
+    operator std::string() const { return std::string(data(), size()); }  // NOLINT: the purpose of this class
 };
 
-/// A message as a subscriber receives it. Copying is cheap: all copies share one text.
+/// A message as a subscriber receives it. Copies are cheap: all share one text.
 class HubMessage {
   public:
     HubMessage(const HubMessage&) noexcept;
@@ -69,10 +68,10 @@ class HubMessage {
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
-    /// This is not a message that was published: it reports that some are missing before the next one. `data`
-    /// is empty, and a subscriber can go on from its id.
+    /// True for a report that messages are missing before the next one. It was not published, and its `data`
+    /// is empty. A subscriber can continue from its id.
     bool is_stale = false;
-    /// How many are missing; 0 if that is not known.
+    /// How many messages are missing; 0 if the number is not known.
     std::uint64_t lost = 0;
 
   private:
@@ -82,9 +81,9 @@ class HubMessage {
     detail::CountedPtr<const detail::HubPost> post_;
 };
 
-/// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub. It must not be destroyed while its `next` is
-/// awaited. It can be moved, not copied; its destructor ends it.
+/// The messages of one topic from some moment on, for one reader: at most one `next` waits at a time. It may
+/// be made on one thread and read on another, and it may outlive its hub. Do not destroy it while its `next`
+/// is awaited. Movable, not copyable; its destructor ends the subscription.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
@@ -93,13 +92,14 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     Subscription& operator=(Subscription&&) noexcept;
     ~Subscription();
 
-    /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
-    /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
+    /// Waits for the next message. Returns std::nullopt when the hub is closed and all messages are read, or
+    /// when this subscription was closed because it was too slow. Throws Cancelled, and then has consumed no
+    /// message.
     [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
-    /// The next message if it is there.
+    /// The next message if one is there, without waiting.
     [[nodiscard]] std::optional<HubMessage> try_next();
 
-    /// Whether it was closed because it was too slow: see SlowSubscriber::close.
+    /// Whether the subscription was closed because it was too slow: see SlowSubscriber::close.
     [[nodiscard]] bool was_too_slow() const noexcept;
 
   private:
@@ -110,34 +110,35 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     detail::OwningPtr<detail::HubReader> reader_;
 };
 
-/// Carries messages from whoever publishes, on any thread, to all who subscribe to their topic:
+/// Passes messages from publishers on any thread to all subscribers of a topic:
 ///
 ///     Hub hub;
 ///     hub.publish("prices", "7.20");                 // anywhere
 ///     Subscription prices = hub.subscribe("prices");
 ///     while (auto message = co_await prices.next()) use(message->data);
 ///
-/// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
-/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and names the last
-/// message that it has seen, goes on behind it. If messages in between are no longer kept, the subscriber
-/// first receives one that `is_stale`.
+/// All subscribers of a topic see the same messages in the same order. Messages of one publisher keep its
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that reconnects and names the last
+/// message it received, continues after it. If messages in between were dropped, the subscriber first
+/// receives a message that `is_stale`.
 ///
-/// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
-/// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
-/// one is unknown like any other that this hub has not given out. The messages do not survive a restart.
+/// Ids grow from message to message, over all topics. They also grow over a restart of the program, because
+/// they begin with the time of day. If the clock is set back over a restart, new ids are below the old
+/// ones, and an old id counts as unknown. Messages do not survive a restart.
 class Hub {
   public:
-    /// Throws std::invalid_argument that names an option which makes no sense.
+    /// Throws std::invalid_argument that names an invalid option.
     explicit Hub(const HubOptions& options = {});
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
-    /// Closes it.
+    /// Closes the hub.
     ~Hub();
 
-    /// Hands a message to all who subscribe to the topic, and returns its id; 0 if the hub is closed. From
-    /// any thread. Never waits for a subscriber.
+    /// Sends a message to all subscribers of the topic and returns its id; 0 if the hub is closed. From any
+    /// thread. Never waits for a subscriber.
     std::uint64_t publish(std::string_view topic, std::string text);
-    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). Text in it has quotes.
+    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). A text value is
+    /// published with quotes.
     template <std::same_as<Json> Value>
     std::uint64_t publish(std::string_view topic, const Value& value) {
         return publish(topic, dump_json<Value>(value));
@@ -148,17 +149,17 @@ class Hub {
         return publish(topic, dump_json(value));
     }
 
-    /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
-    /// id that this hub has not given out, below its first or above its newest, is taken for one of an
-    /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
-    /// has come in between. From any thread.
+    /// The messages of a topic after the one with this id; with 0, those published from now on. An id
+    /// outside the range of this hub, below its first or above its newest, is taken as an id of an earlier
+    /// run: all kept messages follow, after a message that `is_stale`, because nobody knows what came in
+    /// between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0);
 
-    /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
-    /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
-    /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
-    /// Last-Event-ID that is not a number is ignored. Ends when the hub is closed, or this client was too
-    /// slow for SlowSubscriber::close.
+    /// A complete endpoint of server-sent events. Sends the messages of a topic, each with its id. A client
+    /// that reconnects continues after the last message it received (Last-Event-ID; ignored unless it is a
+    /// number). A message that is_stale becomes an event named "stale" with the data {"lost":3}, or
+    /// {"lost":null} if the number is unknown. Ends when the hub is closed, or when this client was too slow
+    /// for SlowSubscriber::close.
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
     template <std::convertible_to<std::string_view> Topic>
@@ -166,12 +167,12 @@ class Hub {
         return serve_topic(ctx, std::string(std::string_view(topic)));
     }
 
-    /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
-    /// time.
+    /// Accepts no further messages. Subscribers receive the remaining messages, and then std::nullopt. A
+    /// second call has no effect.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept;
 
-    /// How many topics it knows, and how many subscribe to one.
+    /// The number of topics that the hub knows, and of subscribers to one of them.
     [[nodiscard]] int topics() const noexcept;
     [[nodiscard]] int subscribers(std::string_view topic) const noexcept;
 
@@ -187,7 +188,7 @@ class Hub {
 
 namespace detail {
 
-/// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
+/// For tests: a Hub whose first message has the id after this one, whatever the clock shows.
 struct HubFrom {
     std::uint64_t before_first_id;
     [[nodiscard]] OwningPtr<Hub> make(const HubOptions& options = {}) const {

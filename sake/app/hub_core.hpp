@@ -1,5 +1,5 @@
-// The inside of a Hub, which its subscriptions share with it: topics and their readers. One lock for all. It
-// is held for no longer than it takes to find a topic and to copy a pointer.
+// The inside of a Hub, shared with its subscriptions: topics and their readers. One lock guards it, held only
+// to find a topic and copy a pointer.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +34,7 @@ struct HubLimits {
     SlowSubscriber slow;
 };
 
-/// A topic that somebody has published to or subscribes to. In a list if nobody subscribes to it.
+/// A topic with publishers or subscribers so far. In the list of unused topics while it has no subscribers.
 struct HubTopic : ListNode {
     HubTopic(std::string_view its_name, const HubLimits& limits, std::uint64_t missing_up_to)
         : name(its_name), ring(limits.messages, limits.bytes, missing_up_to) {}

@@ -1,4 +1,4 @@
-// What a program gave to Engine::on_answered, and the one place that tells it.
+// The functions given to Engine::on_answered, and the one place that calls them.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What Engine::use gives to on_answered; a type of this name within it says so.
+/// A class that Engine::use passes to on_answered contains a type of this name.
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
@@ -24,7 +24,7 @@ struct Call;
 /// Counts the answers of a server.
 class AnswerCounter {
   public:
-    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
+    /// An answer is about to leave, or a stream has ended; `sent` and `received` are bytes of the bodies.
     virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
                        std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
 
@@ -56,11 +56,11 @@ class Observers {
         empty_ = false;
     }
     [[nodiscard]] bool empty() const noexcept { return empty_; }
-    /// Null if nobody counts.
+    /// Null if answers are not counted.
     [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
     [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
 
-    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
+    /// Calls all observers in the order of registration. An exception is logged, and the answer leaves all
     /// the same.
     void tell(const Answered& answered) const noexcept {
         for (Observer* each = list_.first(); each != nullptr; each = each->next) {

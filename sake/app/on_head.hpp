@@ -1,5 +1,5 @@
-// What middleware does for a request whose body is not here: it may answer before the body is asked for, and
-// it adds its fields to the answer of a request that is refused while it is read.
+// Middleware for requests whose body is not here yet: it may answer before the body is requested, and it may
+// add fields to the answer of a request that is refused while it is read.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
-/// answer is undone, and it is to run again with the body. What it throws passes. Middleware of Sake's own
-/// reads no body, or reads it before it changes anything, so the answer is not copied for it.
+/// Runs one middleware before the body is here. False if it asked for the body: its changes to the answer are
+/// undone, and it must run again with the body. Its exceptions pass. Middleware of Sake's own reads no body,
+/// or reads it before it changes anything, so the answer is not copied for it.
 inline bool run_without_body(Call& call, const Handler& middleware) {
     Maybe<Response> before;
     if (middleware.step() == nullptr) before.emplace(call.response);
@@ -33,7 +33,7 @@ inline bool run_without_body(Call& call, const Handler& middleware) {
             throw;
         }
     }
-    // A middleware may have caught what told it that the body is not here.
+    // The middleware may have caught the exception that reports the missing body.
     if (std::exchange(call.body_state, BodyState::here) != BodyState::asked_for) return true;
     middleware.note_that_it_reads_the_body();
     if (before) call.response = std::move(*before);
@@ -42,8 +42,8 @@ inline bool run_without_body(Call& call, const Handler& middleware) {
     return false;
 }
 
-/// The head is here, and the body is to come: runs the middleware in front that is plain and does not read
-/// the body. True if that is the answer: one of them has thrown or called abort().
+/// The head is here and the body is still to come: runs the middleware at the front that is plain and does
+/// not read the body. True if one of them has thrown or called abort(): that is the answer.
 inline bool is_answered_on_head(Call& call) {
     const auto& chain = call.route->chain();
     try {
@@ -61,17 +61,17 @@ inline bool is_answered_on_head(Call& call) {
     return call.is_aborted;
 }
 
-/// Whether all middleware has run, and the handler of the server itself that follows never reads the body.
+/// Whether all middleware has run, and a handler of the server itself follows that never reads the body.
 inline bool needs_no_body(const Call& call) noexcept {
     const bool is_at_handler = call.position + 1 >= call.route->chain().size();
     return is_at_handler && !call.route->handler_reads_body && !call.route->suspends();
 }
 
-/// A request is refused while it is read, or its time is up. The answer is that error; but the plain
-/// middleware that it has not passed yet may add fields to it, such as those of CORS, and so may what
-/// Context::after was given. As on the way to a handler, what follows one that aborts or throws is not run.
-/// Where the call is in its chain stays as it is: a handler may be on its way still. `engine` has the
-/// middleware of a request without a route.
+/// Makes the answer of a request that is refused while it is read, or whose time is up. Plain middleware that
+/// the request has not passed yet may add fields to it, such as those of CORS, and so may functions of
+/// Context::after. As on the way to a handler, middleware after one that aborts or throws does not run. The
+/// position of the call in its chain stays, because a handler may still be running. `engine` has the
+/// middleware of requests without a route.
 inline void answer_refusal(Call& call, const Scope& engine, int status, std::string_view reason,
                            AnswerCause cause) {
     bool goes_on = !call.is_aborted;
@@ -82,9 +82,9 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
             middleware.call(call);
             goes_on = !call.is_aborted;
         } catch (const BodyNeeded&) {
-            // It is not for this request, which has no body.
+            // The middleware wants the body, which a refused request does not have.
         } catch (...) {
-            goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
+            goes_on = false;  // the refusal stands; it is not logged, so that clients cannot fill the log
         }
         call.body_state = before;
     };

@@ -16,15 +16,15 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A pattern that is known only at run time, with the place in the source that made it. See `runtime`.
+/// A pattern made at run time, with the place in the source that made it. See `runtime`.
 struct RuntimePattern {
     std::string text;
     const char* file;
     int line;
 };
 
-/// Lets a pattern be made at run time: `app.get(sake::runtime(prefix + "/users/:id"), ...)`. A bad one throws
-/// std::invalid_argument when it is registered.
+/// Marks a pattern as made at run time: `app.get(sake::runtime(prefix + "/users/:id"), ...)`. A bad pattern
+/// throws std::invalid_argument when it is registered.
 [[nodiscard]] inline RuntimePattern runtime(std::string text, const char* file = __builtin_FILE(),
                                             int line = __builtin_LINE()) {
     return {std::move(text), file, line};
@@ -32,7 +32,7 @@ struct RuntimePattern {
 
 namespace detail {
 
-/// The most parameters that one pattern may have.
+/// The largest number of parameters in one pattern.
 inline constexpr std::size_t max_path_params = 16;
 
 enum class PatternError : std::uint8_t {

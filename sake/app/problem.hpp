@@ -1,4 +1,4 @@
-// Errors as answers: HttpError for handlers to throw, and the body that every error gets, RFC 9457 "problem
+// Errors as answers: HttpError, which handlers throw, and the body of every error answer, RFC 9457 "problem
 // details".
 #pragma once
 
@@ -21,7 +21,7 @@ namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+/// Extension members of a problem document as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
     std::string errors = {};  // the same, of what does not fit a type
@@ -52,29 +52,30 @@ class Faults;
 
 }  // namespace detail
 
-/// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
-/// client:
+/// Throw it in a handler to answer with an error. The client receives its detail, fields and members as a
+/// problem document (RFC 9457):
 ///
 ///     throw sake::HttpError(429, "slow down").header("Retry-After", "3").with({{"limit", 5}});
 ///
-/// Throws std::invalid_argument for a status that is not an error (400 to 599).
+/// The constructor throws std::invalid_argument unless the status is 400 to 599.
 class HttpError : public std::exception {
   public:
+    /// The status, and the text for `detail`. An empty detail is sent as the title of the status.
     explicit HttpError(int status, std::string detail = {});
 
-    /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
-    /// byte that may not stand there, and for the fields that frame the message.
+    /// Sets a header field of the answer, and replaces those of the same name. Throws std::invalid_argument
+    /// for a byte that a field cannot hold, and for the fields that frame the message.
     HttpError& header(std::string_view name, std::string_view value);
-    /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
-    /// for what is not an object.
+    /// Adds members to the problem document (RFC 9457 section 3.2). They may include "type", "title" and
+    /// "instance". Throws std::invalid_argument for "status" and "detail", which the constructor sets, and if
+    /// `members` is not an object.
     template <std::same_as<Json> Value = Json>
     HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    /// The problem document that is sent, as JSON.
+    /// The problem document as it is sent, as JSON text.
     [[nodiscard]] std::string document() const;
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
@@ -85,7 +86,7 @@ class HttpError : public std::exception {
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::CountedPtr<const detail::GivenMembers> given_;  // none until some are given
+    detail::CountedPtr<const detail::GivenMembers> given_;  // null until members are given
     detail::ProblemMembers extra_;                          // the same as text
 };
 

@@ -96,7 +96,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     for (const char* name : {"status", "detail"}) {
         if (members.contains(name)) {
             throw std::invalid_argument("HttpError::with: '" + std::string(name) +
-                                        "' is what the constructor takes");
+                                        "' is set by the constructor");
         }
     }
     using Given = detail::GivenMembersOf<Value>;

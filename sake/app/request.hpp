@@ -1,5 +1,5 @@
-// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so
-// that these may move until the handler begins. CallBuilder fills it; users see it through Context.
+// A received request as the server keeps it, over any protocol: slices of the received bytes, so that these
+// may move until the handler begins. CallBuilder fills it; users see it through Context.
 #pragma once
 
 #include <array>
@@ -40,17 +40,17 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;    // where the text is that the slices are of
-    std::string storage;           // the text is here if it must outlive the turn of the loop
+    const char* base = nullptr;    // where the text of the slices is
+    std::string storage;           // the text, if it must outlive the turn of the loop
     std::string_view body;
-    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body, unless it arrived whole and right behind the head
     PathParams params;
-    Array<FieldSlice> own_fields;  // of a request that no parser holds
-    std::string given_params;      // what `params` are slices of, decoded, if the request came with them
-    OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
-    // Flags side by side, also with those below, so that few stores clear them.
+    Array<FieldSlice> own_fields;        // of a request without a parser
+    std::string given_params;            // the decoded text of `params`, if the request came with them
+    OwningList<KeptText> decoded_texts;  // decoded texts to which handlers hold views
+    // Flags next to each other, also those below, so that few stores clear them.
     bool has_given_params = false;
-    bool is_cut_short = false;  // the head was refused in the middle: what a proxy writes last may be missing
+    bool is_cut_short = false;  // the head was refused before its end: fields of a proxy may be missing
     bool is_http_1_0 = false;
 
     void clear() noexcept;
@@ -60,19 +60,19 @@ class Request {
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
     [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
-    /// The path to match patterns against: decoded except %2F (or %2f), which does not separate names, and
-    /// %25, so that what is left encoded can be told apart.
+    /// The path to match with patterns: decoded except %2F (or %2f), which does not separate names, and %25,
+    /// so that the encoded rest is unambiguous.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }
 
-    /// Takes the request target apart. Returns false if it is not one for the method, or not text.
+    /// Parses the request target. Returns false if it is not valid for the method, or not text.
     [[nodiscard]] bool resolve_target();
 
-    /// In place of what the field Host says, also if there is none: the host of an absolute target (RFC 9112
-    /// section 3.2.2), or that which a trusted proxy names. It is a part of the request's text.
+    /// Replaces the field Host, even if it is absent: the host of an absolute target (RFC 9112 section
+    /// 3.2.2), or the one that a trusted proxy reports. It is a part of the request's text.
     void take_host(std::string_view authority) noexcept;
-    /// That host; "" if the field Host counts.
+    /// That host; "" if the field Host applies.
     [[nodiscard]] std::string_view taken_host() const noexcept { return host_.of(base); }
 
     /// Whether the target names the scheme https.
@@ -89,8 +89,8 @@ class Request {
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept;
 
-    /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
-    /// kept twice, so that a handler may ask as often as it likes.
+    /// Keeps a text as long as the request, and returns a view of it. An equal text is kept once, so that a
+    /// handler may ask as often as it likes.
     std::string_view keep(std::string text);
 
   private:

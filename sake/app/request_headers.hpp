@@ -1,4 +1,4 @@
-// RequestHeaders: the fields of a request, as Context::headers returns them.
+// RequestHeaders: the header fields of a request, as Context::headers returns them.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace detail {
 class Request;
 }
 
-/// The fields of a request in the order received: `for (auto& [name, value] : ctx.headers())`.
+/// The header fields of a request in the order received: `for (auto& [name, value] : ctx.headers())`.
 class RequestHeaders {
   public:
     using value_type = std::pair<std::string_view, std::string_view>;

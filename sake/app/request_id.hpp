@@ -1,4 +1,4 @@
-// RequestId: the name of a request, by which its answer, its log lines and what it called are found again.
+// RequestId: the id of a request, which connects its answer, its log lines and the requests that it caused.
 #pragma once
 
 #include <array>
@@ -14,13 +14,13 @@ namespace detail {
 struct IdWriter;
 }
 
-/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
+/// The id of a request: ctx.state<sake::RequestId>() returns it behind request_id().
 class RequestId {
   public:
-    /// The longest id of a client that is kept.
+    /// A longer id from a client is replaced.
     static constexpr std::size_t max_size = 128;
 
-    /// "" where request_id() has not run.
+    /// The id; "" if request_id() has not run.
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 
   private:

@@ -1,4 +1,4 @@
-// A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
+// A response as a handler fills it, for any protocol. Users set it through Context.
 #pragma once
 
 #include <cstddef>
@@ -44,40 +44,41 @@ class Response {
 
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
 
-    /// For a type that is a literal or lives as long as the response.
+    /// For a type that is a literal, or lives as long as the response.
     void set_static_type(std::string_view type) noexcept { content_type_ = type; }
 
-    /// Throws std::invalid_argument on a byte that may not stand in a field.
+    /// Throws std::invalid_argument for a byte that a field cannot hold.
     void set_type(std::string_view type);
 
-    /// Sends this in place of a text. Whatever sets a body later also sets its type, and by that undoes it.
+    /// Sends a file instead of a text. Setting a body later also sets its type, which undoes this.
     void set_file(OwningPtr<FileBody> file) noexcept;
-    /// What was set by `set_file`, if that is still the body.
+    /// The file of `set_file`, if it is still the body.
     [[nodiscard]] FileBody* file() const noexcept;
 
     void set_status(int code);
     static void check_status(int code);
 
-    /// Sets or adds a field. The fields that frame the message are the server's; of them only "Connection:
-    /// close" can be asked for.
+    /// Sets or adds a field. The server sets the fields that frame the message; of them only "Connection:
+    /// close" may be set.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
         if (check_header(name, value, store)) close = true;
     }
-    /// Stores a field that is not the server's. Returns whether the field asks for the connection's end.
+    /// Stores a field that the server does not set. Returns whether the field is "Connection: close".
     template <class Store>
     [[nodiscard]] static bool check_header(std::string_view name, std::string_view value, Store store) {
         if (!is_framing_field(name)) return store(), false;
         return demand_close(name, value);
     }
 
-    /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
-    /// middleware has set, such as those of CORS, stay.
+    /// Makes it an error answer. Fields that describe the earlier answer are removed; others that middleware
+    /// has set, such as those of CORS, stay.
     void set_problem(int code, std::string_view detail);
     void set_problem_document(int code, std::string document);
 
   private:
-    /// True for "Connection: close". Throws std::invalid_argument for all else that frames the message.
+    /// True for "Connection: close". Throws std::invalid_argument for everything else that frames the
+    /// message.
     [[nodiscard]] static bool demand_close(std::string_view name, std::string_view value);
     void make_large_body(std::size_t size);
     void drop_file() noexcept;

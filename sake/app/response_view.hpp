@@ -1,4 +1,4 @@
-// ResponseView: a response as it stands, as Context::response returns it.
+// ResponseView: the response as set so far, as Context::response returns it.
 #pragma once
 
 #include <string_view>
@@ -13,16 +13,16 @@ namespace detail {
 class Response;
 }
 
-/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until
-/// the handler ends.
+/// The response as set so far, for middleware after the handler: see Context::response. Valid until the
+/// handler ends.
 class ResponseView {
   public:
     [[nodiscard]] int status() const noexcept;
     [[nodiscard]] std::string_view body() const noexcept;
-    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among
-    /// them.
+    /// The header fields that were set. Fields that the server adds, such as Content-Length and Date, are not
+    /// included.
     [[nodiscard]] const http::Headers& headers() const noexcept;
-    /// The type of the body; "" if there is none.
+    /// The content type of the body; "" if no type is set.
     [[nodiscard]] std::string_view content_type() const noexcept;
 
   private:

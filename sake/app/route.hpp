@@ -1,4 +1,4 @@
-// Route: a handler under a method and a pattern, with what is set for it alone. Programs see a Route, the
+// Route: a handler under a method and a pattern, and the settings of it alone. Programs see a Route, the
 // server the RouteEntry behind it.
 #pragma once
 
@@ -35,65 +35,69 @@ using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const Counte
 
 }  // namespace detail
 
-/// A registered route. What is set here holds for this route only. Set it before serving: afterwards all but
-/// the getters throw std::logic_error.
+/// A registered route. Settings made here concern this route only. Make them before the engine serves:
+/// afterwards all but the getters throw std::logic_error.
 class Route {
   public:
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body; the largest value of its type means no
-    /// limit. Throws std::invalid_argument for a negative size.
+    /// Accepts bodies up to this many bytes instead of Config::max_body. The largest value of a type means
+    /// "no limit". Throws std::invalid_argument for a negative size.
     template <std::integral Number>
     Route& max_body(Number bytes) {
         return set_max_body(detail::written_number(bytes), detail::as_setting<std::size_t>(bytes));
     }
 
-    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
-    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    /// Runs the handler on the worker pool instead of the reactor's thread, for CPU-heavy work. Its
+    /// middleware stays on the reactor. Without a pool (Config::enable_worker_pool is false) it runs on the
+    /// reactor.
     template <class Pool = WorkerPool>
     Route& worker(bool on = true);  // in pool_carrier.hpp
 
-    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
-    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or
-    /// the route a worker route.
+    /// Starts the handler as soon as the head of the request is here. It reads the body in pieces, at its own
+    /// pace, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or if
+    /// this is a worker route.
     Route& stream_body();
 
-    /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
+    /// Middleware for this route alone, inside the middleware of its groups. The first added is the
+    /// outermost.
     template <class F>
     Route& use(F&& middleware) {
         return add_middleware(detail::make_middleware(std::forward<F>(middleware)));
     }
 
-    // --- What Engine::openapi says of the route, besides what the types of its handler say ---
+    // --- The description of the route for Engine::openapi, in addition to what the handler's types show ---
 
-    /// In a few words what it does.
+    /// What the route does, in a few words.
     Route& summary(std::string text);
-    /// The same at length, in Markdown.
+    /// What the route does, at length, in Markdown.
     Route& description(std::string text);
-    /// A heading that it stands under; it may have several.
+    /// A heading under which the document lists the route. A route may have several.
     Route& tag(std::string name);
-    /// The name of its function in generated clients; without one it is made of method and pattern,
+    /// The name of its function in generated clients. By default it is made of method and pattern:
     /// "get_users_id".
     Route& operation_id(std::string id);
-    /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
+    /// Documents an answer with this status and a T as its body. Throws std::invalid_argument for an invalid
+    /// status.
     template <class T>
     Route& responds(int code, std::string text = {}) {
         // A constant: of the temporary, clang 14 takes another member.
         constexpr const detail::Shape* shape = detail::part_of_answer<T>().shape;
         return add_answer(code, std::move(text), shape);
     }
-    /// The same without a body; of an error, with a problem document.
+    /// Documents an answer without a body. An error is documented with a problem document.
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
-    /// Names one of ApiInfo::security that a client needs; of several it needs any one.
+    /// Names a scheme of ApiInfo::security that clients need. If several are named, any one of them suffices.
     Route& security(std::string scheme);
+    /// Marks the route as deprecated.
     Route& deprecated(bool on = true);
-    /// Leaves it out.
+    /// Leaves the route out of the document.
     Route& hidden(bool on = true);
 
     [[nodiscard]] std::string_view method() const noexcept;
     [[nodiscard]] std::string_view pattern() const noexcept;
-    /// "GET /users/:id (main.cpp:12)", for logs and errors.
+    /// "GET /users/:id (main.cpp:12)", as logs and errors name the route.
     [[nodiscard]] const std::string& description() const noexcept;
 
   private:
@@ -108,9 +112,9 @@ class Route {
 
 /// A route in the list that Engine::routes returns.
 struct RouteInfo {
-    std::string method;   // "GET"; "*" for every method
+    std::string method;   // "GET"; "*" if the route accepts every method
     std::string pattern;  // "/users/:id"
-    std::string file;     // where it was registered
+    std::string file;     // the source file that registered it
     int line = 0;
 };
 
@@ -119,7 +123,7 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
-/// A handler that stands in front of others.
+/// A handler that runs before others.
 struct Middleware {
     explicit Middleware(Handler function) noexcept : handler(std::move(function)) {}
     Handler handler;

@@ -19,7 +19,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 SAKE_INLINE void Scope::require_unfrozen() const {
-    if (is_frozen) throw std::logic_error("routes and middleware are registered before serving starts");
+    if (is_frozen) throw std::logic_error("routes and middleware must be registered before the engine runs");
 }
 
 SAKE_INLINE RouteEntry::RouteEntry(const Scope& scope, RouteInfo info, Handler handler)

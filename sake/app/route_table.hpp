@@ -31,7 +31,7 @@ class RouteTable : public Counted {
     RouteTable& operator=(const RouteTable&) = delete;
     ~RouteTable();
 
-    /// The modules of the program in which handlers were compiled.
+    /// The modules of the program whose handlers are registered.
     ReactorSlots modules;
 
     [[nodiscard]] Scope& root() noexcept { return root_; }
@@ -50,32 +50,31 @@ class RouteTable : public Counted {
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler);
 
-    /// Finds the route of a call, and where the parameters of its path are.
+    /// Finds the route of a call and the positions of its path parameters.
     void route(Call& call) const noexcept;
     [[nodiscard]] const RouteEntry& fallback() const noexcept;
-    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
-    /// none.
+    /// The methods of all routes on this path, sorted, HEAD and OPTIONS included; empty if there are none.
     [[nodiscard]] Array<std::string> allowed(std::string_view path) const;
 
-    /// Serving begins: from now on the table is only read.
+    /// Serving begins: from now on the table is read-only.
     void freeze(bool has_carrier);
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const { root_.require_unfrozen(); }
-    /// How often serving has begun: what was made of the routes in another run may be out of date.
+    /// How often serving has begun. Data made from the routes of an earlier run may be out of date.
     [[nodiscard]] unsigned runs() const noexcept { return runs_; }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept;
-    /// The methods that the server takes on some path.
+    /// The methods of all routes of the server.
     [[nodiscard]] Array<std::string> methods() const;
     [[nodiscard]] std::vector<RouteInfo> list() const;
     [[nodiscard]] const RouteEntry* first() const noexcept { return routes_.first(); }
-    /// The route that was registered with this pattern and takes this method, for calls that come with their
+    /// The route registered with this pattern that accepts this method, for calls that arrive with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept;
-    /// What makes the carrier of worker routes; nullptr if there are none.
+    /// Makes the carrier of worker routes; nullptr if there are none.
     [[nodiscard]] MakeCarrier make_carrier() const noexcept;
 
-    /// A job that has the table, and may outlive the engine with it.
+    /// A job that uses the table, and may outlive the engine with it.
     class Use {
       public:
         explicit Use(CountedPtr<const RouteTable> table) noexcept : table_(std::move(table)) {

@@ -1,5 +1,5 @@
-// The router: a tree of path segments, built while routes are registered and only read while serving. A
-// static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
+// The router: a tree of path segments, built during registration and read-only while serving. A static
+// segment beats a parameter, and a parameter beats a wildcard, whatever the order of registration.
 #pragma once
 
 #include <string>
@@ -17,14 +17,14 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Adds a method to a sorted list in which each is once.
+/// Adds a method to a sorted list without duplicates.
 inline void add_method(Array<std::string>& methods, std::string_view method) {
     auto place = methods.begin();
     while (place != methods.end() && *place < method) ++place;
     if (place == methods.end() || *place != method) methods.insert(place, std::string(method));
 }
 
-/// HEAD goes with GET, and OPTIONS with everything.
+/// GET implies HEAD, and every method implies OPTIONS.
 inline void add_implied_methods(Array<std::string>& methods) {
     for (const std::string& method : methods) {
         if (method != "GET") continue;
@@ -34,12 +34,12 @@ inline void add_implied_methods(Array<std::string>& methods) {
     add_method(methods, "OPTIONS");
 }
 
-/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
+/// Finds the target for a path and a method. In the server, Target is RouteEntry; the router only keeps
 /// pointers.
 template <class Target>
 class Router {
   public:
-    /// Adds a target under a checked pattern. Returns the one that stands there already, or nullptr.
+    /// Adds a target under a checked pattern. Returns the target that is there already, or nullptr.
     Target* add(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         Entry* const there = find_entry(node, method);
@@ -52,8 +52,8 @@ class Router {
         }
         return nullptr;
     }
-    /// Adds a second pattern for a target: another target that is added under it takes its place. False if
-    /// one stands there already.
+    /// Adds a second pattern for a target; a target that is added under it later replaces it. False if one is
+    /// there already.
     bool add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         if (find_entry(node, method) != nullptr) return false;
@@ -61,8 +61,8 @@ class Router {
         return true;
     }
 
-    /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
-    /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
+    /// The target for a path, with the positions of its parameters; nullptr if there is none for this method.
+    /// HEAD falls back to GET. Visits each node of the tree once at most, and allocates nothing.
     [[nodiscard]] Target* find(std::string_view path, Method method, std::string_view method_name,
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
@@ -71,8 +71,7 @@ class Router {
         return is_path ? search(root_, path, query, params) : nullptr;
     }
 
-    /// The methods that some target takes on this path, sorted, HEAD and OPTIONS included; empty if there is
-    /// no target.
+    /// The methods of all targets on this path, sorted, HEAD and OPTIONS included; empty if there are none.
     [[nodiscard]] Array<std::string> allowed(std::string_view path) const {
         Array<std::string> methods;
         if (!path.empty()) collect(root_, path, methods);
@@ -106,7 +105,7 @@ class Router {
         }
     };
 
-    // By length first: most segments differ in that, and need not be looked at.
+    // By length first: most segments differ in it, and need not be compared.
     static bool goes_before(const Node* child, std::string_view segment) noexcept {
         if (child->segment.size() != segment.size()) return child->segment.size() < segment.size();
         return child->segment < segment;
@@ -186,7 +185,7 @@ class Router {
         return query.method == Method::head && get != nullptr ? get : any;
     }
 
-    // The depth is that of the tree, which the patterns decide, not the client.
+    // The recursion is as deep as the tree, which the patterns decide, not the client.
     static Target* search(const Node& node, std::string_view rest, const Query& query,
                           PathParams& params) noexcept {
         if (rest.empty()) return target_for(node, query);

@@ -1,5 +1,5 @@
-// The session of a request, in a slot of its call: what middleware::sessions has found for it, what the
-// program makes of it by Context::session, and what is to become of it.
+// The session of a request, in a slot of its call: what middleware::sessions found, how the program changed
+// it by Context::session, and what happens to it.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@ namespace detail {
 
 struct SessionSlot;
 
-/// Where the sessions are that a slot is one of.
+/// The store that a slot's session belongs to.
 class SessionKeeper {
   public:
     SessionKeeper() = default;
     SessionKeeper(const SessionKeeper&) = delete;
     SessionKeeper& operator=(const SessionKeeper&) = delete;
-    /// The program has ended this session, which is kept.
+    /// The program has ended this stored session.
     virtual void end(const SessionSlot& slot) = 0;
 
   protected:
@@ -30,10 +30,10 @@ struct SessionSlot {
     enum class State : std::uint8_t { absent, open, saved };
     enum class Origin : std::uint8_t {
         fresh,   // there is none yet
-        stored,  // it is kept, as it was when the request came
-        ended    // there was one, or may have been, and the program has ended it
+        stored,  // it is stored, as it was when the request arrived
+        ended    // there was one, or may have been; the program has ended it
     };
-    /// What the program sees of it, a Json: functions that only a program with sessions compiles.
+    /// The program's view of it, a Json: functions that only a program with sessions compiles.
     struct Value {
         void* object = nullptr;  // until it is asked for
         std::string (*write)(const void*) = nullptr;
@@ -43,10 +43,10 @@ struct SessionSlot {
     SessionKeeper* keeper = nullptr;
     State state = State::absent;
     Origin origin = Origin::fresh;
-    bool is_renewed = false;    // the program has asked for another id
-    bool is_asked_for = false;  // by Context::session; a cache looks, and forgets it
-    std::string id;             // that of a session that is kept
-    std::string text;           // the same as it was kept; "" if there is none
+    bool is_renewed = false;    // the program has asked for a new id
+    bool is_asked_for = false;  // by Context::session; a cache reads and clears it
+    std::string id;             // the id of a stored session
+    std::string text;           // its stored text; "" if there is none
     Value value;
 };
 

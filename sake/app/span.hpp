@@ -1,5 +1,4 @@
-// Span: the work on a request, as systems that show traces want it (OpenTelemetry, semantic
-// conventions 1.44).
+// Span: the work on one request, in the terms of tracing systems (OpenTelemetry, semantic conventions 1.44).
 #pragma once
 
 #include <chrono>
@@ -11,14 +10,14 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What Engine::on_span is told of a request. Valid during the call; its kind is "server".
+/// What Engine::on_span receives for a request. Valid during the call. Its span kind is "server".
 struct Span {
-    std::string name;                             // "GET /users/:id", or the method where no route matched
+    std::string name;                             // "GET /users/:id", or the method alone if no route matched
     const TraceContext& trace;                    // trace_id(), span_id(), parent_id(), tracestate()
-    std::chrono::system_clock::time_point start;  // when the first byte of the request came
-    std::chrono::nanoseconds duration{};          // until the answer left, of a stream until its end
-    bool is_error = false;                        // the status is 5xx, or the answer has no end
-    const Answered& answered;  // the attributes: method, route, status, bytes, cause, and ctx for the rest
+    std::chrono::system_clock::time_point start;  // when the first byte of the request arrived
+    std::chrono::nanoseconds duration{};          // until the answer left; of a stream, until its end
+    bool is_error = false;                        // 5xx, a cut answer, or a client that left before its end
+    const Answered& answered;  // attributes: method, route, status, bytes, cause, and ctx for the rest
 };
 
 namespace detail {

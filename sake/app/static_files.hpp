@@ -272,7 +272,7 @@ class FileSite {
             sibling.tag.append("-").append(to_string(coding));
             return sibling;
         }
-        throw HttpError(406, "this file is not there in a coding that the client accepts");
+        throw HttpError(406, "this file has no coding that the client accepts by Accept-Encoding");
     }
     static constexpr std::string_view extension_of(ContentCoding coding) noexcept {
         constexpr std::string_view extensions[] = {"", ".gz", ".zst", ".br"};

@@ -1,4 +1,4 @@
-// What may be said of files that are served.
+// The options for serving files.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// For Engine::static_files and Engine::frontend.
+/// The options of Engine::static_files and Engine::frontend.
 struct StaticOptions {
-    std::string index = "index.html";  // what a directory is answered with; "" for none
-    std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
-    std::string immutable = {};        // "assets": a directory whose files never change, kept for a year
-    bool listing = false;              // of a directory without an index
-    bool dotfiles = false;             // serves names that begin with a dot; else they are 404
+    std::string index = "index.html";  // the file that answers for a directory; "" for none
+    std::string cache_control = {};    // the field of the answers; values that frontend sets take precedence
+    std::string immutable = {};        // a directory, "assets", whose files never change: kept for a year
+    bool listing = false;              // shows a page for a directory without an index
+    bool dotfiles = false;             // serves names that begin with a dot; by default they are 404
     bool precompressed =
         true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
 };

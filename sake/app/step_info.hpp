@@ -1,4 +1,4 @@
-// What a piece of Sake's own middleware says of itself, so that an order which cannot work is said at
+// What Sake's own middleware declares about itself, so that an order which cannot work is reported at
 // start-up.
 #pragma once
 
@@ -11,7 +11,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Middleware that may not stand behind another one, or with it on the same route.
+/// Middleware that must not stand behind another one, or not on the same route with it.
 struct StepRule {
     enum class Kind : std::uint8_t { not_behind, not_with };
     const char* other;   // by its name
@@ -19,7 +19,7 @@ struct StepRule {
     Kind kind = Kind::not_behind;
 };
 
-/// The list of rules ends with one that has no name.
+/// The list of rules ends with one without a name.
 struct StepInfo {
     const char* name;  // of the function in sake::middleware
     const StepRule* rules;

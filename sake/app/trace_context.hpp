@@ -1,4 +1,4 @@
-// TraceContext: the place of a request in a trace that passes through several programs (W3C Trace Context).
+// TraceContext: the position of a request in a trace through several programs (W3C Trace Context).
 #pragma once
 
 #include <array>
@@ -16,23 +16,23 @@ namespace detail {
 struct TraceWriter;
 }
 
-/// The trace of a request, as ctx.state<sake::TraceContext>() returns it behind trace_context().
+/// The trace of a request: ctx.state<sake::TraceContext>() returns it behind trace_context().
 class TraceContext {
   public:
-    /// 32 hex digits; "" where trace_context() has not run.
+    /// 32 hex digits; "" if trace_context() has not run.
     [[nodiscard]] std::string_view trace_id() const noexcept { return text(trace_id_); }
-    /// 16 hex digits, which stand for the work on this request.
+    /// 16 hex digits: the id of this request's span.
     [[nodiscard]] std::string_view span_id() const noexcept { return text(span_id_); }
-    /// The span that sent this request; "" if the trace begins here.
+    /// The id of the span that sent this request; "" if the trace begins here.
     [[nodiscard]] std::string_view parent_id() const noexcept { return text(parent_id_); }
-    /// Whether the trace is being recorded.
+    /// Whether the trace is recorded (the sampled flag).
     [[nodiscard]] bool is_sampled() const noexcept { return (flags_ & sampled) != 0; }
-    /// What tracing systems have added, to be passed on; "" if nothing.
+    /// Data of tracing systems, to be passed on; "" if there is none.
     [[nodiscard]] std::string_view tracestate() const noexcept { return tracestate_; }
 
-    /// The field traceparent of requests that are sent on behalf of this one.
+    /// The traceparent field for requests that are sent on behalf of this one.
     [[nodiscard]] std::string traceparent() const;
-    /// Sets both fields on a request that is about to be sent: `trace.add_to(request)` of an http::Request.
+    /// Sets both fields on an outgoing request: `trace.add_to(request)` for an http::Request.
     template <class Request>
     void add_to(Request& request) const {
         if (trace_id().empty()) return;

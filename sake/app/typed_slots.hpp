@@ -1,4 +1,4 @@
-// What a program keeps with a call: an object for each type, values as JSON, and functions for its end.
+// Data that a program keeps with a call: one object per type, values as JSON, and functions for its end.
 #pragma once
 
 #include <string_view>
@@ -14,7 +14,7 @@ namespace detail {
 
 struct Call;
 
-/// One object each of the types that a program asks for; the last that was made goes first.
+/// One object for each type that the program asked for. The last made is destroyed first.
 class TypedSlots {
   public:
     template <class T>
@@ -22,7 +22,7 @@ class TypedSlots {
         if (T* const found = find<T>()) return *found;
         return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
-    /// nullptr if nobody has asked for it by `get`.
+    /// The object; nullptr if `get` has not made it.
     template <class T>
     [[nodiscard]] T* find() noexcept {
         for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
@@ -52,7 +52,8 @@ class TypedSlots {
     OwningList<Slot> slots_;
 };
 
-/// What Context::set has set, in a slot of the call. Only a program that sets something compiles JSON for it.
+/// The values of Context::set, in a slot of the call. Only a program that sets something compiles JSON for
+/// it.
 template <class Value>
 struct KeptValues {
     KeptValues() = default;

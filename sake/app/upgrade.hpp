@@ -1,5 +1,5 @@
-// Upgrade: what a call leaves behind if its connection is to speak another protocol from now on (RFC 9110
-// section 7.8): its answer is then 101.
+// Upgrade: marks a call whose connection continues with another protocol (RFC 9110 section 7.8). Its answer
+// is 101.
 #pragma once
 
 #include "sake/base/version.hpp"

@@ -1,4 +1,4 @@
-// User: who sent a request, as middleware that asks for credentials leaves it.
+// User: who sent a request, as the authentication middleware stores it.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
+/// The authenticated user: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
 struct User {
-    std::string name = {};  // "" if nobody was asked
+    std::string name = {};  // "" if no such middleware has run
 };
 
 }  // namespace SAKE_ABI

@@ -58,7 +58,7 @@ class WsRoute {
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
         if (asked.ask == WsAsk::bad_version) {
-            return ask_for_upgrade(call, "the version of WebSocket here is 13");
+            return ask_for_upgrade(call, "only version 13 of WebSocket is supported here");
         }
         // If it is refused: proxies may take what follows for frames, whatever the answer says.
         call.response.close = true;
@@ -83,7 +83,7 @@ class WsRoute {
     /// Browsers let any page connect anywhere, cookies included, and say by Origin which page it is.
     void check_origin(Call& call) const {
         const auto [origin, count] = ws_field(call.context.headers(), "Origin");
-        if (count > 1) throw HttpError(400, "Origin is there more than once");
+        if (count > 1) throw HttpError(400, "Origin occurs more than once");
         if (count == 0 || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
         const auto& origins = terms_.options.origins;
         if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;

@@ -1,5 +1,5 @@
-// Channel<T>: a bounded queue between coroutines, of one reactor or of several, and plain threads. Coroutines
-// await it, threads block on it; all are served in the order of coming.
+// Channel<T>: a bounded queue between coroutines of any reactors and plain threads. Coroutines await it,
+// threads block on it. All are served in the order of arrival.
 #pragma once
 
 #include <concepts>
@@ -19,8 +19,7 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
-/// sent.
+/// Thrown by a send into a channel that is closed, or is closed before there is room. The item was not sent.
 class ChannelClosed : public std::exception {
   public:
     [[nodiscard]] const char* what() const noexcept override { return "the channel is closed"; }
@@ -35,9 +34,8 @@ class ReceiveWait;
 
 }  // namespace detail
 
-/// Carries items from any number of senders to any number of receivers, each item to one of them, in the
-/// order in which they were sent. May be used from all threads at once; it must outlive every call and every
-/// waiter.
+/// Passes items from any number of senders to any number of receivers. Each item goes to one receiver, in the
+/// order of sending. May be used from all threads at once. It must outlive every call and every waiter.
 ///
 ///     Channel<Job> jobs(16);
 ///     co_await jobs.send(job);                               // in a coroutine: waits while 16 are there
@@ -45,47 +43,48 @@ class ReceiveWait;
 ///     jobs.send_blocking(job);                               // on a thread without a loop
 ///     jobs.close();
 ///
-/// A send or receive that ends by Cancelled has not happened, nor has one that lost in `when_any`.
+/// A send or receive that throws Cancelled, or that loses in `when_any`, has not happened.
 template <class T>
 class Channel {
     static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items; the largest value of its type means no limit. The memory for a thousand
-    /// is allocated at once, for more when they are there: then a send may throw std::bad_alloc. Throws
-    /// std::invalid_argument if `capacity` is not at least 1.
+    /// Holds up to `capacity` items; the largest value of a type means "no limit". Memory for up to a
+    /// thousand items is allocated at once, more when it is needed; a send may then throw std::bad_alloc.
+    /// Throws std::invalid_argument unless `capacity` is at least 1.
     template <std::integral Number>
     explicit Channel(Number capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
 
-    /// Waits until there is room and puts the item in. Throws ChannelClosed, or Cancelled.
+    /// Waits for room and adds the item. Throws ChannelClosed, or Cancelled.
     [[nodiscard]] detail::SendOperation<T> send(T item) noexcept;
 
-    /// Waits for an item and takes it out; gives nothing once the channel is closed and drained, so that
-    /// `while (auto item = co_await channel.receive())` is the loop over all items. Throws Cancelled.
+    /// Waits for an item and removes it. Returns std::nullopt once the channel is closed and empty, so that
+    /// `while (auto item = co_await channel.receive())` loops over all items. Throws Cancelled.
     [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
 
-    /// Puts the item in if that needs no waiting; otherwise gives false and leaves the item as it is. Throws
+    /// Adds the item if that needs no waiting. Otherwise returns false and leaves the item unchanged. Throws
     /// ChannelClosed.
     [[nodiscard]] bool try_send(T&& item);
 
-    /// An item if that needs no waiting.
+    /// Removes and returns an item if that needs no waiting.
     [[nodiscard]] std::optional<T> try_receive() noexcept;
 
-    /// As `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
+    /// Like `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
     void send_blocking(T item);
 
-    /// As `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
+    /// Like `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
     [[nodiscard]] std::optional<T> receive_blocking();
 
-    /// Nothing more goes in: senders, those that wait too, get ChannelClosed. What is inside can still be
-    /// received. No effect the second time.
+    /// Ends sending: senders, including those that wait, get ChannelClosed. Items inside can still be
+    /// received. A second call has no effect.
     void close() noexcept;
 
     [[nodiscard]] bool is_closed() const noexcept;
+    /// The number of items inside. Other threads may change it at any time.
     [[nodiscard]] int size() const noexcept;
     [[nodiscard]] int capacity() const noexcept { return static_cast<int>(gate_.capacity()); }
 

@@ -1,8 +1,8 @@
-// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
-// work turns out to need. All are structured: what they start has ended when they end, and cancelling them
-// cancels it. They take whatever can be awaited and moved: tasks, handles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`. A TaskHandle is for a task that was started before: to stop waiting for it detaches
-// it.
+// Waiting for several operations at once: when_all, when_any, timeout, and TaskGroup for a number of tasks
+// that is not known in advance. All are structured: what they start has ended when they end, and cancelling
+// them cancels it. They accept every movable awaitable: tasks, handles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`. A TaskHandle stands for a task that was started before: when the wait for it is given
+// up, that task is detached.
 #pragma once
 
 #include <chrono>
@@ -22,73 +22,74 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Runs everything side by side and gives the results in order, std::monostate for void:
+/// Runs all operations concurrently and returns their results in order, std::monostate for void:
 ///
 ///     auto both = co_await when_all(read_user(id), read_orders(id));
 ///     auto& [user, orders] = both;
 ///
-/// If any of them throws, the others still run to their end; then the first exception, in time, is thrown on.
-/// Where this is cancelled, all of them are.
+/// If one throws, the others still run to their end; then the first exception, in time, is rethrown. When the
+/// caller is cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
 [[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
 
-/// The same for as many as there are; none at all gives an empty vector.
+/// The same for a vector; an empty vector gives an empty vector.
 template <detail::Awaitable A>
 [[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
 
-/// Runs everything side by side until the first has ended, then cancels the others and waits until they have
-/// ended too. Gives the result of the first, at its index (std::monostate for void), or throws what it threw;
-/// what comes of the others is dropped.
+/// Runs all operations concurrently until the first has ended. Then cancels the others and waits for their
+/// end. Returns the result of the first at its index (std::monostate for void), or throws its exception. The
+/// results of the others are dropped.
 ///
 ///     auto first = co_await when_any(channel.receive(), stop.wait(), sleep(1s));
 ///     if (first.index() == 0) use(std::get<0>(first));
 ///
-/// They start in order, and those behind one that ends without waiting are not started. Where this is
+/// They start in order. If one ends without waiting, those behind it are not started. When the caller is
 /// cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 [[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
 
-/// Which of a vector ended first, and its result: std::monostate for void.
+/// The index and the result of the operation that ended first: std::monostate for void.
 template <class T>
 struct First {
     std::size_t index;
     T value;
 };
 
-/// The same for as many as there are. Throws std::invalid_argument if there is none.
+/// The same for a vector. Throws std::invalid_argument if it is empty.
 template <detail::Awaitable A>
 [[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
-/// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
-/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
-/// had come in time. With a limit of zero it has the time until it first waits.
+/// Runs an operation for at most `limit`, with a precision of some milliseconds. Then cancels it, waits for
+/// its end, and throws TimedOut. If it still returns or throws in spite of the cancellation, that outcome is
+/// passed on, as if it had come in time. With a limit of zero it runs until its first wait.
 template <detail::Awaitable A, class Rep, class Period>
 [[nodiscard]] auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit);
 
-/// Tasks that are started one by one, and are all waited for:
+/// Tasks that are started one by one and are all awaited:
 ///
 ///     co_await TaskGroup::run([&](TaskGroup& group) -> Task<> {
 ///         while (auto job = co_await jobs.receive()) group.spawn(work(std::move(*job)));
 ///     });
 ///
-/// The first that fails, the body included, cancels the others. For one reactor's thread.
+/// The first failure, of a task or of the body, cancels the others. For the thread of one reactor.
 class TaskGroup {
   public:
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception
-    /// that any of them threw. Where this is cancelled, all of them are.
+    /// Runs `body(group)`, a coroutine, and the tasks that it spawns to their end. Then throws the first
+    /// exception of any of them. When the caller is cancelled, all of them are.
     template <class Body>
         requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
     [[nodiscard]] static Task<> run(Body&& body);
 
-    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
-    /// that was cancelled before it never begins; in one that is cancelled now it runs to its first wait.
+    /// Starts a task when the caller next waits. Only the body and the tasks of the group may call it. In a
+    /// group that was already cancelled the task never begins; if the group is cancelled before it starts, it
+    /// runs to its first wait.
     void spawn(Task<> task) { children_.spawn(std::move(task)); }
 
-    /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the
+    /// Starts `function(args...)`, a coroutine that returns Task<>. The function, with its captures, and the
     /// arguments are moved into the new task.
     template <class F, class... Args>
         requires std::same_as<std::invoke_result_t<std::decay_t<F>&, Args...>, Task<>>
@@ -96,8 +97,8 @@ class TaskGroup {
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
     }
 
-    /// Cancels everything in the group, the body included. That they end by Cancelled does not count as a
-    /// failure: `run` then returns.
+    /// Cancels every task of the group and the body. Their Cancelled does not count as a failure: `run`
+    /// returns normally.
     void cancel() noexcept { children_.cancel(); }
 
   private:
@@ -218,7 +219,7 @@ Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... await
 
 template <detail::Awaitable A>
 Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
-    if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
+    if (awaitables.empty()) throw std::invalid_argument("when_any: the vector is empty");
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
     std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());

@@ -1,5 +1,5 @@
-// Waiting for a descriptor that belongs to somebody else: what a client library with a non-blocking interface
-// needs to be driven by the reactor. Sockets of our own are TcpStream.
+// Waiting for a descriptor that another library owns, so that the reactor can drive a non-blocking client
+// library. Sake's own sockets are TcpStreams.
 #pragma once
 
 #include <chrono>
@@ -31,9 +31,9 @@ Task<> wait_for_descriptor(int fd, Readiness direction, Clock::duration limit);
 
 }  // namespace detail
 
-/// Waits until `fd` can be read: there are bytes, the end, an error, or a connection to accept. Throws
-/// TimedOut after `limit`, and Cancelled. The descriptor stays the caller's, need not be non-blocking, and
-/// must be open at the start.
+/// Waits until `fd` is readable: there are bytes, the end of the stream, an error, or a connection to accept.
+/// Throws TimedOut after `limit`, and Cancelled. The caller keeps the descriptor. It may be blocking, and
+/// must be open when the wait begins.
 ///
 ///     while (PQisBusy(connection)) {
 ///         co_await readable(PQsocket(connection), 5s);
@@ -44,13 +44,13 @@ template <detail::Limit L = detail::NoLimit>
     return detail::wait_for_descriptor(fd, detail::readable, detail::to_clock(limit));
 }
 
-/// Waits until `fd` takes bytes, or its connection has been made or has failed. Otherwise as `readable`.
+/// Waits until `fd` accepts bytes, or its connection is established or has failed. Otherwise like `readable`.
 template <detail::Limit L = detail::NoLimit>
 [[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::writable, detail::to_clock(limit));
 }
 
-/// Whether `readable` would not wait. On a connection that rests that means its end.
+/// Whether `readable` would return at once. On an idle connection this means that the peer has closed it.
 [[nodiscard]] bool is_readable(int fd) noexcept;
 
 }  // namespace SAKE_ABI

@@ -1,5 +1,5 @@
-// The outcome of a system call, and the owner of a descriptor: what others say of system calls without making
-// any. The calls are in sys.hpp.
+// The outcome of a system call, and the owner of a descriptor, without any system calls. sys.hpp makes the
+// calls.
 #pragma once
 
 #include <sys/types.h>
@@ -13,7 +13,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a system call gave: `value` where `error` is 0, else the errno.
+/// The outcome of a system call: `value` if `error` is 0, else the errno.
 struct SysResult {
     ssize_t value;
     int error;
@@ -46,7 +46,7 @@ class FileDescriptor {
 
     [[nodiscard]] int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
-    /// It is somebody else's to close.
+    /// Releases ownership: another owner closes it.
     [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
     void close() noexcept;

@@ -1,5 +1,4 @@
-// Flag: what coroutines wait for until it is set. What the library itself waits for; programs have it as an
-// Event (app/event.hpp).
+// Flag: coroutines wait for it until it is set. For Sake itself; programs use an Event (app/event.hpp).
 #pragma once
 
 #include "sake/async/reactor.hpp"
@@ -8,7 +7,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
+/// Coroutines that wait for it continue when it is set. For the thread of one reactor. It must outlive its
+/// waiters.
 class Flag {
     class FlagWait;
 
@@ -17,12 +17,12 @@ class Flag {
     Flag(const Flag&) = delete;
     Flag& operator=(const Flag&) = delete;
 
-    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    /// Resumes all waiters. Until `reset`, later waits return at once.
     void set() noexcept;
     void reset() noexcept { is_set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
-    /// Waits until it is set. Throws Cancelled.
+    /// Waits until the flag is set. Throws Cancelled.
     [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
 
   private:

@@ -1,5 +1,5 @@
-// The timers of a loop, of two kinds: moments, such as the end of a sleep, and deadlines, which are limits on
-// what others do. If the loop was held up, nobody else is judged for it.
+// The timers of a loop, of two kinds: moments, such as the end of a sleep, and deadlines, which limit what
+// others may take. If the loop itself was late, no deadline counts that against the other side.
 #pragma once
 
 #include <algorithm>

@@ -15,7 +15,7 @@ inline namespace SAKE_ABI {
 
 class Reactor;
 
-/// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
+/// The backend of the reactor. `automatic` is the best that the system has: epoll, kqueue, else poll.
 enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
 
 namespace detail {

@@ -1,4 +1,4 @@
-// Pool<T>: things that are dear to make and can be used again, such as connections, lent to one coroutine at
+// Pool<T>: reusable objects that are expensive to make, such as connections. Each is lent to one coroutine at
 // a time.
 #pragma once
 
@@ -25,17 +25,17 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How many things a Pool has, and for how long.
+/// How many objects a Pool has, and for how long.
 struct PoolOptions {
     int max_size = 10;                                 // lent or under construction at a time
-    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
-    std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
+    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for an object throws TimedOut
+    std::chrono::milliseconds idle_timeout{60'000};    // an object that is unused for this long is destroyed
     std::string name = "a turn in a pool";  // in messages: "timed out after 5 s waiting for <name>"
 };
 
-/// Lends things of type T. For one reactor at a time. When the reactor ends, what is idle is destroyed, so
-/// that a pool may be made before an Engine runs and live on after it. When the pool is destroyed, so is what
-/// is idle; whoever waits for one is cancelled, and a lease that lives on destroys its T when it goes.
+/// Lends objects of type T. For one reactor at a time. When the reactor ends, idle objects are destroyed, so
+/// a pool may be made before an Engine runs and live on after it. When the pool is destroyed, its idle
+/// objects are destroyed and its waiters are cancelled. A lease that outlives the pool destroys its T.
 ///
 ///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
@@ -47,9 +47,9 @@ class Pool {
   public:
     class Lease;
 
-    /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
-    /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
-    /// for a size that is not at least 1, or a time limit that is negative.
+    /// `make()` returns a new T, as a Task<T>. `is_healthy(T&)` returns a bool or a Task<bool>, and is called
+    /// before a T is lent again. If it returns false or throws, that T is destroyed. Throws
+    /// std::invalid_argument for a size below 1 or a negative time limit.
     template <class Make>
     Pool(PoolOptions options, Make make)
         : Pool(std::move(options), std::move(make), [](T&) { return true; }) {}
@@ -59,14 +59,15 @@ class Pool {
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
-    /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
-    /// Throws TimedOut if its turn does not come in time, Cancelled, also if the pool is destroyed meanwhile,
-    /// and what `make` throws.
+    /// Waits for its turn, first come, first served. Returns the T that was used last, or a new one. Throws
+    /// TimedOut if the turn does not come in time; Cancelled, also if the pool is destroyed meanwhile; and
+    /// what `make` throws.
     [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
 
-    /// Drops all that nobody uses.
+    /// Destroys all idle objects.
     void clear() noexcept { state_->clear(); }
 
+    /// The number of idle objects, and of objects that are lent or under construction.
     [[nodiscard]] int idle() const noexcept { return state_->idle(); }
     [[nodiscard]] int in_use() const noexcept { return state_->in_use(); }
 
@@ -155,8 +156,8 @@ class Pool<T>::State final : public detail::Counted, detail::ReactorEndListener 
     bool is_closed_ = false;
 };
 
-/// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
-/// ends the scope: what state it is in nobody knows then, so it is destroyed. Moves only.
+/// A T on loan. The destructor returns it to the pool. If an exception ends the scope, Cancelled included,
+/// the T is destroyed instead, because its state is unknown. Movable, not copyable.
 template <class T>
 class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
   public:
@@ -174,15 +175,15 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     }
     ~Lease() { give_back(); }
 
-    /// False when it was discarded or moved from.
+    /// False after discard() or a move.
     explicit operator bool() const noexcept { return item_ != nullptr; }
     [[nodiscard]] T& operator*() const noexcept { return *item_; }
     [[nodiscard]] T* operator->() const noexcept { return item_.get(); }
 
-    /// Whether it was lent before.
+    /// Whether this T was lent before.
     [[nodiscard]] bool is_used() const noexcept { return is_used_; }
 
-    /// Destroys it now: it does not go back. The lease is empty afterwards.
+    /// Destroys the T now instead of returning it. The lease is empty afterwards.
     void discard() noexcept {
         item_.reset();
         turn_.release();
@@ -267,7 +268,8 @@ void Pool<T>::State::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
     if (reactor_ != nullptr)
         throw std::logic_error(
-            "a Pool is used by two loops at a time, such as that of the server and one of a .worker() route");
+            "a Pool is used by two loops at a time, such as the server's and that of a .worker() route: make "
+            "one for each loop");
     reactor_ = &reactor;
     reactor.tell_at_end(*this);
 }

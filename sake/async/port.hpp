@@ -1,5 +1,4 @@
-// Port: a reactor as other threads know it. It may outlive the reactor, so that what is brought to it later
-// is dropped.
+// Port: a reactor as other threads see it. It may outlive the reactor; items that arrive later are dropped.
 #pragma once
 
 #include <mutex>
@@ -13,7 +12,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What can be brought to a port: by one thread at a time, until it has arrived.
+/// An item that can be sent to a port, by one thread at a time until it has arrived.
 class PortItem : public Counted {
   public:
     PortItem() = default;

@@ -1,4 +1,4 @@
-// What other threads leave for a reactor's loop: work to run and waits to finish, and the pipe that wakes it.
+// Work that other threads post to a reactor's loop, waits that they finish, and the pipe that wakes the loop.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
+/// A call that a thread or signal handler posts without allocating. In one queue at a time.
 class PostedCall {
   public:
     PostedCall() = default;
@@ -38,8 +38,8 @@ class PostedWork {
 
     void add(UniqueFunction<void()> work);
 
-    /// Safe in a handler of signals: without a lock. So whoever posts sees to it that the reactor does not go
-    /// before this returns.
+    /// Safe in a signal handler: without a lock. The caller ensures that the reactor exists until this
+    /// returns.
     void add(PostedCall& call) noexcept;
 
     void add(Wait& wait) noexcept;

@@ -1,6 +1,6 @@
-// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes who waited
-// for them, coroutines mostly. Readiness is only marked while events are read; coroutines run afterwards,
-// so that closing a descriptor never meets a stale event.
+// The reactor: the loop of one thread. It waits for descriptors, timers and posted work, and resumes what
+// waits for them, mostly coroutines. Readiness is only marked while events are read. Coroutines run
+// afterwards, so that closing a descriptor never meets a stale event.
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,7 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
-/// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
+/// The loop of one thread. `run_until_complete` and Engine make their own; programs seldom name one.
 class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
@@ -40,14 +40,14 @@ class Reactor {
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    /// Cancels what still runs and waits until it has ended.
+    /// Cancels all tasks that still run, and waits for their end.
     ~Reactor();
 
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept { return detail::current_reactor(); }
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
-    /// log; what is left when the reactor goes is dropped.
+    /// Runs `work` on the reactor's thread, soon, in the order of the calls. From any thread. An exception is
+    /// logged. Work that is left when the reactor ends is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
@@ -58,19 +58,19 @@ class Reactor {
     /// allocates nor locks. The call must stay until then, and the reactor until this has returned.
     void post(detail::PostedCall& call) noexcept;
 
-    /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
+    /// The time at the start of this turn of the loop; later if a coroutine was seen to block the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
-    /// The time at this very moment.
+    /// The exact present time.
     [[nodiscard]] detail::TimePoint present() const noexcept {
         if (has_virtual_time_) [[unlikely]]
             return poller_->now();
         return detail::Clock::now();  // saves a virtual call
     }
-    /// The time of day at this very moment.
+    /// The exact present time of day.
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept {
         return poller_->wall_now();
     }
-    /// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+    /// The moment `duration`, which must not be negative, from now; TimePoint::max() means never.
     [[nodiscard]] detail::TimePoint deadline_in(detail::Clock::duration duration) const noexcept {
         return detail::moment_after(present(), duration);
     }
@@ -78,8 +78,8 @@ class Reactor {
     /// The backend in use: "epoll", "kqueue", "poll" or "simulated".
     [[nodiscard]] std::string_view poller_name() const noexcept { return poller_->name(); }
 
-    /// Turns the loop until `done()` is true; it is asked after each turn. Throws std::logic_error where a
-    /// loop runs on this thread already: in a coroutine, co_await instead.
+    /// Runs the loop until `done()` is true; it is asked after each turn. Throws std::logic_error if a loop
+    /// runs on this thread already: in a coroutine, use co_await.
     template <class Done>
     void run_until(Done done);
 
@@ -116,7 +116,7 @@ class Reactor {
         turns_ = &turns;
         last_events_ = present();
     }
-    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    /// Sets the token that reports a graceful stop to the tasks of this loop; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
 
@@ -137,12 +137,12 @@ class Reactor {
     /// How many of them live.
     [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
-    /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
-    /// first.
+    /// Where failures are logged that no caller receives: of detached tasks and posted work. Standard error
+    /// by default.
     void set_log(LogSink log);
 
-    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
-    /// keep in a global. It goes after the last fiber.
+    /// The T of this reactor, for its thread. The first call makes it from the reactor. Use it in place of a
+    /// global. It is destroyed after the last fiber.
     template <class T>
     [[nodiscard]] T& local();
 

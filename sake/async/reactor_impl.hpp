@@ -131,7 +131,8 @@ SAKE_INLINE void Reactor::cancel_all() {
     constexpr int patience = 1000;
     for (int round = 0; has_fibers() && !is_abandoned_; ++round) {
         if (round == patience) {
-            log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
+            log_quietly(log_, LogLevel::error,
+                        "a task was left unfinished: ", "it catches every Cancelled and goes on: rethrow it");
             return abandon();
         }
         cancel_fibers();

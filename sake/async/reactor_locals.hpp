@@ -1,5 +1,5 @@
-// What a reactor keeps for others: one thing of each type that asks for it, and the news that it ends for who
-// may live longer.
+// Objects that a reactor keeps for others, one per type, and notice of its end for objects that may live
+// longer.
 #pragma once
 
 #include "sake/async/wait.hpp"
@@ -9,10 +9,10 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who keeps something of a reactor's and may live longer.
+/// An object that uses something of a reactor and may live longer.
 class ReactorEndListener : public ListNode {
   public:
-    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    /// The last fiber of the reactor has ended. Nothing of the reactor may be used after this call.
     virtual void reactor_ends() noexcept = 0;
 
   protected:

@@ -1,4 +1,4 @@
-// What time it is, waiting for time to pass, and for others to have a turn.
+// The time, waiting for time to pass, and letting other coroutines run.
 #pragma once
 
 #include <chrono>
@@ -79,20 +79,20 @@ inline TurnWait its_turn() noexcept { return {}; }
 
 }  // namespace detail
 
-/// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
-/// virtual under a TestClient, or of the system's clock where there is no loop.
+/// The present time, to measure durations: the clock of the loop on this thread, which is virtual under a
+/// TestClient; the system's clock without a loop.
 [[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
     const Reactor* const reactor = Reactor::current();
     return reactor != nullptr ? reactor->present() : detail::Clock::now();
 }
-/// The time of day at this moment, of the same clock.
+/// The present time of day, from the same clock.
 [[nodiscard]] inline std::chrono::system_clock::time_point wall_now() noexcept {
     const Reactor* const reactor = Reactor::current();
     return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
 }
 
-/// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
-/// is a millisecond; a duration beyond the range of the clock means "without end". Throws Cancelled.
+/// Waits at least `duration` without blocking the thread, with a precision of a millisecond. A duration that
+/// is not positive acts as `yield`. A duration beyond the range of the clock never ends. Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {

@@ -1,5 +1,5 @@
-// Starting a chain of tasks of its own: `spawn` beside the caller, `run_until_complete` for main and for
-// tests.
+// Starting tasks: `spawn` runs one concurrently with the caller, `run_until_complete` runs one from main or a
+// test.
 #pragma once
 
 #include <concepts>
@@ -86,9 +86,9 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
-/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task,
-/// where that of a thread, a ThreadHandle, joins it. On a handle that is empty, since it was moved from or
-/// detached, everything but `cancel` and `detach` throws std::logic_error.
+/// A spawned task: await it for its result, cancel it, or detach it. Destroying the handle detaches the task
+/// (a ThreadHandle joins its thread instead). On an empty handle, after a move or detach(), every function
+/// except `cancel` and `detach` throws std::logic_error.
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
@@ -105,20 +105,20 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     /// Whether the task has ended.
     [[nodiscard]] bool is_done() const { return state().is_done(); }
 
-    /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
+    /// Makes the current or next wait of the task throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
         if (state_ != nullptr && !state_->is_done()) state_->fiber->cancel();
     }
 
-    /// Lets the task run on by itself; the handle is empty afterwards.
+    /// Lets the task run on by itself. The handle is empty afterwards.
     void detach() noexcept {
         if (state_ != nullptr) std::exchange(state_, nullptr)->let_go();
     }
 
-    /// Waits for the end of the task; gives its result or throws what it threw. Once.
+    /// Waits for the end of the task. Returns its result, or throws what it threw. May be awaited once.
     detail::JoinWait<T> operator co_await() const { return detail::JoinWait<T>(state()); }
 
-    /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
+    /// The result of a task that is done, or its exception. Throws std::logic_error if the task still runs.
     T take() const {
         if (!is_done()) throw std::logic_error("TaskHandle::take: the task still runs");
         return state().take();
@@ -137,7 +137,7 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     detail::SpawnState<T>* state_;
 };
 
-/// The same by the name that other libraries have for it.
+/// The same under the name that other libraries use.
 template <class T>
 using JoinHandle = TaskHandle<T>;
 
@@ -222,8 +222,8 @@ inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
 
 }  // namespace detail
 
-/// Starts a task beside the caller, on the reactor that runs on this thread. Throws std::logic_error if none
-/// does.
+/// Starts a task concurrently with the caller, on the reactor of this thread. Throws std::logic_error if no
+/// reactor runs on this thread.
 template <class T>
 TaskHandle<T> spawn(Task<T> task) {
     Reactor* const reactor = Reactor::current();
@@ -231,8 +231,8 @@ TaskHandle<T> spawn(Task<T> task) {
     return detail::spawn_on(*reactor, std::move(task));
 }
 
-/// Starts `function(args...)`, a coroutine, beside the caller. The function, captures included, and the
-/// arguments are moved into the new task, so they live as long as it does.
+/// Starts `function(args...)`, a coroutine, concurrently with the caller. The function, with its captures,
+/// and the arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
     requires std::invocable<std::decay_t<F>&, Args...> &&
              detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>

@@ -1,5 +1,5 @@
-// Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
-// the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
+// Mutex and Semaphore for coroutines of one reactor. Waiting blocks no thread, and waiters are served in the
+// order of arrival. Between threads, use Channel. (Event is the third of this kind, in app/event.hpp.)
 #pragma once
 
 #include <concepts>
@@ -12,42 +12,41 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
-/// and its waiters.
+/// Lets a limited number of coroutines through at a time. For the thread of one reactor. It must outlive its
+/// permits and its waiters.
 class Semaphore {
     class AcquireWait;
 
   public:
     class Permit;
 
-    /// The largest value of its type means no limit. Throws std::invalid_argument if `permits` is not at
-    /// least 1: no coroutine could ever get through.
+    /// The largest value of a type means "no limit". Throws std::invalid_argument unless `permits` is at
+    /// least 1.
     template <std::integral Number>
     explicit Semaphore(Number permits)
         : available_(detail::limit_of<int>(1, permits, "Semaphore: permits")) {}
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 
-    /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call,
-    /// so that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
-    /// Cancelled.
+    /// Waits for a permit, first come, first served. An object holds the permit, so that no exception and no
+    /// Cancelled can lose it: `auto permit = co_await semaphore.acquire();`. Throws Cancelled.
     [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 
-    /// A permit if there is one now. Never goes before those who wait.
+    /// A permit if one is free. Never overtakes waiters.
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
 
-    /// How many permits could be had now.
+    /// The number of free permits.
     [[nodiscard]] int available() const noexcept { return available_; }
 
   private:
     bool take() noexcept;
     void give_back() noexcept;
 
-    int available_;  // above 0 only while nobody waits
+    int available_;  // above 0 only while no coroutine waits
     detail::ListNode waiters_;
 };
 
-/// Holds a permit until it goes, or `release` is called. Moves only.
+/// Holds a permit until its destruction or `release`. Movable, not copyable.
 class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
   public:
     Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
@@ -60,7 +59,7 @@ class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
     }
     ~Permit() { release(); }
 
-    /// Gives the permit back early; whoever waits longest has it. No effect the second time.
+    /// Returns the permit early; the longest waiter gets it. A second call has no effect.
     void release() noexcept {
         if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->give_back();
     }
@@ -71,23 +70,23 @@ class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
     Semaphore* semaphore_;
 };
 
-/// One coroutine at a time. Needed only where what it protects is used across an await: between two awaits a
-/// coroutine has its reactor's thread to itself. For one reactor's thread; it must outlive its guards and its
-/// waiters.
+/// Lets one coroutine at a time through. Needed only if the protected object is used across an await: between
+/// two awaits a coroutine has its reactor's thread to itself. For the thread of one reactor. It must outlive
+/// its guards and its waiters.
 class Mutex {
   public:
-    /// Has the mutex locked until it goes, or `release` is called.
+    /// Holds the lock until its destruction or `release`.
     using Guard = Semaphore::Permit;
 
     Mutex() = default;
     Mutex(const Mutex&) = delete;
     Mutex& operator=(const Mutex&) = delete;
 
-    /// Waits until it is the caller's turn, first come, first served: `auto guard = co_await mutex.lock();`.
-    /// Not recursive: locking it twice deadlocks. Throws Cancelled.
+    /// Waits for the lock, first come, first served: `auto guard = co_await mutex.lock();`. Not recursive:
+    /// locking twice deadlocks. Throws Cancelled.
     [[nodiscard]] auto lock() noexcept { return semaphore_.acquire(); }
 
-    /// A guard if nobody has the mutex.
+    /// A guard if the mutex is free.
     [[nodiscard]] std::optional<Guard> try_lock() noexcept { return semaphore_.try_acquire(); }
 
     [[nodiscard]] bool is_locked() const noexcept { return semaphore_.available() == 0; }

@@ -1,4 +1,4 @@
-// this_task: what a coroutine, or what it calls, can ask about the loop that it runs on.
+// this_task: what a coroutine, or a function that it calls, can ask about its loop.
 #pragma once
 
 #include <stop_token>
@@ -8,13 +8,13 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The coroutine that runs, and whatever it calls.
+/// For the running coroutine and the functions that it calls.
 namespace this_task {
 
-/// Tells that the server whose loop this is has begun to stop gracefully: from now on it takes nothing new,
-/// and waits for what is in flight. Also for spawned tasks and for handlers of worker routes. Without a
-/// server, or outside of a loop, it never tells anything. A callback on it runs on the loop's thread and, as
-/// on every stop token, must not throw.
+/// A token that is stopped when a graceful stop of this loop's server begins: the server then accepts nothing
+/// new and finishes the requests under way. Works in handlers, spawned tasks and handlers of worker routes.
+/// Without a server, or outside of a loop, it is never stopped. A callback on it runs on the loop's thread.
+/// As on every stop token, it must not throw.
 ///
 ///     while (!sake::this_task::stop_token().stop_requested()) co_await work_off_one(queue);
 [[nodiscard]] inline std::stop_token stop_token() noexcept {

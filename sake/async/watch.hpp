@@ -1,5 +1,4 @@
-// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
-// waiters.
+// Watch: a descriptor that a reactor watches, or a wire in memory: its known readiness, and its waiters.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +11,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who wants to know that a peer has gone while nobody reads or writes.
+/// Learns that a peer has disconnected while nothing reads or writes.
 class HangupListener {
   public:
     HangupListener() = default;
@@ -25,8 +24,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
-/// without one is for a wire in memory, whose other end calls `became_ready`.
+/// A descriptor that the reactor watches, with its known readiness. Does not own the descriptor. A watch
+/// without a descriptor is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
     static constexpr int no_descriptor = -1;
@@ -37,7 +36,7 @@ class Watch {
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
-    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be
+    /// Stops watching, for an owner that outlives the reactor. Afterwards only the known readiness may be
     /// asked.
     void end() noexcept;
 
@@ -45,14 +44,14 @@ class Watch {
     [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Whether it is worth trying: true until a call found nothing, then until the next event.
+    /// Whether trying is worthwhile: true until a call found nothing, then until the next event.
     [[nodiscard]] bool is_readable() const noexcept { return (ready_ & readable) != 0; }
     [[nodiscard]] bool is_writable() const noexcept { return (ready_ & writable) != 0; }
     [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
     [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
 
-    /// A read found nothing more. Nothing after the end of a stream is an event, so after it reading stays
-    /// possible.
+    /// A read found nothing more. The end of a stream brings no further event, so reading stays possible
+    /// after it.
     void drained() noexcept {
         if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
     }
@@ -69,18 +68,18 @@ class Watch {
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
-    /// Wakes `who` when it is ready in this direction. At most one waits in each.
+    /// Wakes `who` when this direction is ready. One waiter per direction.
     void wait_for(Readiness direction, Resumable& who) noexcept;
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
     /// Whether anything waits, in either direction.
     [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
-    /// Who waits is not woken any more.
+    /// Removes the waiter; it is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 
-    /// Wakes all that waits here, before this goes: nothing else would. A waiter that goes on must not use
-    /// it.
+    /// Wakes all waiters before the watch is destroyed, since nothing else would. A waiter that continues
+    /// must not use it.
     void dismiss_waiters() noexcept {
         if (reader_ != nullptr) std::exchange(reader_, nullptr)->wake(*reactor_);
         if (writer_ != nullptr) std::exchange(writer_, nullptr)->wake(*reactor_);

@@ -1,5 +1,5 @@
-// Array: a sequence that grows at its end. It does for the inside of Sake what std::vector does, and costs a
-// tenth of its compile time for each type.
+// Array: a sequence that grows at its end. Inside Sake it replaces std::vector at a tenth of the compile time
+// per type.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Items in a row, of a type that moves without an exception. What points to them ends when it grows.
+/// Items in a row, of a type that moves without exceptions. Growing invalidates pointers to them.
 template <class T>
 class Array {
   public:
@@ -58,7 +58,7 @@ class Array {
     void clear() noexcept {
         while (size_ > 0) pop_back();
     }
-    /// If the memory is not to be had, throws std::bad_alloc and stays as it was.
+    /// Throws std::bad_alloc if memory is missing, and then is unchanged.
     void reserve(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<T>);
         static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);

@@ -1,4 +1,4 @@
-// The memory that all connections together may hold while they wait for their peers or for handlers.
+// The memory that all connections together may hold while they wait for peers or handlers.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// How much there is for all, and how much is taken.
+/// The limit, and how much of it is in use.
 class Budget {
   public:
     Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
@@ -19,11 +19,11 @@ class Budget {
 
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
-    /// Whether so much more fits. What one connection holds alone is bounded by other limits.
+    /// Whether this many more bytes fit. Other limits bound what one connection holds.
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {
         return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
     }
-    /// Whether so much more leaves half of it free: for what can be done without.
+    /// Whether half of the limit stays free with this many more bytes: for optional uses of memory.
     [[nodiscard]] bool has_room_to_spare(std::size_t size) const noexcept {
         const std::size_t half = limit_ / 2;
         return size <= half && used_ <= half - size;
@@ -39,7 +39,7 @@ class Budget {
     std::size_t used_ = 0;
 };
 
-/// What one connection holds of a budget; given back when it goes.
+/// The share of one connection in a budget; returned in the destructor.
 class BudgetShare {
   public:
     explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
@@ -47,8 +47,8 @@ class BudgetShare {
     BudgetShare& operator=(const BudgetShare&) = delete;
     ~BudgetShare() { budget_.used_ -= size_; }
 
-    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
-    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
+    /// Grows or shrinks the share to `size` bytes. Returns false and changes nothing if the budget would be
+    /// exceeded. Other limits bound what one connection holds.
     [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;

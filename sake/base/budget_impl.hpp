@@ -12,7 +12,7 @@ namespace detail {
 SAKE_INLINE void Budget::tell_of_want() noexcept {
     if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
     log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
-                "together they hold Config::max_buffered bytes");
+                "all connections together hold Config::max_buffered bytes");
 }
 
 }  // namespace detail

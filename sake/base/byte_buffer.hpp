@@ -1,5 +1,5 @@
-// ByteBuffer: bytes that gather at the end of one piece of memory. Unlike a string it gives room that is not
-// filled first, which for heads of messages would cost as much as writing them.
+// ByteBuffer: bytes in one growing piece of memory. Unlike a string, it provides room without filling it
+// first, which for message heads would cost as much as writing them.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ class ByteBuffer {
         if (capacity_ - size_ < count) grow(count);
         return memory_.get() + size_;
     }
-    /// What was written up to `end` belongs to the bytes.
+    /// Keeps the bytes that were written up to `end`.
     void end_at(const char* end) noexcept { size_ = static_cast<std::size_t>(end - memory_.get()); }
 
     ByteBuffer& append(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// What a handle, such as a TcpStream, shares with the operations on it that are in progress.
+// ClosingPtr: an object that a handle, such as a TcpStream, shares with its operations in progress.
 #pragma once
 
 #include <utility>
@@ -9,9 +9,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
-/// that share it has ended, so that an operation in progress meets a closed T and not a destroyed one. Moves
-/// only.
+/// Owns a T, and calls `close()` on it in the destructor. The memory stays until the last operation that
+/// shares it has ended: an operation in progress meets a closed T, never a destroyed one. Movable, not
+/// copyable.
 template <class T>
 class ClosingPtr {
   public:

@@ -1,5 +1,5 @@
-// DurationCounts: how many durations were how long, in buckets from 10 microseconds to 10 seconds. To add one
-// takes no memory and no lock. Percentiles of a time are had from the counts at its begin and its end.
+// DurationCounts: a histogram of durations, in buckets from 10 microseconds to 10 seconds. Adding needs no
+// memory and no lock. The difference of two counts gives the percentiles of the time between them.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ namespace detail {
 
 class DurationCounts {
   public:
-    /// The upper ends of the buckets but the last, which has no end; in nanoseconds. Those that OpenTelemetry
-    /// names for requests (5 ms to 10 s) are among them.
+    /// The upper ends of all buckets except the last, which has none; in nanoseconds. They include those that
+    /// OpenTelemetry names for requests (5 ms to 10 s).
     static constexpr std::array<std::int64_t, 33> ends = [] {
         std::array<std::int64_t, 33> made{
             10,      20,        35,        50,        75,        100,       150,     200,     350,
@@ -29,7 +29,7 @@ class DurationCounts {
         return made;
     }();
 
-    /// Of a duration that is not negative.
+    /// Adds a duration, which must not be negative.
     void add(std::chrono::nanoseconds duration) noexcept {
         const std::int64_t length = duration.count();
         const int zeros = std::countl_zero(static_cast<std::uint64_t>(length) | 1);
@@ -48,22 +48,22 @@ class DurationCounts {
         for (const std::uint64_t count : counts_) all += count;
         return all;
     }
-    /// Of all together.
+    /// The sum of all durations.
     [[nodiscard]] std::int64_t nanoseconds() const noexcept { return sum_; }
-    /// Of each bucket alone; the last is what took longer than all ends.
+    /// The count of each bucket; the last holds durations beyond all ends.
     [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
         return counts_;
     }
 
-    /// Those since `before`, which are earlier counts of the same.
+    /// The counts since `before`, which is an earlier copy.
     [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
         DurationCounts later = *this;
         for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
         later.sum_ -= before.sum_;
         return later;
     }
-    /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
-    /// bucket by its place there. 10 s if it is more; 0 if there are none.
+    /// The duration, in seconds, that this share of them (0.5, 0.99) does not exceed, interpolated within its
+    /// bucket. 10 s if it is longer; 0 if there are none.
     [[nodiscard]] double quantile(double part) const noexcept {
         const auto all = static_cast<double>(total());
         const double wanted = part * all;

@@ -1,5 +1,5 @@
-// The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
-// are status codes.
+// The exceptions that Sake throws into user code. Mistakes of HTTP clients are not among them: those become
+// status codes.
 #pragma once
 
 #include <chrono>
@@ -20,16 +20,16 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
-/// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
-/// so that `catch (const std::exception&)` does not swallow it by accident.
+/// Thrown by a waiting operation when its task is cancelled: the client disconnected, the time limit passed,
+/// or the server is stopping. Let it pass, or clean up and end; the next wait works again. It is not a
+/// std::exception, so that `catch (const std::exception&)` does not swallow it by accident.
 class Cancelled {
   public:
     /// A short text for logs.
     [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
 };
 
-/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
+/// Thrown by an operation when its time limit passes. Some messages name the operation: "timed out after 5 s
 /// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:

@@ -1,5 +1,4 @@
-// Faults: everything that a document has wrong, each with its place, a code for programs and words for
-// people.
+// Faults: everything wrong in a document, each with its place, a code for programs and words for people.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +12,15 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// One step on the way through a document: a member, or an element of a list. The outermost has no outer one
-/// and no name, and is the document itself.
+/// One step into a document: a member, or an element of a list. The outermost place has no outer one and no
+/// name: it is the document.
 struct Place {
     const Place* outer = nullptr;
     std::string_view name = {};
     std::size_t index = 0;  // of an element, which has no name: its name's data() is null
 
-    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself. Where that would take more
-    /// than 1,024 bytes, since a client may choose long names, of the last place around it that does not.
+    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document. Client-chosen names may be long:
+    /// if the pointer would exceed 1,024 bytes, it names the innermost place around it that fits.
     [[nodiscard]] std::string pointer() const;
 };
 
@@ -31,7 +30,7 @@ struct Fault {
     std::string detail;
 };
 
-/// Faults in the order in which they were found, so many of them and no more.
+/// Faults in the order of their discovery, up to a limit.
 class Faults {
   public:
     static constexpr std::size_t most = 100;

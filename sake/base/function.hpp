@@ -1,5 +1,5 @@
-// Two small helpers with callables. UniqueFunction is what std::move_only_function will be in C++23; it
-// carries work between threads, and the hot path of a request does not use it.
+// Two small helpers for callables. UniqueFunction is what std::move_only_function is in C++23. It carries
+// work between threads; the hot path of a request does not use it.
 #pragma once
 
 #include <type_traits>

@@ -1,5 +1,5 @@
-// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): nobody who does not know the key can choose texts
-// that meet, or tell the next value from those before.
+// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): without the key, texts that collide cannot be
+// chosen, and the next value cannot be predicted.
 #pragma once
 
 #include <bit>

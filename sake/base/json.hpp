@@ -1,5 +1,5 @@
-// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with limits
-// on nesting and on the number of values, and errors that say where.
+// Json, which is nlohmann's type, and a parser that is safe for bytes from clients: it limits nesting and the
+// number of values, and its errors name the place.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ inline namespace SAKE_ABI {
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
 
-/// Thrown by parse_json: the text is not JSON, nests too deep or has too many values. what() says where, for
-/// people.
+/// Thrown by parse_json if the text is not JSON, nests too deep or has too many values. what() names the
+/// place.
 class JsonError : public std::exception {
   public:
     explicit JsonError(std::string message) : message_(std::move(message)) {}
@@ -39,7 +39,7 @@ class JsonError : public std::exception {
 
 namespace detail {
 
-/// How much of JSON is too much.
+/// The limits for parsing JSON.
 struct JsonLimits {
     std::size_t depth = 64;
     std::size_t values = 1'000'000;
@@ -199,11 +199,10 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
 
 }  // namespace detail
 
-/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep, and there may be
-/// `value_limit` values in all: numbers, texts, arrays and so on. A value takes up to 128 bytes, and another
-/// 48 when it is destroyed; if that much memory is not there, std::bad_alloc is thrown before anything is
-/// made. Throws JsonError. A template, so that a program that never parses JSON does not pay for compiling
-/// nlohmann's parser.
+/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. There may be `value_limit`
+/// values in all, counting numbers, texts, arrays and so on. Throws JsonError. A value needs up to 128 bytes,
+/// and another 48 when it is destroyed; if that much memory is not available, throws std::bad_alloc before it
+/// makes anything. A template, so that programs that never parse JSON do not compile nlohmann's parser.
 template <class Value = Json>
 [[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64,
                                std::size_t value_limit = 1'000'000) {

@@ -1,7 +1,7 @@
-// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
-// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
-// to, only the conversion knows, which is often the program's own. So what was made of the document is
-// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
+// Converts a JSON document by nlohmann's conversions without losing anything. Those conversions truncate
+// numbers to the type, drop fractions, and turn true into 1. Only the conversion, often the program's own,
+// knows the types of its numbers. So the result is written as JSON again and compared with the document. A
+// type that cannot be written is accepted as nlohmann reads it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Thrown where a number of a document does not fit the type that it goes to.
+/// Thrown if a number of a document does not fit its type.
 class JsonMisfit : public std::range_error {
   public:
     JsonMisfit(std::string where, const std::string& what)

@@ -1,6 +1,6 @@
-// Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
-// form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
-// it is. Templates on the type of values, so that a program without worker routes does not compile them.
+// Carries values that JSON text cannot express (infinities, NaN, bytes, text that is not UTF-8). Arrays stay
+// arrays; such a value becomes an object with one member that names its kind. Templates on the type of
+// values, so that programs without worker routes do not compile them.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// JSON text to a type of the program and back, without a tree of values between: for structs as they stand,
-// and for lists, maps and optionals of them. The same names as for a Json.
+// JSON text to types of the program and back, without a Json in between: for aggregates, and lists, maps and
+// optionals of them. The functions have the same names as for a Json.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +33,8 @@ T read_as(Json& document, Faults& faults, const Budget* memory = nullptr) {
 
 }  // namespace detail
 
-/// Parses a JSON text as a T: `parse_json<Note>(text)`. Throws JsonError if it is not JSON, beyond the
-/// limits, or does not fit.
+/// Parses a JSON text as a T: `parse_json<Note>(text)`. Throws JsonError if it is not JSON, exceeds the
+/// limits, or does not fit T.
 template <detail::HasShape T>
 [[nodiscard]] T parse_json(std::string_view text, std::size_t depth_limit = 64,
                            std::size_t value_limit = 1'000'000) {
@@ -46,13 +46,13 @@ template <detail::HasShape T>
     return value;
 }
 
-/// Appends a value as compact JSON: the members of a struct in their order, an enum by its name, null for
-/// what is not there. Throws std::invalid_argument for an enum whose value has no name.
+/// Appends a value as compact JSON: the members of a struct in order, an enum as its name, an absent value as
+/// null. Throws std::invalid_argument for an enum value without a name.
 template <detail::HasShape T>
 void append_json(std::string& out, const T& value) {
     detail::append_shape(out, detail::ShapeOf<T>::value, &value);
 }
-/// The same as a text of its own.
+/// The same as a new string.
 template <detail::HasShape T>
 [[nodiscard]] std::string dump_json(const T& value) {
     std::string out;

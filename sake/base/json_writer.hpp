@@ -1,5 +1,5 @@
-// Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
-// fail. Templates on the type of values, so that a program without JSON does not compile them.
+// Writes a Json as compact text, like nlohmann's dump, but faster to compile and to run, and without
+// failures. Templates, so that programs without JSON do not compile them.
 #pragma once
 
 #include <concepts>
@@ -10,12 +10,12 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
-/// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
-/// and NaN are null, bytes are an object as nlohmann writes it.
+/// Appends a JSON value as compact text. Bytes that are not UTF-8 are replaced by U+FFFD, infinities and NaN
+/// become null, and binary values become an object as in nlohmann's dump.
 template <std::same_as<Json> Value = Json>
 void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
-/// The same as a text of its own.
+/// The same as a new string.
 template <std::same_as<Json> Value = Json>
 [[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value);
 

@@ -1,5 +1,5 @@
-// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
-// threads do not mix, and bytes that could forge a line are escaped.
+// Log lines: a level, a text, and the sink that receives them. One line is one write, so lines of several
+// threads do not mix. Bytes that could forge a line are escaped.
 #pragma once
 
 #include <chrono>
@@ -15,11 +15,11 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How much a log line matters.
+/// The importance of a log line.
 enum class LogLevel : std::uint8_t { info, warning, error };
 
-/// Takes the log lines of an Engine. May be called from the engine's thread and its workers at once. One that
-/// throws loses its line and nothing else; of the line that announces the address, the caller hears.
+/// Receives the log lines of an Engine. The engine's thread and its workers may call it at the same time. If
+/// it throws, that line is lost and nothing else.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 /// The name of a level: "info", "warning", "error".
@@ -28,12 +28,12 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
     return names[static_cast<std::size_t>(level)];
 }
 
-/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
-/// line.
+/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that bytes of a peer stay on
+/// their line.
 void append_escaped(std::string& out, std::string_view text);
 
-/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
-/// that line and nothing else.
+/// Logs `what` and `why` as one line. If anything fails (no memory, a sink that throws), the line is lost,
+/// and nothing is thrown.
 void log_quietly(const LogSink& sink, LogLevel level, std::string_view what, std::string_view why) noexcept;
 
 namespace detail {
@@ -63,10 +63,10 @@ class PacedWarning {
 
 }  // namespace detail
 
-/// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
-/// room is lost, and the next one that finds room says how many were. What has the number of standard error
-/// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
-/// the program runs, use dup2 with a pipe, a terminal, or a file opened for appending, or freopen with "a".
+/// The default sink: "sake: warning: text" on standard error. It never waits. If a line finds no room, it is
+/// lost; the next line that finds room reports how many were lost. If the program has closed standard error
+/// and another file has its number, that file is not written to. To redirect the lines while the program
+/// runs, use dup2 with a pipe, a terminal or a file opened for appending, or freopen with "a".
 void log_to_stderr(LogLevel level, std::string_view text);
 
 }  // namespace SAKE_ABI

@@ -1,5 +1,5 @@
-// Maybe<T>: a T that may or may not be there, for the inside of Sake. Programs see std::optional, of which
-// each type takes the compiler about ten times as long.
+// Maybe<T>: an optional T, for the inside of Sake. Programs see std::optional, which costs the compiler about
+// ten times as much per type.
 #pragma once
 
 #include <new>

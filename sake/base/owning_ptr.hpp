@@ -1,5 +1,5 @@
-// OwningPtr and CountedPtr: an object of one owner, and an object of several. They do for the inside of Sake
-// what std::unique_ptr and std::shared_ptr do, and cost a tenth of their compile time for each type.
+// OwningPtr and CountedPtr: an object with one owner, and an object with several. Inside Sake they replace
+// std::unique_ptr and std::shared_ptr at a tenth of the compile time per type.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// The address of a peer in a few bytes, since every connection keeps one.
+// The address of a peer in a few bytes, because every connection keeps one.
 #pragma once
 
 #include <array>
@@ -31,28 +31,28 @@ class PeerAddress {
         return address;
     }
 
-    /// The address that a text stands for. An IPv4 address in one of IPv6 is that of IPv4. Nothing for any
-    /// other text, also for "unix" and for one with brackets, a port or a zone.
+    /// The address that a text stands for; IPv4-mapped IPv6 addresses become IPv4. Nothing for any other
+    /// text, including "unix" and addresses with brackets, a port or a zone.
     [[nodiscard]] static Maybe<PeerAddress> parse(std::string_view text) noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
 
-    /// Whether it is on this machine: 127.0.0.0/8, ::1, or at a Unix socket.
+    /// Whether it is on this machine: 127.0.0.0/8, ::1, or a Unix socket.
     [[nodiscard]] bool is_local() const noexcept {
         if (family_ != Family::v6) return family_ == Family::local || bytes_[0] == 127;
         std::array<std::uint8_t, 16> loopback_v6{};
         loopback_v6[15] = 1;
         return bytes_ == loopback_v6;
     }
-    /// How many bits it has: 32, 128, or 0 of "unix".
+    /// The number of bits: 32 or 128; 0 for "unix".
     [[nodiscard]] unsigned bits() const noexcept {
         return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;
     }
-    /// The network that it is in: what follows the first bits is 0.
+    /// The network of the address: all bits after the first `bits` are 0.
     [[nodiscard]] PeerAddress network(unsigned bits) const noexcept;
 
-    /// Bytes that only the same address has.
+    /// Bytes that identify the address.
     [[nodiscard]] std::array<char, 17> bytes() const noexcept {
         std::array<char, 17> all{static_cast<char>(family_)};
         for (std::size_t i = 0; i < bytes_.size(); ++i) all[i + 1] = static_cast<char>(bytes_[i]);

@@ -1,4 +1,4 @@
-// Keys that nobody can foresee, of the system's random bytes.
+// Unpredictable keys, made of the system's random bytes.
 #pragma once
 
 #include <sys/random.h>

@@ -1,5 +1,5 @@
-// Rules beside a type: what a client may send beyond what the types of the members say. They hold wherever a
-// value of the type is read, and stand in the OpenAPI document.
+// Rules beside a type: restrictions on what clients may send, in addition to the types of the members. They
+// apply wherever a value of the type is read, and appear in the OpenAPI document.
 //
 //     struct Note {
 //         std::string text;
@@ -11,12 +11,12 @@
 //         sake::fields(sake::length(&Note::text, 1, 80), sake::range(&Note::stars, 1, 5),
 //                      sake::items(&Note::tags, 0, 10), sake::length(&Note::tags, 1, 20));
 //
-// They stand right after the type, outside of all namespaces, and are constant data: a rule that does not fit
-// its member does not compile.
+// Write them right after the type, outside of all namespaces. They are constant data: a rule that does not
+// fit its member does not compile.
 //
-// A rule for values (length, range, one_of, format) is for the value of the member. Of an optional member it
-// is for the value that is there, and of a list or map for each element, however deep they nest. A rule for
-// lists (items, unique) is for the outermost list.
+// A rule for values (length, range, one_of, format) applies to the value of the member: to the value in an
+// optional, and to each element of a list or map, however deep they nest. A rule for lists (items, unique)
+// applies to the outermost list.
 #pragma once
 
 #include <array>
@@ -95,7 +95,7 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 }  // namespace detail
 
-/// A text has so many characters: code points of Unicode, as JSON schema counts them.
+/// A text has `least` to `most` characters: code points of Unicode, as JSON Schema counts them.
 template <class T, class Member>
 [[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
     static_assert(detail::JsonText<detail::Ruled<Member>>,
@@ -116,7 +116,7 @@ template <class T, class Member, class Low, class High>
     return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
 }
 
-/// A text or an integer is one of these.
+/// A text or an integer is one of these values.
 template <class T, class Member, class... Each>
 [[nodiscard]] constexpr auto one_of(Member T::* member, const Each&... choices) {
     using Value = detail::Ruled<Member>;
@@ -147,7 +147,7 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::format, detail::member_index(member), {}, format};
 }
 
-/// A list or map has so many elements.
+/// A list or map has `least` to `most` elements.
 template <class T, class Member>
 [[nodiscard]] constexpr auto items(Member T::* member, std::size_t least, std::size_t most) {
     static_assert(detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>,
@@ -163,15 +163,15 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
 }
 
-/// The member can be absent, and then keeps the default that the type gives it. Only needed where that is 0,
-/// "", false or empty: a member with another default can be absent anyway, and so can an optional one.
+/// The member may be absent, and then keeps the default of its type. Needed only if that default is 0, "",
+/// false or empty: a member with another default may be absent anyway, and so may an optional one.
 template <class T, class Member>
 [[nodiscard]] constexpr auto defaulted(Member T::* member) {
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
-/// A document, query or form has only members that the type has: `fields(no_other_members<Note>(), ...)`.
-/// Without this rule, others are ignored.
+/// A document, query or form has only members of the type: `fields(no_other_members<Note>(), ...)`. Without
+/// this rule, other members are ignored.
 template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};

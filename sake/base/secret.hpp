@@ -1,4 +1,4 @@
-// Comparing secrets.
+// Comparing secrets, such as passwords and tokens.
 #pragma once
 
 #include <string_view>
@@ -8,9 +8,9 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Whether a text that somebody sent is the secret. The time that it takes depends on the length of what was
-/// sent alone, so that it does not tell how much of it is right, nor how long the secret is. An empty secret
-/// is one that nobody has set: nothing equals it, not even an empty text.
+/// Whether a received text equals the secret. The time depends only on the length of the received text: it
+/// reveals neither how much of the text is right nor the length of the secret. An empty secret counts as
+/// unset: nothing equals it, not even an empty text.
 [[nodiscard]] bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept;
 
 }  // namespace SAKE_ABI

@@ -1,6 +1,6 @@
-// Shape: what a type of the program is as JSON, as constant data with a few functions for what only the type
-// itself can do. One description serves all uses: the writer, the reader, the rules and the schema are
-// ordinary code that follows it, compiled once and not for each type.
+// Shape: describes a type of the program as JSON: constant data, with a few functions for what only the type
+// can do. The writer, the reader, the rules and the schema all use it; they are ordinary code, compiled once
+// and not per type.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Which members of an object a document may leave out: those that are optional, and those that have a default
-// which is not just the nothing of their type.
+// Which members of an object a document may omit: optional ones, and those with a default that is not just
+// the empty value of their type.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace detail {
 
 inline bool is_blank_list(const ListShape& shape, const void* list);
 
-/// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
+/// Whether a value is the empty value of its type: 0, false, "", an empty list, no value, an object of such.
 inline bool is_blank(const Shape& shape, const void* value) {
     switch (shape.kind) {
         case ShapeKind::boolean:

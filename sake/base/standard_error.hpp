@@ -1,5 +1,6 @@
-// Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
-// has its number. Lines for which there is no room are counted, and the next line says how many they were.
+// Standard error as the destination of log lines. A write never waits for room, and never goes to another
+// file that merely has its number. Lines without room are counted, and the next line reports how many were
+// lost.
 #pragma once
 
 #include <fcntl.h>
@@ -25,8 +26,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
+/// Keeps the SIGPIPE of a failed write from the process: blocks it in this thread, and removes it if it came.
 class SigpipeHeldBack {
   public:
     SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
@@ -80,7 +80,7 @@ class StandardError {
             return false;
         }
         if (write_all(line, output)) return true;
-        if (errno != EPIPE) ++lost_;  // nobody reads on after that
+        if (errno != EPIPE) ++lost_;  // there is no reader any more
         return false;
     }
 

@@ -111,12 +111,12 @@ inline constexpr bool always_false = false;
 
 }  // namespace detail
 
-/// ASCII lower case; other bytes unchanged.
+/// ASCII lower case; other bytes stay.
 [[nodiscard]] constexpr char to_lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-/// Equality of ASCII text without regard to case.
+/// Whether two ASCII texts are equal, ignoring case.
 [[nodiscard]] constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -125,20 +125,20 @@ inline constexpr bool always_false = false;
     return true;
 }
 
-/// The text without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
+/// The text without spaces and tabs at its ends (OWS, RFC 9110 section 5.6.3).
 [[nodiscard]] constexpr std::string_view trim_ows(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     return text;
 }
 
-/// True for a token (RFC 9110 section 5.6.2): one or more tchar.
+/// Whether the text is a token (RFC 9110 section 5.6.2): one or more tchar.
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
     return !text.empty() && ascii::all_of(text, ascii::token);
 }
 
-/// An unsigned number from the wire: decimal digits and nothing else, or nullopt (also when T cannot hold
-/// it).
+/// An unsigned number from the wire: decimal digits and nothing else. std::nullopt for another text, and if T
+/// cannot hold the number.
 template <class T>
 [[nodiscard]] constexpr std::optional<T> parse_decimal(std::string_view text) noexcept {
     static_assert(std::is_unsigned_v<T> && !std::is_same_v<T, bool>, "wire numbers are unsigned");
@@ -198,7 +198,8 @@ template <class T>
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 
-/// The bytes behind strict base64: padded, no white space, no stray bits at the end. Or nullopt.
+/// Decodes strict base64: with padding, without white space, without stray bits at the end. Otherwise
+/// std::nullopt.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 namespace detail {
@@ -221,11 +222,11 @@ constexpr std::size_t utf8_sequence(const Byte* p, std::size_t left) noexcept {
 
 }  // namespace detail
 
-/// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// Whether the text is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
 
-/// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its
-/// beginning (Unicode 15, section 3.9, "maximal subpart").
+/// The text with U+FFFD in place of each invalid piece. A truncated sequence is replaced as one piece
+/// (Unicode 15, section 3.9, "maximal subpart").
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
 
 }  // namespace SAKE_ABI

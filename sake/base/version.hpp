@@ -1,4 +1,4 @@
-// The version of Sake, and in which of two forms this file is compiled.
+// The version of Sake, and the form in which this file is compiled.
 //
 // In one file, the usual form, the header has declarations and definitions. In separate form, SAKE_SEPARATE
 // for the whole program, files see the declarations, and the one that defines SAKE_IMPLEMENTATION compiles

@@ -1,5 +1,5 @@
-// A circuit breaker for each origin: after so many failures in a row, requests are refused for a time, and
-// then one of them finds out whether the origin is well again.
+// A circuit breaker for each origin. After a number of failures in a row, requests are refused for a time.
+// Then one request tests whether the origin works again.
 #pragma once
 
 #include <chrono>

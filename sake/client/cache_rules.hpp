@@ -1,5 +1,5 @@
-// What RFC 9111 says of an answer: whether it may be kept, for whom, and for how long it is fresh. Pure: the
-// answers themselves are in response_cache.hpp.
+// The rules of RFC 9111 for an answer: whether it may be kept, for whom, and how long it is fresh. Pure;
+// response_cache.hpp keeps the answers.
 #pragma once
 
 #include <algorithm>
@@ -55,9 +55,8 @@ bool for_each_element(const Headers& headers, std::string_view name, F f) {
     return true;
 }
 
-/// The directives of Cache-Control that a client's cache heeds (section 5.2). If one comes twice, the
-/// stricter counts; a number that nobody can read is zero; a field that nobody can read forbids to keep
-/// anything.
+/// The directives of Cache-Control that a client's cache obeys (section 5.2). If one occurs twice, the
+/// stricter counts. An unreadable number counts as zero. An unreadable field forbids keeping.
 struct CacheControl {
     bool no_store = false;
     bool no_cache = false;
@@ -101,10 +100,10 @@ struct CacheControl {
     }
 };
 
-/// Whose the requests of a client are.
+/// Whom the requests of a client serve.
 enum class Audience : std::uint8_t { shared, one_user };
 
-/// Whether a request, a GET without a body, leaves it to the cache what to ask for.
+/// Whether a request, a GET without a body, lets the cache decide what to ask for.
 inline bool leaves_it_to_the_cache(const Headers& headers) {
     for (const std::string_view own :
          {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
@@ -113,7 +112,7 @@ inline bool leaves_it_to_the_cache(const Headers& headers) {
     return !CacheControl::of(headers).no_store;
 }
 
-/// When an answer was asked for, and when it came.
+/// When an answer was requested, and when it arrived.
 struct Exchange {
     using Moment = std::chrono::steady_clock::time_point;
 
@@ -128,7 +127,7 @@ struct Exchange {
     Seconds received_at{0};  // since 1970
 };
 
-/// What an answer says about being kept.
+/// What an answer states about being kept.
 class CacheRules {
   public:
     CacheRules(const Headers& headers, const Exchange& exchange, Audience audience)
@@ -148,16 +147,16 @@ class CacheRules {
         initial_age_ = std::max({Seconds(0), exchange.received_at - sent, told + delay});
     }
 
-    /// Whether the answer to a GET may be kept (section 3). It must say for how long it is fresh, or be such
-    /// that a server can be asked whether it has changed: nobody's guess is used.
+    /// Whether the answer to a GET may be kept (section 3). It must state how long it is fresh, or permit
+    /// asking the server whether it has changed. No lifetime is guessed.
     [[nodiscard]] bool allow_keeping(int status, bool has_credentials) const noexcept {
         if (control_.no_store || varies_by_anything_ || !is_understood(status)) return false;
         if (!lifetime_ && !has_validator_) return false;
         if (audience_ == Audience::one_user) return true;
         return !control_.is_private && !sets_cookie_ && (!has_credentials || is_for_all());
     }
-    /// Whether it is for everybody, also as the answer to a request with credentials. Section 3.5 counts
-    /// must-revalidate as well, which servers send that mean something else.
+    /// Whether everyone may receive it, also as the answer to a request with credentials. Section 3.5 also
+    /// counts must-revalidate, but servers send it with another meaning.
     [[nodiscard]] bool is_for_all() const noexcept {
         return audience_ == Audience::one_user || control_.is_public || control_.s_maxage.has_value();
     }

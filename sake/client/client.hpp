@@ -1,4 +1,4 @@
-// http::Client: requests to other services from coroutines, over connections that are kept and used again.
+// http::Client: sends requests to other services from coroutines, over connections that it reuses.
 #pragma once
 
 #include <concepts>
@@ -38,20 +38,19 @@ concept Content = is_content<Body...>;
 
 }  // namespace detail
 
-/// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
-/// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
-/// connection. For one reactor at a time. A request that is under way when the client is destroyed goes on,
-/// and so does a ResponseStream. Retries, a circuit breaker and a cache are options. All its coroutines throw
-/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen for what the
-/// breaker refuses, and std::invalid_argument for what cannot be sent; their messages name what was being
-/// done, the origin and the cause.
+/// Sends requests. Keeps connections per origin and reuses them. If the server has closed a reused
+/// connection, the request is sent again where that is harmless. Cancelling a request closes its connection.
+/// For one reactor at a time. When the client is destroyed, requests under way and ResponseStreams continue.
+/// Retries, a circuit breaker and a cache are options. Its coroutines throw std::system_error if the
+/// connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen if the breaker refuses, and
+/// std::invalid_argument for what cannot be sent. The messages name the action, the origin and the cause.
 ///
 ///     http::Client client({.response_timeout = 2s});
 ///     const auto response = co_await client.get("http://localhost:8080/users/7");
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    /// Throws std::invalid_argument that names the option without sense.
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
         connections_ = make_connections(options);
@@ -61,13 +60,13 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
+    /// Sends the request, follows redirects and receives the whole body, up to `max_body`.
     template <std::same_as<Request> R>
     [[nodiscard]] Task<Response> send(R request) {
         return gather(connections_, std::move(request));
     }
 
-    /// The same, but gives the answer when its head has come: the body is read from it.
+    /// The same, but returns when the head of the answer is here. Read the body from the stream.
     template <std::same_as<Request> R>
     [[nodiscard]] Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));
@@ -85,8 +84,7 @@ class Client {
     [[nodiscard]] Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
-    /// With a JSON body, or with text and its type; an object may be written as `{{"name", name}, {"age",
-    /// 7}}`.
+    /// Sends a JSON body, or text and its type. Write a JSON object as `{{"name", name}, {"age", 7}}`.
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
     [[nodiscard]] Task<Response> post(Url url, Body... body) {
@@ -115,7 +113,7 @@ class Client {
         return send(with_body("PATCH", std::string(std::move(url)), members.value()));
     }
 
-    /// Connections that are kept for later, of all origins.
+    /// The number of idle connections, of all origins.
     [[nodiscard]] int idle_connections() const noexcept { return connections_->idle(); }
 
   private:
@@ -136,7 +134,7 @@ class Client {
         return request;
     }
 
-    // What requests share with the client, and keep.
+    // Shared by the client, its requests and its streams.
     using Shared = sake::detail::CountedPtr<detail::SharedConnections>;
 
     // Templates: see task.hpp.

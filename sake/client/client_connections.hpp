@@ -1,5 +1,5 @@
-// What a client keeps: its connections, by origin, and which of them go when there are too many; and what its
-// habits remember.
+// What a client keeps: its connections by origin, which of them close when there are too many, and the memory
+// of its habits.
 #pragma once
 
 #include <chrono>
@@ -87,7 +87,8 @@ Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::mi
 
 inline void ClientConnections::settle_on(Reactor* reactor) {
     if (reactor_ == reactor) return;
-    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
+    if (reactor_ != nullptr)
+        throw std::logic_error("an http::Client is used by two reactors at a time: make one for each");
     reactor_ = reactor;
     reactor->tell_at_end(*this);
 }

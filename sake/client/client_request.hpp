@@ -1,4 +1,4 @@
-// What a client sends, and the options of a client.
+// http::Request: what a client sends. ClientOptions: the limits of a client.
 #pragma once
 
 #include <chrono>
@@ -22,38 +22,38 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
+/// The limits of a client. Sizes are bytes. When a time limit passes, TimedOut is thrown.
 struct ClientOptions {
     // Connections.
-    int max_connections_per_origin = 64;  // to one host and port; further requests wait for their turn
-    int max_idle_connections = 256;  // to all origins together; the origin used least recently loses its own
+    int max_connections_per_origin = 64;  // to one host and port; further requests wait
+    int max_idle_connections = 256;       // to all origins; the least recently used are closed first
 
-    std::chrono::milliseconds acquire_timeout{30'000};  // a request waits for its turn
-    // An idle connection is closed after it. Shorter than what servers usually have, so that they seldom
-    // close first.
+    std::chrono::milliseconds acquire_timeout{30'000};  // the longest wait for a connection
+    // An idle connection is closed after this time. It is shorter than most servers' limit, so that they
+    // seldom close first.
     std::chrono::milliseconds idle_timeout{30'000};
 
     // A request.
-    std::chrono::milliseconds connect_timeout{10'000};  // looking the name up and connecting
-    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB: a body of any size may be sent
+    std::chrono::milliseconds connect_timeout{10'000};  // for the name lookup and the connection together
+    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB; a body may have any size
 
     // A response.
-    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the end of its head
-    std::chrono::milliseconds read_timeout{30'000};      // a pause within its body
+    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the answer's head
+    std::chrono::milliseconds read_timeout{30'000};      // the longest pause within the answer's body
     std::size_t max_status_line = 8 * 1024;
     std::size_t max_header_block = 16 * 1024;
     int max_header_count = 100;
-    std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
+    std::size_t max_body = 64 * 1024 * 1024;  // of a body that is received whole; a stream may have any size
     int max_redirects = 10;
 
-    // Habits, which are off.
+    // Optional habits. All are off by default.
     RetryOptions retry = {};
     BreakerOptions breaker = {};
     CacheOptions cache = {};
 };
 
-/// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
-/// `Json{{...}}` there ("array used as initializer"); a Json with a name of its own, and this, it does.
+/// A JSON object of a few members, for a call that is awaited in the same statement. There g++ 12 does not
+/// compile `Json{{...}}` ("array used as initializer"); a named Json and JsonMembers work.
 ///
 ///     co_await http::post(url, {{"name", name}, {"age", 7}});
 class JsonMembers {
@@ -80,28 +80,29 @@ class JsonMembers {
     Json value_;
 };
 
-/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
-/// wrong.
+/// A request to send. Everything is checked when it is set: std::invalid_argument names the mistake.
 ///
 ///     http::Request request("POST", "http://localhost:8080/orders");
 ///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
 ///     const auto response = co_await client.send(std::move(request));
 class Request {
   public:
-    /// Gives the body piece by piece; an empty piece is its end.
+    /// Returns the body piece by piece; an empty piece is its end.
     using Source = sake::detail::UniqueFunction<Task<std::string>()>;
 
     Request(std::string method, std::string_view url);
 
-    /// Appends key=value to the query, encoded.
+    /// Appends key=value to the query, percent-encoded.
     Request& query(std::string_view key, std::string_view value);
-    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
-    /// TE and the like) are the client's own.
+    /// Sets a header field. The client itself sets Host, the fields that frame the message, and those of the
+    /// connection (Upgrade, TE and their like): std::invalid_argument.
     Request& header(std::string_view name, std::string_view value);
+    /// Sets the body and its Content-Type.
     Request& body(std::string bytes, std::string_view content_type);
+    /// Sets a JSON body.
     Request& json(const Json& value);
-    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
-    /// redirected.
+    /// Sends the body in pieces that `source`, a coroutine, returns; chunked. Such a request is neither
+    /// repeated nor redirected.
     template <class F>
     Request& stream(F source, std::string_view content_type) {
         headers_.set("Content-Type", content_type);
@@ -110,8 +111,8 @@ class Request {
         return *this;
     }
 
-    /// Says that sending it twice is as good as once, whatever its method: a POST with a key by which the
-    /// server knows it again. Then it may be repeated, as a GET may. A streamed body is never repeated.
+    /// Marks the request as safe to repeat, whatever its method: for example a POST with a key by which the
+    /// server detects repetitions. It is then repeated as a GET is. A streamed body is never repeated.
     Request& idempotent() noexcept {
         repeating_ = Repeating::is_harmless;
         return *this;

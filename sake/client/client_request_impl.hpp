@@ -102,7 +102,8 @@ SAKE_INLINE JsonMembers::JsonMembers(Member a, Member b, Member c, Member d, Mem
 
 SAKE_INLINE Request::Request(std::string method, std::string_view url)
     : method_(std::move(method)), url_(parse_url(url)) {
-    if (!is_token(method_) || method_ == "CONNECT") throw std::invalid_argument("http::Request: bad method");
+    if (!is_token(method_) || method_ == "CONNECT")
+        throw std::invalid_argument("http::Request: the method must be a token other than CONNECT");
 }
 
 SAKE_INLINE Request& Request::query(std::string_view key, std::string_view value) {
@@ -113,7 +114,7 @@ SAKE_INLINE Request& Request::query(std::string_view key, std::string_view value
 
 SAKE_INLINE Request& Request::header(std::string_view name, std::string_view value) {
     if (detail::is_own_field(name)) {
-        throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
+        throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
     }
     headers_.set(name, value);
     return *this;

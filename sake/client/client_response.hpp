@@ -1,4 +1,5 @@
-// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
+// http::Response, an answer with its whole body, and http::ResponseStream, an answer whose body is read in
+// pieces.
 #pragma once
 
 #include <stdexcept>
@@ -15,19 +16,19 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
+/// Thrown for an answer that violates HTTP or exceeds a limit of the client.
 class BadResponse : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-/// Thrown for an answer whose body is longer than ClientOptions::max_body. That is no failure of the server.
+/// Thrown for an answer whose body is longer than ClientOptions::max_body. It is not a failure of the server.
 class ResponseTooLong : public BadResponse {
   public:
     using BadResponse::BadResponse;
 };
 
-/// An answer with all of its body.
+/// An answer with its whole body.
 struct Response {
     int status = 0;
     Headers headers;
@@ -35,7 +36,7 @@ struct Response {
 
     /// Whether the status is 2xx.
     [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
-    /// The body as JSON, with the limits of parse_json. Throws JsonError.
+    /// The body as JSON, within the limits of parse_json. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
         return parse_json<Value>(body);
@@ -70,8 +71,8 @@ class SharedBody : public sake::detail::Counted {
 
 }  // namespace detail
 
-/// An answer whose body is still to come. If it is destroyed before all is read, the connection is closed. It
-/// may outlive its client. Moves only, also while somebody reads.
+/// An answer whose body is still arriving. Destroying it early closes its connection. It may outlive its
+/// client. Movable, also while a read is waiting; not copyable.
 class ResponseStream {
   public:
     int status = 0;
@@ -80,13 +81,12 @@ class ResponseStream {
     ResponseStream(ResponseStream&&) noexcept = default;
     ResponseStream& operator=(ResponseStream&&) = delete;
 
-    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
-    /// ends in the middle or the stream is closed meanwhile, TimedOut if nothing comes in time, and
-    /// Cancelled.
+    /// The next piece of the body; empty at its end. Throws BadResponse; std::system_error if the connection
+    /// ends early or the stream is closed meanwhile; TimedOut if nothing arrives in time; Cancelled.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read();
 
-    /// Gives up what is still to come.
+    /// Discards the rest of the body and closes the connection.
     void close() noexcept {
         if (body_) body_->close();
     }

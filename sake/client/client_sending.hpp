@@ -1,5 +1,5 @@
-// A request on its way, by one attempt: over a connection that is used again or new, through redirects, to
-// the head of its answer.
+// A request under way, in one attempt: over a reused or new connection, through redirects, to the head of its
+// answer.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// What a request does. What is not given the connections holds a part of them, for as long as respond or
-/// open run. What is around an attempt is defined in client_impl.hpp.
+/// The steps of a request. A step without the connections as an argument keeps a share of them while respond
+/// or open runs. client_impl.hpp has the layers around an attempt.
 struct Client::Sending {
     using Connections = sake::detail::CountedPtr<detail::ClientConnections>;
 
@@ -202,7 +202,7 @@ Task<std::optional<ResponseStream>> Client::Sending::try_once(Connections connec
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_ended(request.url_.origin() + ": the server gave no answer");
+        sake::detail::throw_ended(request.url_.origin() + ": the server sent no answer");
     }
     const std::string_view bytes = connection->unread();
     sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(

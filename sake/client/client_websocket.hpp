@@ -1,5 +1,5 @@
-// http::websocket: a WebSocket to another server, from its URL to the open connection. What happens on it
-// from then on is in websocket/websocket.hpp, as on the server.
+// http::websocket: opens a WebSocket to another server. The open connection is in websocket/websocket.hpp,
+// the same class as on the server.
 #pragma once
 
 #include <chrono>
@@ -20,34 +20,34 @@ inline namespace SAKE_ABI {
 namespace http {
 
 /// Thrown if the server answers the handshake with another status than 101. The message names the URL without
-/// its query, the status, the beginning of the body, and what may help.
+/// its query, the status, the beginning of the body, and a possible cure.
 class WebSocketRefused : public BadResponse {
   public:
     WebSocketRefused(const std::string& what, int its_status, std::string its_body)
         : BadResponse(what), status(its_status), body(std::move(its_body)) {}
 
     int status;
-    std::string body;  // its beginning, up to 1 KiB
+    std::string body;  // the first 1 KiB of it
 };
 
-/// Which WebSocket to open, and how. Everything in it is checked when it is set: std::invalid_argument says
-/// what is wrong.
+/// A WebSocket to open, with its options. Everything is checked when it is set: std::invalid_argument names
+/// the mistake.
 ///
 ///     http::WebSocketRequest request("ws://localhost:8080/chat/7");
 ///     request.header("Authorization", token).handshake_timeout(2s);
 ///     sake::WebSocket ws = co_await http::websocket(std::move(request));
 class WebSocketRequest {
   public:
-    /// "ws://host:port/path?query". The scheme may also be http. Port and path may be missing.
+    /// The URL: "ws://host:port/path?query". The scheme may also be http. Port and path are optional.
     explicit WebSocketRequest(std::string_view url);
 
-    /// Sets a field of the handshake, such as Authorization, Cookie or Origin. Host, and those that make the
-    /// handshake, are set by the client.
+    /// Sets a field of the handshake, such as Authorization, Cookie or Origin. The client itself sets Host
+    /// and the fields of the handshake proper.
     WebSocketRequest& header(std::string_view name, std::string_view value);
-    /// Sets the limits, the pings, the compression, and the subprotocols that the client offers. `origins` is
-    /// for servers.
+    /// Sets the limits, the pings, the compression and the offered subprotocols. `origins` has no effect in a
+    /// client.
     WebSocketRequest& options(WebSocketOptions options);
-    /// Sets the time for connecting and the handshake together. At first that is 10 s.
+    /// Sets the time limit for connecting and the handshake together; 10 s by default.
     WebSocketRequest& handshake_timeout(std::chrono::milliseconds limit);
 
     [[nodiscard]] const Url& url() const noexcept { return url_; }
@@ -70,17 +70,18 @@ template <class R>
 
 }  // namespace detail
 
-/// Connects and shakes hands. Redirects are not followed. Throws WebSocketRefused, BadResponse if the answer
-/// is 101 but not that of a WebSocket, std::system_error if the connection fails, TimedOut, and Cancelled.
+/// Connects and completes the handshake. Does not follow redirects. Throws WebSocketRefused; BadResponse if
+/// the answer is 101 but not a valid WebSocket handshake; std::system_error if the connection fails;
+/// TimedOut; Cancelled.
 ///
-/// The connection is for this reactor's thread; `post` is for any. When the WebSocket is destroyed, it says
-/// Close with the code 1000, and waits for the server's in the background, for close_timeout at most. When
-/// the reactor ends, it closes at once.
+/// The connection belongs to this reactor's thread; `post` works from any thread. When the WebSocket is
+/// destroyed, it sends Close with the code 1000 and waits in the background for the server's Close, at most
+/// for close_timeout. When the reactor ends, it closes at once.
 template <std::same_as<WebSocketRequest> R>
 [[nodiscard]] Task<WebSocket> websocket(R request) {
     return detail::open_websocket(std::move(request));
 }
-/// The same with default options. Throws std::invalid_argument if that is not a URL of the scheme ws or http.
+/// The same with default options. Throws std::invalid_argument unless it is a URL of the scheme ws or http.
 ///
 ///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
 ///     co_await ws.send("Hello");
@@ -88,7 +89,7 @@ template <detail::Text Url>
 [[nodiscard]] Task<WebSocket> websocket(Url url) {
     return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
 }
-/// The same with options that have a name: g++ 12 does not compile `co_await` with `{...}` in it correctly.
+/// The same with options. Give them a name: g++ 12 miscompiles `co_await` with `{...}` in the expression.
 template <detail::Text Url>
 [[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
     WebSocketRequest request(std::string(std::move(url)));

@@ -70,8 +70,7 @@ SAKE_INLINE WebSocketRequest::WebSocketRequest(std::string_view url)
 
 SAKE_INLINE WebSocketRequest& WebSocketRequest::header(std::string_view name, std::string_view value) {
     if (detail::makes_handshake(name)) {
-        throw std::invalid_argument("http::WebSocketRequest: the client itself decides on " +
-                                    std::string(name) +
+        throw std::invalid_argument("http::WebSocketRequest: the client itself sets " + std::string(name) +
                                     "; for subprotocols and compression see WebSocketOptions");
     }
     headers_.set(name, value);

@@ -1,5 +1,5 @@
-// The answers that a client keeps: found by URL and by the fields that Vary names, bounded in bytes, dropped
-// in the order of their last use. What RFC 9111 allows is in cache_rules.hpp.
+// The answers that a client keeps: found by URL and by the fields that Vary names, limited in bytes, dropped
+// in the order of their last use. cache_rules.hpp has the rules of RFC 9111.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
-/// Whether something that was kept may be used in its place (RFC 5861 section 4).
+/// Whether a kept answer may replace this failure (RFC 5861 section 4).
 inline bool may_be_stood_in_for(const std::exception& error) noexcept {
     return is_failure_of_origin(error) || dynamic_cast<const CircuitOpen*>(&error) != nullptr;
 }
@@ -68,7 +68,7 @@ struct CacheQuestion {
     CacheControl control;
 };
 
-/// An answer that is kept. It does not change, except its place in the cache.
+/// A kept answer. It does not change, except its place in the cache.
 struct KeptResponse final : sake::detail::Counted {
     struct Varying {
         std::string name;
@@ -89,7 +89,7 @@ struct KeptResponse final : sake::detail::Counted {
         return std::all_of(varying.begin(), varying.end(),
                            [&](const Varying& each) { return question.field(each.name) == each.value; });
     }
-    /// Whether a 304 is about it: not if that names another tag.
+    /// Whether a 304 confirms it: not if the 304 names another tag.
     [[nodiscard]] bool is_confirmed_by(const Headers& not_modified) const noexcept {
         using sake::detail::EntityTag;
         const auto theirs = EntityTag::parse(not_modified.get("ETag").value_or(""));
@@ -156,7 +156,7 @@ class ResponseCache {
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
-    /// What is kept for such a request, fresh or stale, or none.
+    /// The kept answer for such a request, fresh or stale; or none.
     [[nodiscard]] Kept find(const CacheQuestion& question) {
         for (KeptResponse* each = bucket_of(question.key); each != nullptr; each = each->next_in_bucket) {
             if (each->key != question.key || !each->answers(question)) continue;
@@ -167,7 +167,7 @@ class ResponseCache {
         return nullptr;
     }
 
-    /// Keeps an answer to a GET, if it may be kept, in place of what was kept for such a request.
+    /// Keeps an answer to a GET, if allowed, in place of the one kept for such a request.
     void keep(const CacheQuestion& question, const Response& response, const Exchange& exchange) {
         if (response.status >= 500 || response.status == 429)
             return;  // which say nothing of what is asked for
@@ -182,7 +182,7 @@ class ResponseCache {
         add(kept);
     }
 
-    /// The answer that a 304 says has not changed, with the fields of the 304 (section 4.3.4).
+    /// The answer that a 304 confirms, with the fields of the 304 (section 4.3.4).
     [[nodiscard]] Response refresh(const CacheQuestion& question, const KeptResponse& kept,
                                    const Response& not_modified, const Exchange& exchange) {
         Response response = kept.response;
@@ -196,7 +196,7 @@ class ResponseCache {
         return response;
     }
 
-    /// What was asked for by this URL may have changed.
+    /// The resource at this URL may have changed: drops its answers.
     void forget(const Url& url) {
         const std::string key = CacheQuestion::key_of(url);
         KeptResponse* each = bucket_of(key);

@@ -1,4 +1,4 @@
-// When a request is sent again: after which answers, after what pause, and within which budget.
+// When a request is sent again: after which answers, after which pause, and within which budget.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ constexpr bool is_worth_a_retry(int status) noexcept {
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-/// For how long Retry-After asks to wait (RFC 9110 section 10.2.3): seconds, or the time until a date. Zero
-/// if there is none, or one that nobody can read; a number beyond all bounds is the largest.
+/// How long Retry-After asks to wait (RFC 9110 section 10.2.3): seconds, or the time until a date. Zero if
+/// there is none, or an unreadable one; an excessive number becomes the largest.
 inline std::chrono::seconds wanted_pause(const Headers& headers, std::chrono::system_clock::time_point now) {
     const std::string_view text = headers.get("Retry-After").value_or("");
     if (!text.empty() && ascii::all_of(text, ascii::digit)) {
@@ -39,7 +39,8 @@ inline std::chrono::seconds wanted_pause(const Headers& headers, std::chrono::sy
     return std::chrono::seconds(date ? std::max<std::int64_t>(0, *date - today) : 0);
 }
 
-/// What the requests of a client share: a budget, which each request fills by a part of a retry, and chance.
+/// Shared by the requests of a client: a budget, which each request fills by a fraction of a retry, and a
+/// random generator.
 class Retries {
   public:
     explicit Retries(const RetryOptions& chosen)
@@ -51,16 +52,16 @@ class Retries {
 
     [[nodiscard]] bool is_on() const noexcept { return options.attempts > 1; }
 
-    /// For each request.
+    /// Called for each request.
     void earn() noexcept { saved_ = std::min(most(), saved_ + options.budget_percent); }
-    /// For each retry; false if there is nothing left.
+    /// Called for each retry; false if the budget is used up.
     [[nodiscard]] bool spend() noexcept {
         if (saved_ < price) return false;
         saved_ -= price;
         return true;
     }
 
-    /// A random time, so that clients that failed together do not come back together.
+    /// A random time, so that clients that failed together do not return together.
     [[nodiscard]] std::chrono::milliseconds random_up_to(std::chrono::milliseconds longest) noexcept {
         sake::detail::SipState state(key_);
         state.take(++drawn_);

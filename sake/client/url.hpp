@@ -1,7 +1,7 @@
-// URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// What people and servers write into a path or query, such as a space or UTF-8, is read as browsers do (the
-// WHATWG URL standard), and escaped. Control bytes are refused, so that nothing can be put into a request,
-// and so is a backslash at the host, so that no two readers see two hosts.
+// URLs of the http scheme, for the client: where to connect, what to request, and where a redirect leads.
+// Characters that people write into a path or query, such as a space or UTF-8, are read as browsers read them
+// (the WHATWG URL standard) and escaped. Control bytes are refused, so that a URL cannot inject anything into
+// a request. A backslash next to the host is refused, because readers disagree about the host then.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
+/// The parts of a URL: "http://host:port/path?query". The fragment is dropped, since it is never sent.
 struct Url {
-    std::string authority;  // "host", or "host:port" for a port other than 80, in small letters: as in Host
+    std::string authority;  // "host" or "host:port" in lower case, without port 80: as in Host
     std::string target;     // "/path?query"
 
-    /// "example.com", "127.0.0.1" or "::1".
+    /// The host without brackets: "example.com", "127.0.0.1" or "::1".
     [[nodiscard]] std::string host() const;
     [[nodiscard]] std::uint16_t port() const noexcept;
-    /// "host:port", with the port 80 where none is given.
+    /// "host:port", with port 80 if none is given.
     [[nodiscard]] std::string address() const;
-    /// "http://host:port", as messages name it: without what may be secret in a target.
+    /// "http://host:port", for messages: without secrets that a target may contain.
     [[nodiscard]] std::string origin() const;
     [[nodiscard]] std::string to_string() const;
     friend bool operator==(const Url&, const Url&) = default;
@@ -32,13 +32,13 @@ struct Url {
     static constexpr std::uint16_t default_port = 80;
 };
 
-/// A tab is dropped, a backslash in the path is a slash, and what may not stand in a path or query is
-/// escaped, but control bytes. Throws std::invalid_argument for what is no URL, or has another scheme; a user
-/// name and a password in it are refused, and not repeated in the message.
+/// Reads a URL. Tabs are dropped, a backslash in the path counts as a slash, and characters that a path or
+/// query cannot hold are escaped. Throws std::invalid_argument for a text that is not a URL, for control
+/// bytes, for another scheme, and for a user name or password, which the message does not repeat.
 [[nodiscard]] Url parse_url(std::string_view text);
 
-/// Where a Location leads from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative, as
-/// browsers read them. Throws as parse_url does.
+/// The URL that a Location leads to from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative,
+/// as in browsers. Throws as parse_url does.
 [[nodiscard]] Url resolve_url(const Url& base, std::string_view text);
 
 }  // namespace http

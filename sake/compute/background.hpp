@@ -1,5 +1,5 @@
-// Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the
-// same for calls that block, of which the parts for files and names make use.
+// background: runs work that would block the loop on another thread: `co_await background(f)` for
+// computations. Sake's functions for files and names use the same for blocking calls.
 #pragma once
 
 #include <concepts>
@@ -215,17 +215,17 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 
 }  // namespace detail
 
-/// Runs `f()` on a thread of the pool that the process shares, one per CPU, and gives what it gives or throws
-/// what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop, nor wait for
-/// other work of the background: it has a thread, of which there are few.
+/// Runs `f()` on a thread of the pool that the process shares, one thread per CPU. Returns what `f` returns,
+/// or throws what it throws. The loop goes on meanwhile. `f` must not touch objects of the loop, nor wait for
+/// other background work: the pool has few threads.
 ///
 ///     const Image small = co_await background([&] { return shrink(image); });
 ///     const auto all = co_await background([&] { return parallel(images, shrink); });
 ///
-/// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
-/// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws. Nor does the loop end before `f` has. So let it take a std::stop_token if it may take long: the
-/// token tells that the caller was cancelled, or that the server has begun to stop.
+/// If the pool is full, the call waits for its turn. If it is cancelled before `f` has begun, it throws
+/// Cancelled and `f` never runs. Once `f` has begun, it is waited for, because it may use objects of the
+/// caller; the next wait then throws Cancelled. The loop, too, waits for `f` before it ends. A long `f`
+/// should accept a std::stop_token: it reports that the caller was cancelled or that the server is stopping.
 ///
 ///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };
 ///     const Route best = co_await background(search);

@@ -1,5 +1,5 @@
-// The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
-// of a range, which are numbered in its order, and put what comes of them in order again.
+// The machinery of parallel and stream: how the members of a crew share a range. They take numbered batches
+// of it, and put the results in order again.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Whatever a range-based for loop takes, with iterators as C++20 has them.
+/// Anything that a range-based for loop accepts, with C++20 iterators.
 template <class R>
 concept Iterable = requires(R& range) {
     { std::ranges::begin(range) } -> std::input_iterator;
@@ -50,9 +50,9 @@ T&& opened(T& value) noexcept {
     return std::move(value);
 }
 
-/// How large batches are.
+/// How the size of batches is chosen.
 enum class Sizes : std::uint8_t {
-    timed,  // as Pace has it
+    timed,  // by Pace
     fixed,  // by their number and the length of the range alone: the same every time
 };
 
@@ -63,8 +63,7 @@ struct Member {
     Pace pace{};
 };
 
-/// How an attempt to take a batch ended: with its number, with the number of all batches, or because the work
-/// is over.
+/// The result of taking a batch: its number, the number of all batches, or that the work is over.
 struct Taken {
     enum class Kind : std::uint8_t { batch, end, nothing };
     Kind kind;
@@ -109,7 +108,7 @@ class RangeSource {
         std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
     };
 
-    // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
+    // While it is in use, the range counts as ended: after an exception, no member may touch it again.
     Batch take(Member& member) {
         const std::lock_guard lock(member.crew.range_mutex());
         if (is_ended_ || taken_ >= limit_) return {{Taken::Kind::end, batches_}};
@@ -253,7 +252,7 @@ class MappedSource {
 template <class Source>
 using ValueOf = typename Source::Value;
 
-/// Does `work(member)` on every member of a crew, until it says that nothing is left.
+/// Runs `work(member)` on every member of a crew, until nothing is left.
 template <class Work>
 void work_together(Crew& crew, Sizes sizes, Work work) {
     auto take_all = [&] {
@@ -274,7 +273,7 @@ void for_each_in(Crew& crew, Source& source, F& f) {
     });
 }
 
-/// All that comes out of a source, in its order or as it comes.
+/// All results of a source, in order or as they arrive.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
     using Part = std::pair<std::uint64_t, std::vector<ValueOf<Source>>>;
@@ -302,8 +301,9 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
     return all;
 }
 
-/// Joins what comes of the batches, two neighbours at a time. The shape of this tree depends on the number of
-/// batches alone, so that what is not quite associative, as sums of floating-point numbers, repeats.
+/// Joins the results of batches, two neighbours at a time. The shape of this tree depends on the number of
+/// batches alone, so that operations which are not quite associative, such as floating-point sums, give the
+/// same result each time.
 template <class T, class Reduce>
 class Reduction {
   public:

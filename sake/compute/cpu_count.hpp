@@ -1,5 +1,5 @@
-// How many CPUs this process may use: by affinity and by cgroup quota, which containers set, not how many the
-// machine has.
+// The number of CPUs that this process may use: by its affinity and its cgroup quota, which containers set.
+// The machine may have more.
 #pragma once
 
 #include "sake/base/version.hpp"
@@ -7,8 +7,8 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup's quota
-/// says so. At least 1; 2 where the system does not tell.
+/// The number of CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup
+/// quota limits it. At least 1; 2 if the system does not report a number.
 [[nodiscard]] int usable_cpus();
 
 }  // namespace SAKE_ABI

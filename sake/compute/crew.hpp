@@ -1,5 +1,5 @@
-// The machinery of parallel and stream: those who work on one call. They are its caller and whichever threads
-// of the pool come to help while it lasts.
+// The machinery of parallel and stream: the threads that work on one call. They are its caller, and pool
+// threads that help while it lasts.
 #pragma once
 
 #include <atomic>
@@ -19,9 +19,9 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
-/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end,
-/// and calls may nest. It lives in the caller's frame, which no helper outlasts.
+/// The threads that work on one call. The caller never waits for help that has not begun: at the end, calls
+/// for help that no thread has taken are removed from the pool's queue. So a call ends even if all pool
+/// threads stay busy, and calls may nest. It lives in the frame of the caller, which outlasts all helpers.
 class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
@@ -29,8 +29,8 @@ class Crew {
     Crew(const Crew&) = delete;
     Crew& operator=(const Crew&) = delete;
 
-    /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
-    /// what there is until nothing is left. Then throws the first exception, in time.
+    /// Calls `work()` here, and at the same time on helping threads. Each must take work until nothing is
+    /// left. Then throws the first exception, in time.
     template <class Work>
     void run(Work& work) {
         work_ = &work;
@@ -40,20 +40,20 @@ class Crew {
         if (failure_) std::rethrow_exception(failure_);
     }
 
-    /// To be asked while work is left: false once the call has failed or is to stop.
+    /// Asked while work is left: false once the call has failed or must stop.
     [[nodiscard]] bool goes_on() noexcept;
 
-    /// Whether it was found not to go on.
+    /// Whether goes_on() has returned false.
     [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
 
-    /// To be called by those who take something and leave something: one more helper is called, if there are
-    /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
+    /// Called by a member that takes work and leaves some: asks for one more helper, if there is one. So
+    /// helpers join one by one while there is work, and none joins for quick work.
     void call_help() noexcept;
 
-    /// How many may be at it.
+    /// The largest number of members.
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
-    /// For what the members share. Waits with `wait_until` end when the crew is over, too.
+    /// Guards the members' shared state. Waits with `wait_until` also end when the crew is over.
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
     template <class Fact>
     void wait_until(std::unique_lock<std::mutex>& lock, Fact fact) {
@@ -61,28 +61,29 @@ class Crew {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// For taking from a range, which may take its time.
+    /// Guards taking from a range, which may be slow.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
   private:
-    /// A call for help. It is in the pool's queue, or being answered, or over.
+    /// A call for help. It is in the pool's queue, being answered, or over.
     struct Helper final : PoolJob {
         void run() override { crew->take_part(); }
         void finished(bool) noexcept override { crew->leave(); }
         Crew* crew = nullptr;
     };
 
-    // Nothing passes it: a pthread_exit in the work, which the others could not survive, ends the process.
+    // No exception leaves it. A pthread_exit in the work, which the other members could not survive, ends the
+    // process.
     void take_part() noexcept;
 
     void note_failure(std::exception_ptr failure) noexcept;
 
-    // False if there is none to call.
+    // False if there is no helper to call.
     bool call_one();
 
     void engage();
 
-    // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
+    // The helper's last access, on its thread: when the lock is free, the crew may be destroyed.
     void leave() noexcept;
 
     void dismiss() noexcept;
@@ -107,13 +108,13 @@ class Crew {
     std::exception_ptr failure_;
 };
 
-/// How many items one member of a crew takes at a time: as many as last some 20 us, by how long the last
-/// took, so that taking costs little and nobody is left with much at the end.
+/// How many items a member takes at a time: as many as take about 20 us, judged by the last batch. So taking
+/// costs little, and no member is left with a long rest.
 class Pace {
   public:
     static constexpr std::size_t most = 4096;
 
-    /// Of so many that are left, to be shared by so many members.
+    /// For `left` items that `members` members share.
     [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept;
     [[nodiscard]] std::size_t next() noexcept;
 

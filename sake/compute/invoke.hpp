@@ -1,5 +1,5 @@
-// Calling whatever can be called, pointers to members as well: std::invoke, without all else that
-// <functional> brings.
+// Calls anything callable, including pointers to members: std::invoke without the compile time of
+// <functional>.
 #pragma once
 
 #include <type_traits>

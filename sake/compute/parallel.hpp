@@ -1,5 +1,5 @@
-// Working on all items of a range at once: parallel, for_each and map_reduce. For chains of steps, and for
-// input that does not fit into memory, see stream.
+// parallel, for_each and map_reduce: work on all items of a range at once. For chains of steps, and for input
+// larger than memory, see stream.
 #pragma once
 
 #include <algorithm>
@@ -35,40 +35,38 @@ using ResultsFor =
 
 }  // namespace detail
 
-/// Calls `f(item)` for every item of the range, on the calling thread and on those of the process that are
-/// free, and gives the results in the order of the items:
+/// Calls `f(item)` for every item of the range, on the calling thread and on free threads of the process
+/// pool. Returns the results in the order of the items:
 ///
 ///     const std::vector<Image> small = parallel(images, shrink);
 ///
-/// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
-/// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item; pointers to members are functions, too. The results may be of any
-/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
+/// The range may be anything that a range-based for loop accepts. A random-access range is shared out in
+/// place. The items of a single-pass range are moved out of it in batches. Several threads call `f` at once,
+/// each with another item. `f` may be a pointer to member. Results may be of any movable type. Elements of a
+/// std::vector<bool> share bytes: read them, but do not change them in place.
 ///
-/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold results.
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
-/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
-/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
-/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
-/// })`.
+/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold. The
+/// first exception of `f` or of the range, in time, is rethrown; no further items are begun then, except some
+/// quick ones. Throws Cancelled if `stop` is requested while items are left. In either case nothing runs when
+/// the call returns. Calls may nest, and may come from any thread, including pool threads. The call blocks
+/// its thread; in a coroutine use `co_await background([&] { return parallel(images, shrink); })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 [[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
-/// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
+/// Calls `f(item)` for every item and drops the results. Otherwise like `parallel`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 void for_each(Range&& range, F&& f, std::stop_token stop = {});
 
-/// Joins what `map(item)` gives for every item by `reduce(one, other)`, which takes and gives values of the
-/// type of `init`; that is `init` for an empty range. All else as with `parallel`:
+/// Joins the results of `map(item)` for every item by `reduce(one, other)`, which accepts and returns values
+/// of the type of `init`. Returns `init` for an empty range. Otherwise like `parallel`:
 ///
-///     const double length = map_reduce(roads, [](const Road& road) { return road.length; }, std::plus(),
-///     0.0);
+///     const double length = map_reduce(roads, &Road::length, std::plus(), 0.0);
 ///
-/// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
-/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
-/// however many threads.
+/// `reduce` must be associative. It receives neighbours in their order, so it need not be commutative. The
+/// grouping depends on the range alone: a sum of floating-point numbers is the same every time, with any
+/// number of threads.
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 [[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});

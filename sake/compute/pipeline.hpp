@@ -1,5 +1,5 @@
-// pipeline: items go through stages one after the other, and the stages work side by side, each on threads of
-// its own.
+// pipeline: items pass through stages one after the other. The stages work at the same time, each on threads
+// of its own.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What a pipeline does to each item, and on how many threads. See `stage`.
+/// A function of a pipeline, and its number of threads. See `stage`.
 template <class F>
 struct Stage {
     explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
@@ -37,49 +37,48 @@ struct Stage {
     int threads;
 };
 
-/// A stage on several threads, 0 meaning one per usable CPU; they call the same `f` at the same time. Throws
+/// A stage on `threads` threads, which call the same `f` at the same time; 0 means one per usable CPU. Throws
 /// std::invalid_argument if `threads` is negative.
 template <class F>
 [[nodiscard]] Stage<std::decay_t<F>> stage(F&& f, int threads) {
     return Stage<std::decay_t<F>>(std::forward<F>(f), threads);
 }
 
-/// Stages that items go through, with a bounded queue between each two. Made by `pipeline`. It may run again
-/// and again; what it runs over, and it itself, must outlive the run.
+/// Stages that items pass through, with a bounded queue between each two. `pipeline` makes it. It may run
+/// several times. The pipeline and its input must outlive a run.
 ///
-/// A run has threads of its own, so stages may block; they need not know of each other. Between two stages
-/// wait at most as many items as the queue limit, and each thread has one in hand: memory is bounded however
-/// long the input is. The first exception that a stage or the source throws is thrown by the run; what is not
-/// done by then is dropped, and when the run returns, its threads have ended and its items are gone. A stage
-/// or source that waits for something else is waited for.
+/// A run has threads of its own, so stages may block. At most `queue_limit` items wait between two stages,
+/// and each thread holds one item: memory is bounded for input of any length. The first exception from a
+/// stage or the source is rethrown by the run; unfinished items are dropped. When the run returns, its
+/// threads have ended and its items are destroyed. A stage or source that blocks delays this.
 template <class... Fs>
 class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said; the largest value of its type means no
-    /// limit. Throws std::invalid_argument if it is not at least 1.
+    /// Sets how many items may wait between two stages; 16 by default. The largest value of a type means "no
+    /// limit". Throws std::invalid_argument unless it is at least 1.
     template <std::integral Number>
     [[nodiscard]] Pipeline queue_limit(Number items) && {
         shape_.queue_limit = detail::limit_of<std::size_t>(1, items, "Pipeline: queue_limit");
         return std::move(*this);
     }
-    /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
-    /// them in the order of the input, and so do the results.
+    /// Lets items overtake each other in stages with several threads. By default single-threaded stages and
+    /// the results keep the order of the input.
     [[nodiscard]] Pipeline unordered() && {
         shape_.keeps_order = false;
         return std::move(*this);
     }
 
-    /// Runs all of `inputs` through the stages and blocks until that is done. Gives a vector of what the last
-    /// stage gives, or nothing if it gives nothing. `inputs` is a range, of which the first stage is given
-    /// references, to move from if the range is a temporary container; or a callable that gives a
-    /// std::optional, empty at the end, which is called by one thread at a time. Throws Cancelled when `stop`
-    /// is requested.
+    /// Runs all inputs through the stages, and blocks until that is done. Returns a vector of the last
+    /// stage's results, or nothing if it returns nothing. `inputs` is a range, or a callable that returns a
+    /// std::optional, empty at the end; one thread at a time calls it. The first stage receives references to
+    /// the items of a range; it may move from them if the range is a temporary container. Throws Cancelled
+    /// when `stop` is requested.
     template <class Inputs>
     auto run(Inputs&& inputs, std::stop_token stop = {});
 
-    /// The same in a coroutine, whose loop goes on meanwhile: `co_await p.run_async(inputs)`. Where it is
+    /// The same for a coroutine, without blocking the loop: `co_await p.run_async(inputs)`. When it is
     /// cancelled, the run is abandoned, waited for, and throws Cancelled. A temporary container or pipeline
     /// is moved into the task.
     template <class Inputs>
@@ -107,7 +106,7 @@ using StageFunction = typename StageOf<std::decay_t<F>>::type;
 
 }  // namespace detail
 
-/// Makes a pipeline of callables: one that stands alone has one thread, `stage(f, n)` has n.
+/// Makes a pipeline of callables. A bare callable has one thread, `stage(f, n)` has n.
 ///
 ///     auto pages = pipeline(fetch, stage(parse, 4), index);
 ///     pages.run(urls);

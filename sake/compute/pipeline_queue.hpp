@@ -1,5 +1,5 @@
-// The machinery of a pipeline: what its items come from, wait in and end in. Every item carries its number in
-// the input, so that order can be kept however many threads a stage has; a Channel does not know numbers.
+// The machinery of a pipeline: the sources, queues and results of its items. Every item carries its number in
+// the input, so that the order can be kept with any number of threads per stage. (A Channel has no numbers.)
 #pragma once
 
 #include <atomic>
@@ -126,8 +126,8 @@ class PipelineFeed {
 
 // ---- What they wait in ----
 
-/// A window over the items: so many, from the first that has not come out on. Those that come early wait in
-/// it; those that come too early wait outside, on their threads.
+/// A window over the items: a limited number from the first item that has not left. Items that arrive early
+/// wait in the window; items that are too early wait outside, on their threads.
 template <class T>
 class PipelineQueue {
   public:
@@ -173,8 +173,8 @@ class PipelineQueue {
         --filled_;
         const bool is_more = cell(first_).has_value();
         const bool wakes_other = is_more && waiting_to_pop_ > 0;
-        // Not for every single place, which would be a change of threads for each item. But the one who has
-        // the item that is next must not wait for those behind it.
+        // Not for every free place, which would switch threads for each item. But the thread that has the
+        // next item must not wait for the items behind it.
         const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= window_ / 2);
         lock.unlock();
         if (wakes_other) has_item_.notify_one();

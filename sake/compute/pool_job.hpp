@@ -1,4 +1,4 @@
-// What a worker pool runs, and the queue of those that wait.
+// The jobs of a worker pool, and the queue in which they wait.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a pool runs. It is shared between the pool and whoever waits for it, or lent to the pool.
+/// A job. The pool shares it with the code that waits for it, or borrows it.
 class PoolJob : public Counted {
   public:
     PoolJob() = default;
@@ -19,8 +19,8 @@ class PoolJob : public Counted {
 
     /// Does the work, on a thread of the pool.
     virtual void run() = 0;
-    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
-    /// the middle of it, by pthread_exit. The pool does not touch a lent job from then on.
+    /// Called after `run`, when the pool has counted the job as done. `thread_ended`: the job ended its
+    /// thread by pthread_exit. From then on the pool does not touch a borrowed job.
     virtual void finished(bool /*thread_ended*/) noexcept {}
 
   private:

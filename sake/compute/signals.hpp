@@ -10,8 +10,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
-/// whose reader has gone fails with EPIPE there, and does not end a server.
+/// While it lives, new threads block the signals that this thread blocks, and SIGPIPE: writing to a pipe or
+/// socket without a reader then fails with EPIPE instead of ending the server.
 class PipeSignalBlocked {
   public:
     PipeSignalBlocked() noexcept;

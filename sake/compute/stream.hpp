@@ -1,5 +1,4 @@
-// stream: steps that are made of the items of a range, each item apart, by several threads at once, with
-// memory for a bounded number of them.
+// stream: steps that are applied to the items of a range by several threads at once, in bounded memory.
 #pragma once
 
 #include <concepts>
@@ -18,19 +17,19 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
-/// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
+/// A lazy description of work on the items of a range. Nothing runs, and nothing is read, until a final
+/// function is called: `collect`, `for_each` or `reduce`:
 ///
 ///     const auto names = stream(lines).map(parse).filter(is_new).map(name_of).take(10).collect();
 ///
-/// Then the calling thread and those of the process that are free take batches of items through all steps,
-/// as `parallel` does it, with the same promises: functions are called by several threads at once, the first
-/// exception is thrown on, Cancelled is thrown if `stop` is requested while there is work left, nothing runs
-/// any more at the end, and calls may nest.
+/// Then the calling thread and free threads of the process pool take batches of items through all steps, with
+/// the rules of `parallel`: several threads call the functions at once, the first exception is rethrown,
+/// Cancelled is thrown if `stop` is requested while work is left, nothing runs when the call returns, and
+/// calls may nest.
 ///
-/// Order is kept unless `unordered()` is asked for. Only so many batches are under way at a time: the range
-/// may be endless if `take` ends it. Steps may have been made of some items beyond the last that is wanted,
-/// unless there are only `map`s in front of `take`. A stream is used up by its verbs.
+/// The order is kept unless `unordered()` is called. Only a limited number of batches is under way, so the
+/// range may be endless if `take` ends it. Steps may run for some items after the last one wanted, unless
+/// only `map`s precede `take`. A final function uses the stream up.
 template <class Source, detail::Order order = detail::Order::kept>
 class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
     using Value = detail::ValueOf<Source>;
@@ -38,12 +37,12 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
 
   public:
     using Item = typename Source::Item;
-    /// What `for_each` calls its function with: an item, which has waited for its turn where order is kept.
+    /// The argument of `for_each`'s function: an item, which has waited for its turn if the order is kept.
     using LastItem = std::conditional_t<order == detail::Order::kept, detail::Opened<Kept>, Item>;
 
     explicit Stream(Source source) : source_(std::move(source)) {}
 
-    /// `f(item)` instead of every item.
+    /// Replaces every item by `f(item)`.
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
@@ -52,15 +51,15 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
-    /// Only items of which `predicate(item)` is true.
+    /// Keeps the items for which `predicate(item)` is true.
     template <class Predicate>
         requires std::predicate<Predicate&, std::remove_reference_t<Item>&>
     auto filter(Predicate predicate) && {
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. The
-    /// largest value of its type means all. Throws std::invalid_argument if it is negative.
+    /// Keeps the first `count` items; any `count` of them if the order is not kept. The largest value of a
+    /// type means all. Throws std::invalid_argument if it is negative.
     template <std::integral Number>
     auto take(Number count) && {
         const auto most = detail::limit_of<std::uint64_t>(0, count, "stream: the count of take");
@@ -73,8 +72,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         }
     }
 
-    /// Vectors of `size` items each, of those that are left at the end. The largest value of its type means
-    /// one vector of all. Throws std::invalid_argument if `size` is not at least 1.
+    /// Groups the remaining items into vectors of `size` items; the last may be shorter. The largest value of
+    /// a type means one vector of all. Throws std::invalid_argument unless `size` is at least 1.
     template <std::integral Number>
     auto chunks(Number size) && {
         const auto most = detail::limit_of<std::size_t>(1, size, "stream: the size of chunks");
@@ -82,17 +81,17 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             std::move(source_), detail::ChunkStep<Source>(most), order);
     }
 
-    /// From here on items may pass each other, so that nothing waits for one that takes long.
+    /// From here on items may overtake each other, so that none waits for a slow one.
     auto unordered() && { return Stream<Source, detail::Order::free>(std::move(source_)); }
 
-    /// All that comes out.
+    /// Runs the stream and returns all results.
     [[nodiscard]] std::vector<Value> collect(std::stop_token stop = {}) && {
         detail::Crew crew(std::move(stop));
         return detail::collect(crew, source_, order == detail::Order::kept);
     }
 
-    /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
-    /// thread; or, where order is not kept, by several threads at once.
+    /// Runs the stream and calls `f(item)` for all results. If the order is kept: in order and one at a time,
+    /// though not always on the same thread. Else by several threads at once.
     template <class F>
         requires std::invocable<F&, LastItem>
     void for_each(F&& f, std::stop_token stop = {}) && {
@@ -103,8 +102,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             detail::for_each_in(crew, source_, f);
     }
 
-    /// Joins all that comes out by `reduce(one, other)`, which is associative; `init` if nothing does. As
-    /// with `map_reduce` the result is the same every time, if order is kept.
+    /// Runs the stream and joins all results by `reduce(one, other)`, which must be associative; `init` if
+    /// there are none. If the order is kept, the result is the same every time, as with `map_reduce`.
     template <class Reduce, class T>
         requires std::invocable<Reduce&, T, T>
     [[nodiscard]] T reduce(Reduce&& reduce, T init, std::stop_token stop = {}) && {
@@ -121,10 +120,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     Source source_;
 };
 
-/// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
-/// is a temporary, and refers to it otherwise. Functions are given references to the items where they are,
-/// and only `collect`, `chunks` and `reduce` copy what is left of them. The items of what can be read once
-/// only are moved out of it.
+/// A stream of the items of a range: anything that a range-based for loop accepts. It owns a temporary range,
+/// and refers to any other. Functions receive references to the items in place; only `collect`, `chunks` and
+/// `reduce` copy the remaining items. The items of a single-pass range are moved out of it.
 template <detail::Iterable Range>
 auto stream(Range&& range) {
     using Source = detail::RangeSource<Range>;

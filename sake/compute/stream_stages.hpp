@@ -1,5 +1,5 @@
-// The machinery of stream: the stages that a range's batches pass through, after those of batches.hpp. Each
-// stage is a source for the next: what it gives is made by whoever asks for it.
+// The machinery of stream: the stages that batches pass through, after those of batches.hpp. Each stage is a
+// source for the next, and works when it is asked for items.
 #pragma once
 
 #include <algorithm>
@@ -84,9 +84,9 @@ class FilteredSource {
 /// Whether batches are used in the order of the range, or as they are ready.
 enum class Order : std::uint8_t { kept, free };
 
-/// Brings batches, which the members of a crew hand in as they are ready, to a receiver: in order, one at a
-/// time, outside of every lock. Only so many wait for one that is late; whoever is further ahead waits.
-/// What it keeps is under the lock of the crew.
+/// Passes batches from the members of a crew to a receiver: in order, one at a time, outside of every lock. A
+/// limited number of batches waits for a late one; members that are further ahead wait. Its state is under
+/// the lock of the crew.
 template <class T>
 class Turns {
   public:

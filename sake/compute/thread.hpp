@@ -1,5 +1,5 @@
-// thread::spawn: a thread of one's own, for work that blocks or goes on for long. Its handle gives what the
-// function gives, to a thread that joins or to a coroutine that awaits it; no thread is ever left to itself.
+// thread::spawn: a thread of your own, for work that blocks or runs for long. A thread joins its handle, or a
+// coroutine awaits it, for the result. No thread is ever left running unnoticed.
 #pragma once
 
 #include <array>
@@ -63,30 +63,30 @@ ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept;
 
 }  // namespace detail
 
-/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
-/// cancels the thread and waits until it has ended, as std::jthread does; an exception that nobody has taken
-/// then goes to the log. Not to be used by several threads at once.
+/// A spawned thread: join it, or await it in a coroutine, for its result. Destroying the handle requests a
+/// stop and waits until the thread has ended, as std::jthread does; an exception that was not collected is
+/// then logged. Not for use by several threads at once.
 template <class T>
 class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
     /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
     [[nodiscard]] bool is_done() const { return state().is_over(); }
 
-    /// Tells the stop token that the function was given. No effect once it has ended.
+    /// Requests a stop by the token that the function received. No effect once it has ended.
     void cancel() noexcept {
         if (state_ != nullptr) state_->cancel();
     }
 
-    /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
-    /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
-    /// moved from, it throws std::logic_error. A coroutine holds its loop with it: co_await instead.
+    /// Blocks until the thread has ended. Returns what the function returned, or throws what it threw;
+    /// std::runtime_error if it ended its thread by pthread_exit. Call it once: later, or on a moved-from
+    /// handle, it throws std::logic_error. In a coroutine use co_await, since join() blocks the loop.
     T join() { return state().join(); }
 
-    /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
-    /// and can be joined or awaited again. Throws std::logic_error if the handle went meanwhile.
+    /// The same for a coroutine, without blocking the loop. Throws Cancelled; the thread then runs on and can
+    /// be joined or awaited again. Throws std::logic_error if the handle was destroyed meanwhile.
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
-    /// Whether the thread has not been joined yet; it may have ended.
+    /// Whether the thread was not joined yet; it may have ended.
     [[nodiscard]] bool is_joinable() const noexcept { return state_ != nullptr && state_->is_joinable(); }
 
   private:
@@ -112,15 +112,15 @@ ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept {
 
 }  // namespace detail
 
-/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+/// Threads of your own. With both `using namespace std` and `using namespace sake` the name is ambiguous.
 namespace thread {
 
-/// What `spawn` gives, by the name that other libraries have for it.
+/// The result of `spawn`, under the name that other libraries use.
 template <class T>
 using JoinHandle = ThreadHandle<T>;
 
-/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
-/// character of UTF-8.
+/// The name of a thread, as debuggers and `top -H` show it. They show 15 bytes; a longer name is cut between
+/// two characters of UTF-8.
 class Name {
   public:
     explicit Name(std::string_view text) noexcept;
@@ -130,15 +130,16 @@ class Name {
     std::array<char, 16> text_{};
 };
 
-/// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
-/// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
-/// made.
+/// Runs `f(args...)` on a new thread of this name. If `f` accepts a std::stop_token first, it receives the
+/// handle's. Function and arguments are moved or copied into the thread; share objects by std::ref. Signals
+/// are blocked in the thread, except those of faults. Throws std::system_error if the thread cannot be
+/// started.
 ///
-///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
-///     path); const Model model = loader.join();  // in a coroutine: co_await loader
+///     auto read = [](std::string path) { return load(path); };
+///     auto loader = thread::spawn(thread::Name("loader"), read, path);
+///     const Model model = loader.join();  // in a coroutine: co_await loader
 ///
-/// For plain functions: a coroutine is run by `run_until_complete` in one.
+/// For plain functions. Run a coroutine by `run_until_complete` in one.
 template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
@@ -319,7 +320,8 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     }
     T await_resume() {
         throw_if_cancelled();
-        if (state_ == nullptr) throw std::logic_error("thread: the handle went while it was awaited");
+        if (state_ == nullptr)
+            throw std::logic_error("thread: the handle was destroyed while it was awaited");
         try {
             return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {

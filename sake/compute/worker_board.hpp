@@ -1,5 +1,5 @@
-// WorkerBoard: what runs on the threads of a pool at this moment, and how long what has run waited and ran.
-// The threads write on it, and a loop reads.
+// WorkerBoard: the jobs that run on a pool's threads now, and how long earlier jobs waited and ran. The
+// threads write it, and a loop reads it.
 #pragma once
 
 #include <mutex>

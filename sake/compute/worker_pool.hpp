@@ -1,5 +1,5 @@
-// WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
-// returns does not take the pool down.
+// WorkerPool: threads that run jobs from one bounded queue. The pool survives jobs that fail, end their
+// thread or never return.
 #pragma once
 
 #include <chrono>
@@ -19,35 +19,35 @@ class PoolState;
 
 }  // namespace detail
 
-/// A fixed number of threads and a queue with a limit. `submit` may be called from any thread.
+/// A fixed number of threads and a bounded queue. `submit` may be called from any thread.
 class WorkerPool {
   public:
     /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
     struct Stats {
         int queued = 0;
         int running = 0;
-        int stuck = 0;  // of those that run, nobody waits for these any more
+        int stuck = 0;  // running jobs that their callers have given up
         std::uint64_t done = 0;
-        std::uint64_t rejected = 0;  // the queue was full
-        std::uint64_t replaced = 0;  // threads that a job ended
+        std::uint64_t rejected = 0;  // because the queue was full
+        std::uint64_t replaced = 0;  // threads that a job ended, for example by pthread_exit
     };
 
-    /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. The largest value of its type means no limit. Throws std::invalid_argument if one of them is
-    /// negative, std::system_error if a thread cannot be made.
+    /// Starts `size` threads; 0 means one per usable CPU. Up to `queue_limit` jobs wait besides those that
+    /// run. The largest value of a type means "no limit". Throws std::invalid_argument if a number is
+    /// negative, std::system_error if a thread cannot be started.
     explicit WorkerPool(int size = 0) : WorkerPool(size, QueueLimit{256}) {}
     template <std::integral Number>
     WorkerPool(int size, Number queue_limit)
         : WorkerPool(size, QueueLimit{detail::limit_of<int>(0, queue_limit, "WorkerPool: queue_limit")}) {}
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads. In a job of the
-    /// pool it does not wait, which would be for itself: then the threads go on by themselves until all is
-    /// done.
+    /// Runs the queued jobs to their end, unless the pool was stopped, then ends the threads. When a job of
+    /// the pool itself destroys it, the destructor does not wait; the threads continue by themselves until
+    /// all jobs are done.
     ~WorkerPool();
 
-    /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
-    /// the pool is stopped. What `f` throws goes to the log.
+    /// Runs `f()` on a thread of the pool, in the order of the calls. Returns false at once if the queue is
+    /// full or the pool is stopped. An exception from `f` is logged.
     template <class F>
     bool submit(F f) {
         struct Call final : detail::PoolJob {
@@ -59,24 +59,26 @@ class WorkerPool {
     }
 
     [[nodiscard]] int size() const noexcept { return size_; }
+    /// From any thread.
     [[nodiscard]] Stats stats() const;
 
-    /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
-    /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Throws std::invalid_argument if `patience` is negative, std::logic_error in a job of the pool.
+    /// Accepts no further jobs, drops the queued ones, and waits for the running ones, at most for
+    /// `patience`. A thread that is not done by then is left running; objects that its job uses must stay
+    /// alive. Returns the number of such threads. Throws std::invalid_argument if `patience` is negative,
+    /// std::logic_error in a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
-    // What follows is for carriers, which look after a job that they have submitted.
+    // What follows is for carriers, which look after the jobs that they submit.
 
     bool submit_job(detail::CountedPtr<detail::PoolJob> job);
-    /// The same for a job that lives elsewhere, until `finished` has begun or it was withdrawn. Not for a
-    /// pool that may be stopped.
+    /// The same for a job that the caller owns, until `finished` has begun or the job was withdrawn. Not for
+    /// a pool that may be stopped.
     bool lend_job(detail::PoolJob& job);
-    /// Whether a job would be taken now; counts a rejection if not.
+    /// Whether the pool would accept a job now. Counts a rejection if not.
     [[nodiscard]] bool has_room();
-    /// Takes the job off the queue. False if it has begun: it goes on.
+    /// Removes the job from the queue. False if it has begun; it then runs on.
     bool withdraw(detail::PoolJob& job);
-    /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
+    /// Gives a job up: it does not run, or counts as stuck until it ends.
     void abandon(detail::PoolJob& job);
 
   private:

@@ -300,7 +300,7 @@ SAKE_INLINE WorkerPool::Stats WorkerPool::stats() const { return state_->stats()
 SAKE_INLINE int WorkerPool::stop(std::chrono::milliseconds patience) {
     detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
     if (state_->is_within())
-        throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
+        throw std::logic_error("WorkerPool::stop: called in a job of the pool, which would wait for itself");
     return state_->stop(patience);
 }
 SAKE_INLINE bool WorkerPool::submit_job(detail::CountedPtr<detail::PoolJob> job) {

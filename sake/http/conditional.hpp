@@ -1,5 +1,5 @@
 // Conditional requests (RFC 9110 section 13): entity tags, and whether the fields If-* let a request proceed.
-// Not here: what the tag of a file is.
+// The tags of files are made elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -54,7 +54,7 @@ struct EntityTag {
     }
 };
 
-/// Calls f(tag) for each tag of a list; anything else in it is passed over.
+/// Calls f(tag) for each tag of a list; skips anything else in it.
 template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
@@ -67,14 +67,14 @@ constexpr void for_each_tag(std::string_view list, F f) {
     }
 }
 
-/// What the body is now that would be sent.
+/// The validators of the body that would be sent now.
 struct Validators {
     std::string_view tag;                       // as it is sent; "" if there is none
     std::optional<std::int64_t> last_modified;  // in seconds since 1970
     std::int64_t now = 0;
 };
 
-/// The fields of a request that make it conditional, as they came.
+/// The conditional fields of a request, as received.
 struct Conditions {
     std::optional<std::string_view> if_match;
     std::optional<std::string_view> if_none_match;
@@ -102,8 +102,8 @@ struct Conditions {
         return Verdict::proceed;
     }
 
-    /// Whether a Range is heeded: the client's part is of the same body (section 13.1.5). Only strong
-    /// validators say so; a date is one when the second that it names is over.
+    /// Whether a Range applies: the client's part belongs to the same body (section 13.1.5). Only strong
+    /// validators decide that. A date is strong once its second is over.
     [[nodiscard]] bool allows_range(const Validators& present) const noexcept {
         if (!if_range) return true;
         if (const auto asked = EntityTag::parse(*if_range)) {

@@ -154,8 +154,8 @@ inline constexpr std::int64_t last_second = days_from_civil(10000, 1, 1) * 86400
 
 }  // namespace detail
 
-/// Writes IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
-/// 9999 become the nearest inside.
+/// Writes an IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
+/// 9999 become the nearest time inside.
 constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noexcept {
     unix_seconds = std::clamp(unix_seconds, detail::first_second, detail::last_second);
     const detail::CivilTime time = detail::civil_from_seconds(unix_seconds);
@@ -186,8 +186,9 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
     text(" GMT");
 }
 
-/// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
-/// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
+/// Seconds since 1970 of a date in any of the three forms of RFC 9110 section 5.6.7, or std::nullopt. `now`
+/// decides the century of a two-digit year (RFC 850). The weekday must be a valid name; it need not match the
+/// date.
 [[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
                                                                  std::int64_t now = std::int64_t{
                                                                      std::time(nullptr)}) noexcept {

@@ -16,8 +16,8 @@ constexpr bool is_attribute_char(char c) noexcept {
     return ascii::is(c, ascii::token) && c != '*' && c != '\'' && c != '%';
 }
 
-/// "attachment" with a name under which to save. Clients that know only the old form see '_' in place of what
-/// it cannot say. Neither form has a slash or a backslash: it is a name, and no path.
+/// "attachment" with a file name. Clients that know only the old form see '_' for characters that it cannot
+/// express. Neither form contains a slash or backslash: it is a name, not a path.
 [[nodiscard]] inline std::string attachment_disposition(std::string_view name) {
     std::string plain;
     std::string extended;

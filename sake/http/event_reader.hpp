@@ -1,5 +1,5 @@
-// Reading a stream of server-sent events: bytes in, events out, as the HTML standard says ("Parsing an event
-// stream"). However the bytes are split, the events are the same.
+// Reads a stream of server-sent events: bytes in, events out (WHATWG HTML, "Parsing an event stream"). The
+// events do not depend on how the bytes are split.
 #pragma once
 
 #include <chrono>
@@ -50,11 +50,11 @@ class EventReader {
     /// How many events are kept, some of which may have been handed out.
     [[nodiscard]] std::size_t kept() const noexcept { return events_.size(); }
 
-    /// What a client that comes again says in Last-Event-ID.
+    /// The id that a reconnecting client sends as Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
-    /// After how long it comes again, if the stream has said so.
+    /// The retry time, if the stream has set one.
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
-    /// How many lines of comments there were.
+    /// How many comment lines were received.
     [[nodiscard]] std::uint64_t comments() const noexcept { return comments_; }
 
   private:

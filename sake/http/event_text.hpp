@@ -1,5 +1,5 @@
-// The text of server-sent events, as the HTML standard has it: writing an event, a comment or a hint. What
-// cannot be said throws. Not here: reading it (event_reader.hpp), and when it is sent.
+// Writes server-sent events, comments and retry hints as text (WHATWG HTML). Values that the format cannot
+// express throw. event_reader.hpp reads them.
 #pragma once
 
 #include <chrono>

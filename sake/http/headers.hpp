@@ -1,5 +1,5 @@
-// Header fields that we own and send: an ordered multi-map that cannot be made to hold a line break. Names
-// compare without case. Not here: received fields, which are views (head_parser.hpp).
+// Headers: the header fields of a message that is sent, an ordered multi-map that cannot hold a line break.
+// Names are compared without case. Received fields are views: see head_parser.hpp.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The fields of a response (or of a client's request), in order. They live in one string in the form of the
-/// wire: clear() keeps the memory, a warm object does not allocate, and writing is one copy.
+/// The fields of a response or of a client's request, in order. They are stored in one string as on the wire:
+/// clear() keeps the memory, a warm object does not allocate, and writing is one copy.
 class Headers {
     struct Entry {
         std::uint32_t offset;
@@ -71,32 +71,33 @@ class Headers {
     };
 
     Headers() = default;
-    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws as add does.
     Headers(std::initializer_list<value_type> fields);
 
-    /// One field of this name with this value: replaces the first where it stands and removes the others.
-    /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
+    /// Sets one field: replaces the value of the first of this name in its place, and removes the others.
+    /// Throws std::invalid_argument that names the byte which a name or value cannot hold.
     void set(std::string_view name, std::string_view value);
 
-    /// One more field, whether or not there is one of this name (Set-Cookie). Throws like set.
+    /// Adds a field, even if there is one of this name (as Set-Cookie needs). Throws as set does.
     void add(std::string_view name, std::string_view value);
 
-    /// Removes every field of this name; returns how many there were.
+    /// Removes every field of this name. Returns how many there were.
     std::size_t remove(std::string_view name);
 
     /// The value of the first field of this name. The view is valid until the next change.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
 
+    /// Whether there is a field of this name.
     [[nodiscard]] bool contains(std::string_view name) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     [[nodiscard]] const_iterator begin() const noexcept { return {this, 0}; }
     [[nodiscard]] const_iterator end() const noexcept { return {this, entries_.size()}; }
 
-    /// All fields as they go out: "Name: value\r\n" each, with no final empty line.
+    /// All fields as they are sent: "Name: value\r\n" each, without the final empty line.
     [[nodiscard]] std::string_view wire() const noexcept { return wire_; }
 
-    /// Empties the map and keeps its memory.
+    /// Removes all fields and keeps the memory.
     void clear() noexcept {
         wire_.clear();
         entries_.clear();

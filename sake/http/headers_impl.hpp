@@ -46,7 +46,7 @@ constexpr std::string_view name_of_byte(char c) noexcept {
     }
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) return "a control character";
-    return byte < 0x80 ? "a character that may not stand there" : "not ASCII";
+    return byte < 0x80 ? "a character that is not allowed there" : "not ASCII";
 }
 
 /// "header value: byte 3 is a line feed (0x0a)"; the offending text itself is not repeated.

@@ -128,7 +128,7 @@ inline constexpr StatusPhrase status_phrases[] = {
 }  // namespace detail
 namespace http {
 
-/// The standard phrase for a status code, or "Unknown".
+/// The standard phrase of a status code, or "Unknown".
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
     for (const auto& known : sake::detail::status_phrases) {
         if (known.status == status) return known.phrase;

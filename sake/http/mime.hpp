@@ -118,7 +118,7 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }  // namespace detail
 
 /// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
-/// for what is not known.
+/// for an unknown extension.
 [[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
     constexpr std::string_view unknown = "application/octet-stream";
     const std::string_view extension = detail::file_extension(file_name_or_extension);

@@ -164,7 +164,8 @@ inline MultipartParser::Step MultipartParser::read(std::string_view input) {
                 break;
             }
             case State::line_cr:
-                if (input[at] != '\n') return refuse(400, "a CR in the head of a part ends no line", at);
+                if (input[at] != '\n')
+                    return refuse(400, "a CR in the head of a part does not end a line", at);
                 step = end_line(at + 1);
                 break;
             case State::epilogue:
@@ -272,7 +273,7 @@ inline MultipartParser::Step MultipartParser::end_line(std::size_t consumed) {
         return refuse(400, "a header of a part has a control byte in its value", consumed);
     }
     const char* wrong = nullptr;
-    constexpr const char* twice = "a header of a part is there twice";
+    constexpr const char* twice = "a header of a part occurs twice";
     if (iequals(name, "Content-Disposition")) {
         wrong = std::exchange(has_disposition_, true) ? twice : take_disposition(value);
     } else if (iequals(name, "Content-Type")) {

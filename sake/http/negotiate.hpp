@@ -1,5 +1,5 @@
-// Content negotiation by quality values (RFC 9110 section 12.4.2): which coding a client accepts best, and
-// how well it accepts a media type. Not here: charsets and languages.
+// Content negotiation by quality values (RFC 9110 section 12.4.2): the coding that a client prefers, and how
+// well it accepts a media type. No charsets or languages.
 #pragma once
 
 #include <algorithm>

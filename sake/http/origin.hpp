@@ -32,8 +32,8 @@ struct OriginParts {
     std::string_view authority;
 };
 
-/// Whether browsers would write an origin like this: in lower case, without a path, and without the port
-/// that its scheme has anyway.
+/// Whether browsers would write an origin like this: in lower case, without a path, and without the default
+/// port of its scheme.
 inline bool is_origin(std::string_view text) noexcept {
     constexpr auto of_a_scheme = [](char c) {
         return (c >= 'a' && c <= 'z') || ascii::is(c, ascii::digit) || ascii::contains_char("+-.", c);
@@ -58,8 +58,8 @@ inline void require_origins(std::string_view function, const std::vector<std::st
     }
 }
 
-/// Whether an origin is that of the host which a request is for. The scheme is not compared: behind a proxy
-/// the server does not know it.
+/// Whether an origin is that of the request's host. The scheme is not compared, because behind a proxy the
+/// server does not know it.
 inline bool is_origin_of(std::string_view origin, std::string_view host) noexcept {
     const auto [scheme, authority] = OriginParts(origin);
     const std::string_view port = default_port(scheme);

@@ -1,4 +1,4 @@
-// Pieces of a message by offset, so that the bytes may move while somebody holds them.
+// Pieces of a message by offset, so that the bytes may move while a Slice refers to them.
 #pragma once
 
 #include <cstdint>

@@ -11,12 +11,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// An event that was received.
+/// A server-sent event that was received.
 struct StreamEvent {
-    std::string name;  // "" if it came without, for which a browser says "message"
-    std::string id;    // of the last event that had one: what a client that comes again sends
-    std::string data;  // its lines, with an LF between them
-    std::optional<std::chrono::milliseconds> retry;  // the hint that came with it
+    std::string name;  // "" if it had none; a browser then uses "message"
+    std::string id;    // of the last event with an id: a client that reconnects sends it
+    std::string data;  // its lines, separated by LF
+    std::optional<std::chrono::milliseconds> retry;  // the retry time of this event
 };
 
 }  // namespace http

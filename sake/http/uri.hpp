@@ -1,4 +1,4 @@
-// Percent encoding, for programs. What the server does with targets and queries is in uri_impl.hpp.
+// Percent encoding. uri_impl.hpp has what the server does with targets and queries.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,10 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
+/// The decoded bytes; std::nullopt for a '%' without two hex digits. '+' stays '+'.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 
-/// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
+/// Escapes every byte that one path segment cannot hold, including '/' (RFC 3986 section 3.3).
 [[nodiscard]] std::string percent_encode(std::string_view segment);
 
 }  // namespace http

@@ -119,7 +119,7 @@ constexpr Maybe<Target> parse_absolute(Method method, std::string_view text) noe
     text.remove_prefix(target.authority.size());
     split_query(text, target);
     if (method == Method::options && text.empty()) return target;
-    // Not a literal: whoever keeps offsets into the request needs a slash that lies in it.
+    // A slash within the request: callers keep offsets into its text, so a literal would not do.
     if (target.path.empty()) target.path = slash;
     return target;
 }
@@ -236,9 +236,8 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-/// The text with an escape for each byte that may not stand in a URI and for which `stands(c, index)` is
-/// false. Escapes that are there stay, and a '%' that begins none becomes one. Control bytes stay as they
-/// are, for somebody else to refuse.
+/// The text with an escape for each byte that a URI cannot hold and for which `stands(c, index)` is false.
+/// Existing escapes stay, and a '%' that begins none is escaped. Control bytes stay; the caller refuses them.
 template <class Stands>
 std::string escape_uri(std::string_view text, Stands stands) {
     std::string out;

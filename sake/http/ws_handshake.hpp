@@ -1,6 +1,6 @@
-// The opening handshake of WebSocket (RFC 6455 section 4), both sides: what a request asks for, which
-// protocol to speak, and whether an answer is the right one. Fields are any range of names and values. Not
-// here: extensions, and the Origin.
+// The opening handshake of WebSocket (RFC 6455 section 4), for both sides: what a request asks for, which
+// subprotocol to use, and whether an answer is right. Fields are any range of names and values. Extensions
+// and Origin are handled elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -81,7 +81,7 @@ bool ws_has_body(const Fields& fields) {
 
 /// What a request asks for.
 enum class WsAsk : std::uint8_t {
-    not_asked,  // something else: no Upgrade to websocket, or HTTP/1.0, which has none (RFC 9110 section 7.8)
+    not_asked,    // no Upgrade to websocket, or HTTP/1.0, where Upgrade is ignored (RFC 9110 section 7.8)
     bad_version,  // another version: answer 426 with Sec-WebSocket-Version: 13 (section 4.4)
     bad_request,  // a handshake that is not valid: answer 400
     good,
@@ -92,7 +92,7 @@ struct WsAsked {
     std::string_view key = {};  // if it is good: a view of the field
 };
 
-/// What the server reads in the head of a request (section 4.2.1).
+/// Reads the handshake in the head of a request (section 4.2.1).
 template <class Fields>
 WsAsked ws_check_request(Method method, bool is_http_1_0, const Fields& fields) {
     if (is_http_1_0 || !ws_lists_contain(fields, "Upgrade", "websocket") ||

@@ -35,16 +35,16 @@ constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
 
-/// Reads one connection. Small while nothing has begun. Throws std::bad_alloc alone, and is of no more use
-/// then. The limits outlive it.
+/// Reads one connection. Small while nothing has begun. Throws only std::bad_alloc, and is unusable
+/// afterwards. The limits must outlive it.
 class WsReader {
   public:
     WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
     WsReader(WsRole role, WsLimits&& limits) = delete;
 
-    /// Goes on until there is an event, or no more bytes. What was read is taken off the front of `bytes`.
-    /// The inflater is the same at every call, or none if no compression was agreed. After `close` and
-    /// `failed`, all bytes are dropped.
+    /// Continues until there is an event or no more bytes. Removes the bytes that it has read from the front
+    /// of `bytes`. The inflater must be the same at every call, or null if no compression was agreed. After
+    /// `close` and `failed`, all bytes are dropped.
     [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
         if (is_over_) {
             bytes = {};

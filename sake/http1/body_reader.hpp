@@ -1,6 +1,6 @@
-// BodyReader: the body of a message, by its framing: so many bytes, chunks, or all up to the end of the
-// connection. Both sides read with it. Bytes in, views into them out. Not here: limits on the body, which are
-// the reader's, and what a head says about it (framing.hpp).
+// BodyReader: the body of a message by its framing: a length, chunks, or everything up to the end of the
+// connection. Client and server use it. Bytes in, views into them out. The reader limits the size;
+// framing.hpp interprets the head.
 #pragma once
 
 #include <algorithm>

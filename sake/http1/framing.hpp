@@ -76,7 +76,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 0 && head.minor_version > 0) return refuse(framing, 400, "no Host");
     std::string_view host;
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
-    if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
+    if (!hosts.is_valid(host)) return refuse(framing, 400, "Host is not a valid host name or address");
     const std::string_view text = head.target.of(base);
     if (text[0] == '/' && head.method != Method::connect) return;
     const Maybe<Target> target = parse_target(head.method, text);
@@ -131,7 +131,7 @@ inline void decide_body(const MessageHead& head, const char* base, Framing& fram
     if (head.content_length.count == 0) return;
     if (head.content_length.count > 1) return refuse(framing, 400, "more than one Content-Length");
     const auto length = parse_decimal<std::uint64_t>(head.fields[head.content_length.first].value.of(base));
-    if (!length) return refuse(framing, 400, "bad Content-Length");
+    if (!length) return refuse(framing, 400, "Content-Length is not a decimal number in range");
     framing.length = *length;
     if (*length > 0) framing.body = Framing::Body::length;
 }

@@ -54,7 +54,7 @@ struct RequestLine {
                             RequestHead& head) noexcept {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ' ') return {400, "bad method"};
+        if (p == begin || p == end || *p != ' ') return {400, "the method is not a token"};
         head.method_name = slice_of(base, begin, p);
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;

@@ -1,4 +1,4 @@
-// Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
+// Addresses as text ("host:port", ":8080", "[::1]:8080") and in the system's form.
 #pragma once
 
 #include <arpa/inet.h>
@@ -27,7 +27,7 @@ inline std::string printable(std::string_view text) {
     return out;
 }
 
-/// The file name of a Unix socket. A type of its own, so that no host can become one.
+/// The file name of a Unix socket. A separate type, so that no host name can become one.
 struct UnixPath {
     std::string path;
 

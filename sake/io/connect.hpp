@@ -1,5 +1,5 @@
-// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap,
-// in the order that RFC 8305 calls "happy eyeballs".
+// How TcpStream::connect reaches the peer: name lookups off the loop, and overlapping attempts in the order
+// of RFC 8305 ("happy eyeballs").
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What getaddrinfo says of a name: addresses, best first, or its error.
+/// The result of getaddrinfo for a name: addresses, best first, or an error.
 struct Lookup {
     Array<SocketAddress> addresses;
     std::error_code error;
@@ -46,8 +46,8 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     return found;
 }
 
-/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
-/// delay (RFC 8305 section 4).
+/// Alternates the address families, beginning with that of the first, so that a family that does not work
+/// costs one delay (RFC 8305 section 4).
 inline Array<SocketAddress> alternate_families(const Array<SocketAddress>& addresses) {
     Array<SocketAddress> first;
     Array<SocketAddress> other;

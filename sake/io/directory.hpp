@@ -1,6 +1,6 @@
-// Files beneath a directory: whatever a path says, and whatever links are there, nothing outside of it is
-// opened, and nothing but regular files and directories. Where the kernel resolves such paths by itself
-// (openat2), it does; elsewhere the path is walked, with the same outcome. Not here: what a file is sent as.
+// Directory: files beneath a directory. Whatever a path contains, and whatever links exist, nothing outside
+// is opened, and only regular files and directories. If the kernel can resolve such paths (openat2), it does;
+// otherwise the path is walked with the same result.
 #pragma once
 
 #include <fcntl.h>

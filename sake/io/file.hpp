@@ -1,5 +1,5 @@
-// Files, read and written without holding the loop. A disk cannot be waited for as a socket can, so each call
-// is made on a thread that may block.
+// Reading and writing files without blocking the loop. The system cannot wait for a disk as it waits for a
+// socket, so each call runs on a thread that may block.
 #pragma once
 
 #include <concepts>
@@ -43,25 +43,25 @@ template <class Unused = void>
 
 }  // namespace detail
 
-/// The content of a file. Throws std::system_error that names the file, std::length_error if it is longer
-/// than `longest`, and Cancelled.
+/// The content of a file. Throws std::system_error that names the file, std::length_error if the file is
+/// longer than `longest` bytes, and Cancelled.
 template <detail::Path P>
 [[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
     return detail::read_named_file(std::string(std::move(path)), longest);
 }
 
-/// Makes a file, or empties it, and writes `content`. Throws std::system_error that names the file.
-/// Cancelled, it may have been written in part or be written still.
+/// Creates a file or empties it, and writes `content`. Throws std::system_error that names the file. After
+/// Cancelled, a part may have been written, and writing may still go on.
 template <detail::Path P>
 [[nodiscard]] Task<> write_file(P path, std::string content) {
     return detail::write_named_file(std::string(std::move(path)), std::move(content));
 }
 
-/// Opens a file that is to be read piece by piece. Throws std::system_error that names the file.
+/// Opens a file to be read piece by piece. Throws std::system_error that names the file.
 template <detail::Path P>
 [[nodiscard]] Task<FileReader> open_file(P path);
 
-/// A file that is read from its beginning to its end. Moves only; one read at a time.
+/// A file that is read from its beginning to its end. Movable, not copyable; one read at a time.
 ///
 ///     auto file = co_await open_file("log.txt");
 ///     for (;;) {
@@ -71,7 +71,8 @@ template <detail::Path P>
 ///     }
 class FileReader {
   public:
-    /// The next bytes, at most `most` of them; none at the end. After Cancelled the position is uncertain.
+    /// The next bytes, at most `most`; empty at the end of the file. After Cancelled, the position is
+    /// unknown.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
 

@@ -1,5 +1,5 @@
-// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" turned into bound, listening
-// sockets. A name is listened on at every address that it has, or not at all.
+// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" as bound, listening sockets. A
+// name is bound at all of its addresses, or at none.
 #pragma once
 
 #include <fcntl.h>
@@ -42,9 +42,9 @@ struct FileIdentity {
     friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-/// The file of a Unix socket that was bound. It is removed at the end, unless another file has taken its
-/// place, or this is a child of the process that bound it. The end must come before the socket closes: as
-/// long as that is open, no other file can have the same inode.
+/// The file of a bound Unix socket. The destructor removes it, unless another file has taken its place, or
+/// this is a child of the process that bound it. It must run before the socket closes: while that is open, no
+/// other file can have the same inode.
 class SocketFile {
   public:
     SocketFile() = default;
@@ -116,7 +116,7 @@ using Listeners = OwningList<Listener>;
 
 // --- Unix sockets ---
 
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
+/// Removes a socket file on which no process listens any more; leaves every other file alone.
 inline void remove_stale_socket(const std::string& path, const SocketAddress& address) {
     const FileIdentity before(path);
     if (!before.is_socket) return;
@@ -126,8 +126,8 @@ inline void remove_stale_socket(const std::string& path, const SocketAddress& ad
     if (connected.error == ECONNREFUSED && FileIdentity(path) == before) ::unlink(path.c_str());
 }
 
-/// Sets the permissions of a socket file, and not those of a file that a link leads to. The umask belongs to
-/// all threads, so it cannot be changed around the bind.
+/// Sets the permissions of a socket file, never of a file that a link points to. The umask belongs to all
+/// threads, so it cannot be changed for the bind.
 inline int set_socket_mode(const std::string& path, int mode) noexcept {
     const auto bits = static_cast<mode_t>(mode);
     if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
@@ -153,7 +153,7 @@ inline void listen_unix(Listener& listener, const UnixPath& where, int backlog, 
     remove_stale_socket(path, address);
     if (::bind(listener.socket.get(), address.generic(), address.size) != 0) throw_listen_error(errno, name);
     listener.file = SocketFile(path);
-    // Before it listens nobody can connect, whatever the umask has let through.
+    // Before it listens, no client can connect, whatever the umask allows.
     if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
     if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
 }

@@ -1,6 +1,6 @@
-// MemoryWire: a connection without a socket. Two wires are each other's peer; what one sends, the other
-// receives, in the same order of events as over a Unix socket. For tests of clients and servers, which then
-// need neither ports nor the system. Both ends are for one reactor's thread.
+// MemoryWire: a connection without a socket. Two wires are peers: one receives what the other sends, with the
+// same order of events as over a Unix socket. For tests of clients and servers, which then need neither ports
+// nor the system. Both ends belong to one reactor's thread.
 #pragma once
 
 #include <algorithm>
@@ -59,9 +59,9 @@ class ByteRing {
     OwningPtr<char[]> bytes_;
 };
 
-/// One end. Its destructor closes it: what it has sent can still be received, unless it leaves input
-/// unreceived, which resets the connection. After a reset, what was not received is dropped; the first call
-/// fails with ECONNRESET, later ones find the end, or EPIPE.
+/// One end. Its destructor closes it: the peer can still receive what was sent, unless this end leaves unread
+/// input, which resets the connection. After a reset, unread bytes are dropped; the first call fails with
+/// ECONNRESET, later ones report the end, or EPIPE.
 class MemoryWire final : public Wire {
   public:
     /// As much as `capacity` bytes wait to be received. make_memory_wires gives it its peer.

@@ -1,5 +1,5 @@
-// What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
-// has no address. Each is an error of one cause: a code with its own words.
+// Failures of connections without an errno: a peer that closed too early, and a name without an address. Each
+// is an error category with its own words.
 #pragma once
 
 #include <netdb.h>

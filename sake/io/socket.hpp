@@ -1,6 +1,6 @@
-// Socket: a connection's descriptor, the watch over it and, if its bytes do not travel as they are, its wire.
-// Client and server send and receive through it; a plain connection costs them no virtual call. Small, since
-// every idle connection of a server has one.
+// Socket: the descriptor of a connection, its watch, and its wire if it is not a plain socket. Client and
+// server send and receive through it; for a plain connection this costs no virtual call. Small, because every
+// idle connection of a server has one.
 #pragma once
 
 #include <poll.h>

@@ -1,4 +1,4 @@
-// TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
+// TcpListener: accepts connections, for servers that do not speak HTTP.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A listening socket, TCP or Unix, or one for each address of a name. Moves only, also while somebody
-/// accepts; closes when it is destroyed, and when its reactor ends. For one reactor's thread, on which it was
-/// made; one coroutine at a time may accept.
+/// A listening socket, TCP or Unix; for a name, one per address of the name. Movable, also while a coroutine
+/// waits in accept(); not copyable. Closes when it is destroyed, and when its reactor ends. For the thread of
+/// the reactor on which it was made. One coroutine at a time may wait in accept().
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -25,17 +25,17 @@ inline namespace SAKE_ABI {
 ///     }
 class TcpListener {
   public:
-    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens, at every
-    /// address that a name has. Throws std::system_error that names the address, std::logic_error where no
-    /// reactor runs.
+    /// Binds and listens: "host:port" at every address of the name, ":port", "[ipv6]:port" or "unix:/path".
+    /// Port 0 means any free port. Throws std::system_error that names the address, std::logic_error if no
+    /// reactor runs on this thread.
     explicit TcpListener(std::string_view address, int backlog = 4096);
     TcpListener(TcpListener&& other) noexcept;
     TcpListener& operator=(TcpListener&& other) noexcept;
     ~TcpListener();
 
-    /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
-    /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
-    /// TimedOut and Cancelled, and std::system_error if the listener is closed meanwhile.
+    /// Waits for a connection. A connection that dies before it is accepted is skipped. Without free
+    /// descriptors, it tries again every 100 ms, so a loop of accepts never has to handle this. Throws
+    /// TimedOut, Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
         return accept_in(detail::to_clock(limit));

@@ -1,5 +1,5 @@
-// TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
-// connect.hpp and tcp_listener.hpp.
+// TcpStream: a connection that coroutines read and write, over TCP or a Unix socket. connect.hpp and
+// tcp_listener.hpp make one.
 #pragma once
 
 #include <cstddef>
@@ -39,10 +39,11 @@ struct StreamParts;
 
 }  // namespace detail
 
-/// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
-/// reactor ends. For one reactor's thread, on which it was made; at a time one coroutine may read and one may
-/// write. Every operation throws std::system_error when the connection fails, or is closed meanwhile,
-/// TimedOut after the limit that it may be given as its last argument, and Cancelled.
+/// A connection. Movable, also while coroutines read or write; not copyable. Closes when it is destroyed, and
+/// when its reactor ends. For the thread of the reactor on which it was made. One coroutine may read and one
+/// may write at a time. Every operation accepts a time limit as its last argument. It throws
+/// std::system_error when the connection fails or is closed meanwhile, TimedOut after the limit, and
+/// Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -53,36 +54,35 @@ class TcpStream {
     TcpStream& operator=(TcpStream&& other) noexcept;
     ~TcpStream();
 
-    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
-    /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
-    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error or
-    /// TimedOut that name the address.
+    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". Looks names up without blocking the loop. If a
+    /// name has several addresses, the next one is tried after a failure or 250 ms, IPv6 and IPv4 in turns
+    /// (RFC 8305); the first connection wins. Throws std::system_error or TimedOut that names the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max()) {
         return connect_to(std::move(address), detail::to_clock(limit));
     }
-    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a
-    /// Unix socket. For what comes from elsewhere.
+    /// The same for a host and a port; IPv6 addresses have no brackets: "::1". The host is never read as the
+    /// path of a Unix socket. Use it for hosts from outside the program.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max()) {
         return connect_to_host(std::move(host), port, detail::to_clock(limit));
     }
 
-    /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
-    /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
-    /// then too.
+    /// Adopts a connected socket, for example one of another library. The stream then owns `fd` and makes it
+    /// non-blocking. Throws std::logic_error if no reactor runs on this thread; `fd` is closed in that case
+    /// too.
     [[nodiscard]] static TcpStream adopt(int fd);
 
-    /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
+    /// Waits for bytes and reads those that are there. Returns their number; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
         return read_into(into, detail::to_clock(limit));
     }
 
-    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
-    /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
-    /// Throws std::length_error if it does not come within `longest` bytes, std::system_error if the end
-    /// comes before it.
+    /// Reads up to `delimiter` and returns the bytes before it. Returns std::nullopt if the peer has ended
+    /// the stream and no bytes are left, so that `while (auto line = co_await stream.read_until("\n"))` loops
+    /// over all lines. Throws std::length_error if the delimiter does not come within `longest` bytes,
+    /// std::system_error if the stream ends before it.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
                                                               std::size_t longest = 64 * 1024,
@@ -90,47 +90,48 @@ class TcpStream {
         return read_to(std::move(delimiter), longest, detail::to_clock(limit));
     }
 
-    /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
+    /// Reads exactly this many bytes. Throws std::system_error if the stream ends before that.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
         return read_size(size, detail::to_clock(limit));
     }
 
-    /// For parsers: what has come and was not read yet, valid until the next read.
+    /// For parsers: the bytes that have arrived and were not read yet. Valid until the next read.
     [[nodiscard]] std::string_view unread() const;
-    /// Waits for more behind it, and gives how many bytes came; 0 at the end.
+    /// Waits for more unread bytes and returns how many arrived; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
         return read_behind(detail::to_clock(limit));
     }
-    /// Takes the first `size` bytes of what is unread for read.
+    /// Marks the first `size` unread bytes as read.
     void skip(std::size_t size);
 
-    /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
+    /// Writes all bytes, and waits while the peer is slow. `bytes` must stay valid until then.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
         return write(bytes, detail::to_clock(limit));
     }
 
-    /// Tells the peer that nothing more is written; what it sends can still be read.
+    /// Ends the sending direction; the peer sees the end of the stream. Reading goes on.
     void shutdown_write();
 
-    /// Whoever reads or writes is resumed with std::system_error.
+    /// Closes the connection. Coroutines that read or write resume with std::system_error.
     void close() noexcept;
-    /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
+    /// Closes with a reset: unsent bytes are dropped, and the peer learns at once that nothing is read any
     /// more.
     void abort() noexcept;
     [[nodiscard]] bool is_open() const noexcept;
 
-    /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
+    /// Whether the connection is open and no unread bytes have arrived, as an idle connection should be.
     [[nodiscard]] bool is_quiet() const noexcept;
 
-    /// "127.0.0.1", "2001:db8::1" or "unix".
+    /// The peer's address: "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
+    /// The descriptor, which stays the stream's. Throws std::logic_error if the stream is closed.
     [[nodiscard]] int fd() const;
 
   private:
-    // What operations in progress share.
+    // Shared with operations in progress.
     struct State;
     using SharedState = detail::CountedPtr<State>;
 

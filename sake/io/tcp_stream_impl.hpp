@@ -241,7 +241,7 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
         // So long the text is at least: its end may be the beginning of the delimiter.
         searched = is_there ? found : unread.size() - std::min(unread.size(), delimiter.size() - 1);
         if (searched > longest) {
-            throw std::length_error("read_until: no delimiter within the longest text allowed");
+            throw std::length_error("read_until: no delimiter within the allowed length");
         }
         if (is_there) {
             std::string text(unread.view().substr(0, found));
@@ -251,7 +251,7 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
         const std::size_t received = co_await receive_more(state, deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
-        detail::throw_ended("the peer ended before the delimiter");
+        detail::throw_ended("the delimiter did not arrive");
     }
 }
 
@@ -265,7 +265,7 @@ Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, det
     static_cast<void>(still_open(state));
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(state, deadline);
-        if (received == 0) detail::throw_ended("the peer ended before all had come");
+        if (received == 0) detail::throw_ended("not all bytes arrived");
     }
     std::string bytes(unread.view().substr(0, size));
     unread.take(size);

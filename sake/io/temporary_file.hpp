@@ -1,5 +1,5 @@
-// Files without a name, which end with their descriptor or with the process, and files that get their name
-// only when they are complete. Everything here blocks: it is for threads that may.
+// Files without a name, which end with their descriptor or the process, and files that get their name only
+// when they are complete. All functions block: for threads that may block.
 #pragma once
 
 #include <fcntl.h>
@@ -114,7 +114,7 @@ inline void save_bytes(const std::string& path, std::string_view bytes) {
     save_new_file(path, [&](int fd) { write_all(fd, bytes, path); });
 }
 
-/// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
+/// A file without a name: it ends with its descriptor, whatever happens to the process.
 class TemporaryFile : public Counted {
   public:
     /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.

@@ -1,5 +1,5 @@
-// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test.
-// A plain socket has none: see socket.hpp, which asks the system directly.
+// Wire: the interface for connections that are not plain sockets, such as TLS or memory in a test. A plain
+// socket has no wire: socket.hpp calls the system directly.
 #pragma once
 
 #include <sys/uio.h>

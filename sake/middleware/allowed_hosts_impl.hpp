@@ -61,7 +61,7 @@ class AllowedHosts final : public StepWork {
         allowed.remove_prefix(1);
         return host.size() > allowed.size() && iequals(host.substr(host.size() - allowed.size()), allowed);
     }
-    /// Of "[::1]", which has many spellings.
+    /// Compares IPv6 addresses such as "[::1]", which have several spellings.
     static bool is_same_address(std::string_view allowed, std::string_view host) noexcept {
         if (!host.starts_with('[')) return false;
         const auto one = PeerAddress::parse(allowed.substr(1, allowed.size() - 2));

@@ -1,4 +1,4 @@
-// Who may pass: user and password in each request (RFC 7617).
+// basic_auth: authentication by user and password in each request (RFC 7617).
 #pragma once
 
 #include <string>
@@ -19,11 +19,11 @@ middleware::Step make_basic_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `is_right(user, password)` says that they are right. It is plain, and returns a bool,
-/// or the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was
-/// sent. Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are
-/// not valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
-/// only. Throws std::invalid_argument for a realm that may not stand in a field.
+/// Answers 401 unless `is_right(user, password)` accepts the credentials. The check is plain. It returns a
+/// bool, or the user as std::optional<std::string>. `ctx.state<sake::User>()` is that user; after a bool, the
+/// name that the client sent. Compare passwords with sake::equal_in_constant_time. Credentials larger than 8
+/// KiB, not in UTF-8, or with control characters are rejected without a call. Passwords are not encrypted on
+/// the way: use https only. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
     static_assert(detail::is_check<Check, std::string_view, std::string_view>,

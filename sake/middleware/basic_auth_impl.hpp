@@ -31,9 +31,9 @@ class BasicAuth final : public StepWork {
 
     void run(Context& ctx) override {
         const Credentials given = find_credentials(ctx, "Basic");
-        if (given.state == Credentials::State::absent) refuse("this needs a user and a password");
+        if (given.state == Credentials::State::absent) refuse("this resource needs a user and a password");
         std::optional<std::string> user = user_of(given);
-        if (!user) refuse("user and password are not right");
+        if (!user) refuse("the user or the password is wrong");
         ctx.state<User>().name = std::move(*user);
     }
 

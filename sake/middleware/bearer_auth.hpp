@@ -1,4 +1,4 @@
-// Who may pass: a token in each request (RFC 6750).
+// bearer_auth: authentication by a token in each request (RFC 6750).
 #pragma once
 
 #include <string>
@@ -19,11 +19,10 @@ middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `is_right(token)` says that the token is right, and 400 to a field that is malformed,
-/// or a token larger than 8 KiB. The check is plain, and returns a bool, or the user as
-/// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
-/// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
-/// std::invalid_argument for a realm that may not stand in a field.
+/// Answers 401 unless `is_right(token)` accepts the token, and 400 to a malformed field or a token larger
+/// than 8 KiB. The check is plain. It returns a bool, or the user as std::optional<std::string>, which
+/// `ctx.state<sake::User>()` then is. Compare tokens with sake::equal_in_constant_time. Only the field
+/// Authorization is read, never the query. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
     static_assert(detail::is_check<Check, std::string_view>,

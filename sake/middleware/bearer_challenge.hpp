@@ -1,5 +1,4 @@
-// The token of a request under the scheme Bearer, and what a request without the right one is answered (RFC
-// 6750 section 3.1).
+// The Bearer token of a request, and the answer to a request without a valid one (RFC 6750 section 3.1).
 #pragma once
 
 #include <string>
@@ -14,20 +13,20 @@ namespace detail {
 
 class BearerChallenge {
   public:
-    /// Throws std::invalid_argument, which names the function, for a realm that may not stand in a field.
+    /// Throws std::invalid_argument that names the function for a realm that a field cannot hold.
     BearerChallenge(std::string_view function, std::string_view realm) {
         if (!realm.empty()) text_ += " " + realm_parameter(function, realm);
     }
 
-    /// Throws HttpError 401 if there is none, and 400 if the field is malformed.
+    /// Throws HttpError 401 if there is no token, and 400 if the field is malformed.
     [[nodiscard]] std::string_view token_of(const Context& ctx) const {
         const Credentials given = find_credentials(ctx, "Bearer");
-        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
+        if (given.state == Credentials::State::absent) refuse(401, "this resource needs a bearer token", {});
         if (given.state == Credentials::State::malformed)
             refuse(400, "the field Authorization is malformed", "invalid_request");
         return given.token;
     }
-    [[noreturn]] void refuse_token() const { refuse(401, "the token is not right", "invalid_token"); }
+    [[noreturn]] void refuse_token() const { refuse(401, "the token is not valid", "invalid_token"); }
 
   private:
     [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {

@@ -1,4 +1,4 @@
-// How large bodies may be where middleware says so.
+// body_limit: limits the size of bodies for a route or a group.
 #pragma once
 
 #include <concepts>
@@ -17,9 +17,9 @@ middleware::Step make_body_limit(std::int64_t bytes);
 
 namespace middleware {
 
-/// Answers 413 to a body of more bytes, decoded: on the head if that announces them, else when the first byte
-/// too many comes. It makes limits tighter: Config::max_body and Route::max_body still apply. Throws
-/// std::invalid_argument for a number below 0.
+/// Answers 413 to a body of more than `bytes` bytes, decoded: as soon as the head announces more, or when the
+/// first excess byte arrives. It only makes limits smaller: Config::max_body and Route::max_body still apply.
+/// Throws std::invalid_argument for a negative number.
 template <std::integral Number>
 [[nodiscard]] Step body_limit(Number bytes) {
     return detail::make_body_limit(detail::written_number(bytes));

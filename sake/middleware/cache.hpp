@@ -1,4 +1,4 @@
-// Answers that are kept in memory, so that the same question need not be answered twice.
+// cache: keeps answers in memory and reuses them for equal requests.
 #pragma once
 
 #include <chrono>
@@ -63,31 +63,33 @@ class CacheWork : public Counted {
 
 namespace middleware {
 
-/// For cache.
+/// The options of cache.
 struct CacheOptions {
-    /// How long an answer with status 200 is good that does not say so itself, by max-age, s-maxage or
-    /// Expires. Of 0, only answers that say so are kept.
+    /// How long an answer with status 200 is kept if it does not state a lifetime by max-age, s-maxage or
+    /// Expires. With 0, only answers that state one are kept.
     std::chrono::seconds ttl = std::chrono::seconds(0);
-    /// What all that is kept may take. If it is more, what was asked for the longest time ago is dropped.
+    /// The memory that all kept answers may use, in bytes. Beyond it, the answer that was requested longest
+    /// ago is dropped.
     std::size_t max_bytes = 64 * 1024 * 1024;
-    /// Answers with larger bodies are not kept.
+    /// Answers with larger bodies, in bytes, are not kept.
     std::size_t max_body = 1024 * 1024;
-    /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
-    /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
-    /// pass; with it they do not, so it must return different texts for users who may not see the same.
+    /// A text that answers depend on in addition to method, scheme, host, path, query and the fields that
+    /// Vary names: a user, a tenant. A request for which it returns std::nullopt bypasses the cache. Without
+    /// a key, requests with Authorization or Cookie bypass the cache. With a key they use it, so return
+    /// different texts for users who must not see the same answer.
     std::function<std::optional<std::string>(Context&)> key = {};
-    /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
+    /// Whether a client may demand a fresh answer, by Cache-Control: no-cache or max-age.
     bool client_may_reload = true;
-    /// The name of the cache in the field Cache-Status (RFC 9211), a token; "" for no such field.
+    /// The name of the cache in the field Cache-Status (RFC 9211), a token. "" sends no such field.
     std::string name = "sake";
 };
 
-/// What cache() returns: middleware that is a coroutine. Copies share what is kept.
+/// What cache() returns: coroutine middleware. Copies share the kept answers.
 class Cache {
   public:
     template <class Unused = void>
     [[nodiscard]] Task<> operator()(Context& ctx) const;
-    /// Forgets all answers, also those that are being made. From any thread.
+    /// Drops all answers, including those under way. From any thread.
     void clear() const noexcept { work_->clear(); }
 
   private:
@@ -98,12 +100,12 @@ class Cache {
     detail::CountedPtr<detail::CacheWork> work_;
 };
 
-/// Keeps answers to GET and HEAD, for as long as they say (max-age) or `ttl`, and gives them to the same
-/// requests again. While one is being made, others wait for it. Kept are answers with status 200 and a body
-/// in memory, and those with 301, 308, 404 and 410 that say for how long; never files, streams, answers with
-/// Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, and answers whose handler used the
-/// session. Put it in front of a route or a group that takes long, behind all that checks who may pass.
-/// Throws std::invalid_argument for options that make no sense.
+/// Keeps answers to GET and HEAD for their stated lifetime (max-age) or `ttl`, and reuses them for equal
+/// requests. While an answer is being made, equal requests wait for it. It keeps answers with status 200 and
+/// a body in memory, and those with 301, 308, 404 and 410 that state a lifetime. It never keeps files,
+/// streams, answers with Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, or answers
+/// whose handler used the session. Put it on slow routes, behind all middleware that checks permissions.
+/// Throws std::invalid_argument for invalid options.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::cache({.ttl = 10s}));
 [[nodiscard]] Cache cache(CacheOptions options);

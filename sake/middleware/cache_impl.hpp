@@ -1,4 +1,5 @@
-// Which requests a cache answers, which answers it keeps, and who waits for whom.
+// How a cache chooses the requests that it answers and the answers that it keeps, and how requests wait for
+// each other.
 #pragma once
 
 #include <chrono>
@@ -87,7 +88,7 @@ class AnswerCache final : public CacheWork {
     };
 
     /// Follows a request to its answer, as a function for Context::after. If it is destroyed without a call,
-    /// since the client has left, those who wait try again.
+    /// because the client has disconnected, the waiting requests try again.
     class Follower {
       public:
         Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const CachePassage& passage,
@@ -138,7 +139,7 @@ class AnswerCache final : public CacheWork {
 
     // --- What is asked for ---
 
-    /// Nothing for a request that passes.
+    /// std::nullopt for a request that bypasses the cache.
     [[nodiscard]] std::optional<std::string> make_key(Context& ctx, const CacheControl& asked) const {
         if (asked.no_store || has_body(ctx)) return std::nullopt;
         if (options_.key) {
@@ -149,7 +150,7 @@ class AnswerCache final : public CacheWork {
         return key_of(ctx, {});
     }
 
-    /// A handler may answer a GET by its body, which is not in the key.
+    /// A handler may answer a GET by its body, which is not part of the key.
     static bool has_body(const Context& ctx) noexcept {
         return ctx.find_header("Transfer-Encoding") || ctx.header("Content-Length", "0") != "0";
     }
@@ -172,9 +173,9 @@ class AnswerCache final : public CacheWork {
             answer(ctx, *entry, now);
             return {Way::Kind::answered};
         }
-        if (asked.only_if_cached) throw HttpError(504, "no such answer is kept");
+        if (asked.only_if_cached) throw HttpError(504, "the cache has no such answer");
 
-        // Nobody waits for what nobody may share.
+        // No request waits for an answer that cannot be shared.
         const bool passes = is_good && entry->kind == Kind::passing;
         const FlightEntry* const other = flights_.find(key);
         if (!passes && other != nullptr && other->flight->reactor == Reactor::current() &&
@@ -186,7 +187,7 @@ class AnswerCache final : public CacheWork {
         return {Way::Kind::to_handler, why, key, generation_, other == nullptr};
     }
 
-    /// The handler makes the answer. From when others wait for it on, nothing can fail.
+    /// The handler makes the answer. Nothing may fail once others wait for it.
     void follow(Context& ctx, const CachePassage& passage, const Way& way) {
         const CountedPtr<KnownFlight> flight(way.may_lead ? new KnownFlight(way.key) : nullptr);
         ctx.after(Follower(*this, flight, passage, way, Call::of(ctx).response.headers));
@@ -232,7 +233,7 @@ class AnswerCache final : public CacheWork {
         flight.landed.set();
     }
 
-    /// The answer is made, and is kept if it may be.
+    /// The answer is complete: keeps it if that is allowed.
     Flight::End keep(Context& ctx, const std::string& key, const http::Headers& before,
                      std::uint64_t generation, bool is_of_session) {
         using End = Flight::End;
@@ -241,7 +242,8 @@ class AnswerCache final : public CacheWork {
             const std::chrono::seconds lifetime =
                 is_of_session ? std::chrono::seconds(0) : lifetime_of(response);
             const bool is_answer = lifetime > lifetime.zero();
-            // An error or a 304 is about this request alone: what is kept stays, and the next one leads.
+            // An error or a 304 concerns this request alone: the kept answer stays, and the next request
+            // leads.
             if (!is_answer && response.status != 200) return End::given_up;
             OwningPtr<Entry> entry(new Entry);
             entry->made_at = sake::now();
@@ -275,19 +277,19 @@ class AnswerCache final : public CacheWork {
     static bool may_be_kept_if_it_says(int status) noexcept {
         return status == 301 || status == 308 || status == 404 || status == 410;
     }
-    /// Whether the body is in memory. That of a stream is not here, but its type is; and files, of which a
+    /// Whether the body is in memory. The body of a stream is not here, but its type is. Files, of which a
     /// small one is in memory, answer ranges and conditions themselves.
     static bool is_whole(const Response& response) noexcept {
         if (response.file() != nullptr || response.headers.contains("Accept-Ranges")) return false;
         return !response.body.empty() || (response.status != 200 && response.content_type().empty());
     }
-    /// Whether the session was asked for since the last call.
+    /// Whether the session was used since the last call.
     static bool take_note_of_session(Context& ctx) noexcept {
         auto* const slot = Call::of(ctx).state.find<SessionSlot>();
         return slot != nullptr && std::exchange(slot->is_asked_for, false);
     }
-    /// An answer whose handler has asked for the session is for one visitor. If the key is of the session as
-    /// well, the program has decided what it depends on; then the session has to have changed.
+    /// An answer whose handler used the session is for one visitor. If the key was made from the session as
+    /// well, the program has decided what the answer depends on; then only a changed session counts.
     static bool uses_session(Context& ctx, bool key_has_session) {
         const auto* const slot = Call::of(ctx).state.find<SessionSlot>();
         if (slot == nullptr) return false;

@@ -1,4 +1,4 @@
-// The answers that a cache keeps: under hashes of what they depend on, within a number of bytes.
+// The answers that a cache keeps, within a limit of bytes, under hashes of what they depend on.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// An answer as it was when it passed the cache, apart from what stood in it before.
+/// An answer as the cache saw it, without the fields that stood in the response before.
 struct KeptAnswer {
     int status = 200;
     std::string type;
@@ -107,13 +107,13 @@ class CacheStore {
     explicit CacheStore(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     [[nodiscard]] Hash128 hash(std::string_view key) const noexcept { return hash_of(hash_key_, key); }
-    /// nullptr if there is none. It counts as asked for.
+    /// nullptr if there is none. A found answer counts as requested now.
     [[nodiscard]] Entry* find(const Hash128& key) noexcept {
         Entry* const entry = table_.find(key);
         if (entry != nullptr) table_.touch(*entry);
         return entry;
     }
-    /// Takes the place of what is there under its key. False if it is too large for all that may be kept.
+    /// Replaces the answer under its key. False if it is larger than the whole cache.
     bool put(OwningPtr<Entry> entry) {
         const std::size_t size = entry->size();
         if (size > max_bytes_) return false;

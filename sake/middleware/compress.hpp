@@ -1,4 +1,4 @@
-// Compression of answers, by zlib, Brotli or zstd, which a program links if it wants them.
+// compress: compresses answers by zlib, Brotli or zstd, if the program links them.
 #pragma once
 
 #include <cstddef>
@@ -9,41 +9,39 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For compress. A level says how hard a compressor tries; 0 leaves the coding out. A coding whose library is
-/// not there is left out as well.
+/// The options of compress. A higher level compresses more and costs more time; 0 turns a coding off. A
+/// coding whose library is not linked is off.
 struct CompressOptions {
-    int gzip_level = 6;  // up to 9
-    int zstd_level = 3;  // up to 12
-    int br_level = 4;    // up to 9; of streams never above 3, since more would take 2 MiB for each
-    /// Smaller bodies leave as they are: they fit into a packet anyway.
+    int gzip_level = 6;  // 0 to 9
+    int zstd_level = 3;  // 0 to 12
+    int br_level = 4;    // 0 to 9; streams use at most 3, since higher levels need 2 MiB per stream
+    /// Smaller bodies, in bytes, are not compressed: they fit into one packet.
     std::size_t min_body = 1024;
-    /// Larger bodies leave as they are, since the loop waits while a body is compressed: 6 ms for a megabyte
-    /// of JSON by gzip, 2 ms by zstd. Bodies above 128 KiB are compressed at level 1. A gigabyte at most.
+    /// Larger bodies, in bytes, are not compressed, because compression blocks the loop: about 6 ms per
+    /// megabyte of JSON by gzip, 2 ms by zstd. Bodies above 128 KiB are compressed at level 1. At most 1 GiB.
     std::size_t max_body = 1024 * 1024;
-    /// Answers in pieces, of any length, are compressed as well.
+    /// Whether streamed answers are compressed. Their length does not matter.
     bool streams = true;
-    /// How far back the compressor of a stream looks for what it has seen, 1 KiB to 32 KiB. As long as the
-    /// stream lasts, it takes 8 times as much memory by gzip, 24 times by zstd, and 640 KiB by Brotli. That
-    /// counts in Config::max_buffered. If half of that is taken, streams leave as they are.
+    /// The window of a stream's compressor, 1 KiB to 32 KiB. While the stream lasts, its compressor uses 8
+    /// times this memory for gzip, 24 times for zstd, and 640 KiB for Brotli. This memory counts for
+    /// Config::max_buffered. While half of that is in use, new streams are not compressed.
     std::size_t stream_window = 4 * 1024;
-    /// Compresses also what a page of another site asks for with the user's cookies. The length of such an
-    /// answer may tell that page a secret in it (BREACH).
+    /// Whether answers to requests that another site's page caused, with the user's cookies, are compressed
+    /// as well. The length of such an answer may reveal a secret in it (BREACH).
     bool cross_site = false;
 };
 
-/// Compresses answers by what the request's Accept-Encoding wants most; if that is several as much, by zstd,
-/// Brotli or gzip in this order, and streams by gzip, zstd or Brotli. For bodies in memory and answers in
-/// pieces of media types that become smaller: texts, JSON, XML, JavaScript, WebAssembly. Each write of an
-/// answer in pieces, such as an event, can be read at once. An ETag becomes weak, and Vary names
-/// Accept-Encoding.
+/// Compresses answers by the coding that Accept-Encoding prefers. Among equals it prefers zstd, Brotli, gzip
+/// in this order, and for streams gzip, zstd, Brotli. It compresses bodies in memory and streamed answers of
+/// media types that shrink: text, JSON, XML, JavaScript, WebAssembly. The client can decode each write of a
+/// stream, such as an event, at once. An ETag becomes weak, and Vary names Accept-Encoding.
 ///
-/// What leaves as it is: answers with a Content-Encoding or a digest of theirs, with `Cache-Control:
-/// no-transform`, parts of bodies, and files. If the client refuses even that (`identity;q=0`), small bodies
-/// and other types are compressed, too, and what cannot be is answered with 406 if the request is GET or
-/// HEAD.
+/// Not compressed: answers with Content-Encoding or a digest, with `Cache-Control: no-transform`, parts of
+/// bodies, and files. If the client refuses uncompressed answers (`identity;q=0`), small bodies and other
+/// types are compressed as well. If that is impossible, a GET or HEAD is answered with 406.
 ///
-/// Put it in front of etag. Throws std::logic_error if neither SAKE_WITH_ZLIB, SAKE_WITH_BROTLI nor
-/// SAKE_WITH_ZSTD is defined, std::invalid_argument for options that make no sense.
+/// Put it in front of etag. Throws std::logic_error if none of SAKE_WITH_ZLIB, SAKE_WITH_BROTLI and
+/// SAKE_WITH_ZSTD is defined, std::invalid_argument for invalid options.
 [[nodiscard]] Step compress(CompressOptions options = {});
 
 }  // namespace middleware

@@ -52,7 +52,8 @@ class Compress final : public StepWork {
         for (const ContentCoding coding : whole_order) {
             if (offers(coding)) return;
         }
-        throw std::invalid_argument("compress: the levels leave out every coding whose library is there");
+        throw std::invalid_argument(
+            "compress: the levels turn off every coding whose library is linked: set one above 0");
     }
 
     void run(Context& ctx) override {
@@ -79,7 +80,7 @@ class Compress final : public StepWork {
             if (has_compressor(coding)) return;
         }
         throw std::logic_error(
-            "compress: there is no library to compress by. For the whole program, define SAKE_WITH_ZLIB and "
+            "compress: no compression library is linked. For the whole program, define SAKE_WITH_ZLIB and "
             "link with -lz, or SAKE_WITH_BROTLI and -lbrotlienc, or SAKE_WITH_ZSTD and -lzstd");
     }
     static void require_level(const char* name, int level, int most) {
@@ -164,7 +165,7 @@ class Compress final : public StepWork {
     static void refuse(Call& call) {
         if (!may_be_refused(call)) return;
         add_vary(call.context, "Accept-Encoding");
-        throw HttpError(406, "this answer is not there in a coding that the client accepts");
+        throw HttpError(406, "this answer has no coding that the client accepts by Accept-Encoding");
     }
     static bool may_be_refused(const Call& call) noexcept {
         const Method method = call.request.known_method;
@@ -218,8 +219,9 @@ class Compress final : public StepWork {
         const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
         if (!has_room) {
             if (may_stay || !may_be_refused(call)) return false;
-            throw HttpError(503,
-                            "there is no memory to compress this answer, and the client accepts no other")
+            throw HttpError(
+                503,
+                "there is no memory to compress this answer, and the client accepts only compressed ones")
                 .header("Retry-After", "10");
         }
         call.answerer->encoder = make_compressor(kind);

@@ -1,4 +1,4 @@
-// Which pages of other origins may read answers: Cross-Origin Resource Sharing.
+// cors: lets pages of other origins read answers (Cross-Origin Resource Sharing, WHATWG Fetch).
 #pragma once
 
 #include <chrono>
@@ -11,27 +11,29 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For cors.
+/// The options of cors.
 struct CorsOptions {
-    /// Whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} is every page,
-    /// "null" are pages without an origin of their own, such as files.
+    /// The origins whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} allows
+    /// every page; "null" allows pages without an origin, such as local files.
     std::vector<std::string> origins = {};
-    /// Whether the browser sends the user's cookies along. Not with "*" and "null".
+    /// Whether the browser may send the user's cookies. Not with "*" or "null".
     bool credentials = false;
-    /// What a page may use besides GET, HEAD and POST of forms and plain text.
+    /// The methods that a page may use, in addition to GET, HEAD and POST of forms and plain text, which
+    /// browsers always allow.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    /// The header fields that a page may send, in addition to the few that browsers always allow.
     std::vector<std::string> headers = {"Authorization", "Content-Type"};
-    /// What a page may read of the answer's fields besides a few harmless ones.
+    /// The fields of an answer that a page may read, in addition to the few that browsers always allow.
     std::vector<std::string> exposed_headers = {};
-    /// For how long a browser need not ask again. 0 makes it ask each time.
+    /// How long a browser may cache a preflight. With 0 it asks each time.
     std::chrono::seconds max_age = std::chrono::minutes(10);
 };
 
-/// Sets the fields of CORS on every answer, refusals too, and answers preflights with 204 itself. The fields
-/// are set for listed origins only; Vary: Origin always. Use it on the engine, in front of what asks for
-/// credentials: a preflight has none. Throws std::invalid_argument for no origins, for a text that is not an
-/// origin, for "*" or "null" with credentials, for "*" beside others, for "*" as a method or field, and for a
-/// time below 0.
+/// Sets the CORS fields on every answer, also on refusals, and answers preflights with 204 itself. Only
+/// listed origins receive the fields; Vary: Origin is always set. Put it on the engine, in front of
+/// authentication, because a preflight carries no credentials. Throws std::invalid_argument for no
+/// origins, a text that is not an origin, "*" or "null" with credentials, "*" together with others, "*" as a
+/// method or field, and a negative time.
 [[nodiscard]] Step cors(CorsOptions options);
 
 }  // namespace middleware

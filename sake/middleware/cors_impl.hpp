@@ -19,7 +19,7 @@ namespace detail {
 class Cors final : public StepWork {
   public:
     static constexpr StepRule rules[] = {
-        {"cors", "the first answers the preflights of both"},
+        {"cors", "the first would answer the preflights of both"},
         {"basic_auth", "preflights have no password, and would be refused"},
         {"bearer_auth", "preflights have no token, and would be refused"},
         {"jwt", "preflights have no token, and would be refused"},

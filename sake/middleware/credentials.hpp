@@ -1,5 +1,4 @@
-// The field Authorization of a request, taken apart strictly (RFC 9110 section 11.4), and what a challenge
-// says.
+// The field Authorization of a request, parsed strictly (RFC 9110 section 11.4), and the text of a challenge.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Keeps pages of other sites from acting as a user of this one, without tokens.
+// csrf: stops pages of other sites from acting as a user of this one, without tokens.
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For csrf.
+/// The options of csrf.
 struct CsrfOptions {
-    /// Other origins whose pages may send requests, too: {"https://app.example"}, compared as a whole.
+    /// Other origins whose pages may send requests: {"https://app.example"}, compared as a whole.
     std::vector<std::string> origins = {};
 };
 
-/// Answers 403 to a request that a page of another origin made the browser send: by Sec-Fetch-Site, and by
-/// Origin against the host of the request for browsers that do not send that. GET, HEAD, OPTIONS, QUERY and
-/// TRACE pass, so let them change nothing. Programs other than browsers send neither field, and pass. Throws
+/// Answers 403 to a request that a page of another origin caused. It checks Sec-Fetch-Site; for browsers that
+/// do not send it, it compares Origin with the host of the request. GET, HEAD, OPTIONS, QUERY and TRACE pass,
+/// so their handlers must change nothing. Programs that are not browsers send neither field, and pass. Throws
 /// std::invalid_argument for a text that is not an origin.
 [[nodiscard]] Step csrf(CsrfOptions options = {});
 

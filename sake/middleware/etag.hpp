@@ -1,4 +1,4 @@
-// ETags for whole bodies, so that a client that has one need not be sent it again.
+// etag: adds ETags, so that a client does not download again what it has.
 #pragma once
 
 #include <cstddef>
@@ -9,20 +9,20 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For etag.
+/// The options of etag.
 struct EtagOptions {
-    /// Says that bodies with the same tag mean the same, and not that they are the same bytes.
+    /// Makes weak tags: bodies with the same tag are equivalent, but perhaps not equal byte by byte.
     bool weak = false;
-    /// Larger bodies have no tag: a tag is made of all bytes, at about a gigabyte a second.
+    /// Larger bodies, in bytes, get no tag. A tag is a hash of all bytes, at about a gigabyte per second.
     std::size_t max_body = 1024 * 1024;
 };
 
-/// Gives answers to GET and HEAD an ETag, and answers the conditions of the request: If-None-Match by 304,
-/// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
-/// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
-/// A tag that the handler has set stays. The handler makes its body in any case; only sending it is saved.
-/// Put it behind middleware that encodes bodies, such as compress, so that a tag is of the body that the
-/// handler made.
+/// Adds an ETag to answers to GET and HEAD, and evaluates the conditions of the request: If-None-Match (304),
+/// If-Match (412), and the conditions on dates if the handler has set Last-Modified. It concerns answers with
+/// status 200 and a body in memory. Files have tags of their own; streams, empty bodies and `Cache-Control:
+/// no-store` get none. A tag that the handler set stays. The handler always makes its body; only the transfer
+/// is saved. Put it behind middleware that encodes bodies, such as compress, so that the tag is of the
+/// handler's body.
 [[nodiscard]] Step etag(EtagOptions options = {});
 
 }  // namespace middleware

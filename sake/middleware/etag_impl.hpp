@@ -27,7 +27,7 @@ namespace detail {
 class EtagMaker final : public StepWork {
   public:
     static constexpr StepRule rules[] = {
-        {"etag", "one is enough"},
+        {"etag", "the second would do nothing"},
         {"cache", "a client that has the body would get it again from the cache"},
         {nullptr, nullptr}};
     static constexpr StepInfo info{"etag", rules};
@@ -84,7 +84,9 @@ class EtagMaker final : public StepWork {
             case Conditions::Verdict::not_modified:
                 return say_not_modified(call.response);
             case Conditions::Verdict::failed:
-                throw HttpError(412, "the answer is not what the request's condition says");
+                throw HttpError(
+                    412,
+                    "the answer does not meet the request's condition (If-Match or If-Unmodified-Since)");
         }
     }
 

@@ -1,5 +1,5 @@
-// What proxies say of a request, taken apart: X-Forwarded-For, and Forwarded (RFC 7239). Everything is read
-// from its end, where the nearest proxy wrote, so that nothing in front of it can change what it says.
+// Parses the reports of proxies: X-Forwarded-For, and Forwarded (RFC 7239). Everything is read from its end,
+// where the nearest proxy wrote, so that a client's text in front cannot change it.
 #pragma once
 
 #include <algorithm>

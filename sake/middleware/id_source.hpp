@@ -1,4 +1,4 @@
-// Ids that differ and that nobody can foresee, for requests and traces.
+// Unique, unpredictable ids for requests and traces.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Ids of 128 bits that differ and cannot be foreseen, at the cost of a hash. They are no secrets for logins:
-/// a forked child knows the key. From any thread.
+/// Unique ids of 128 bits that cannot be predicted; one costs a hash. Do not use them as login secrets: a
+/// forked child knows the key. From any thread.
 class IdSource {
   public:
     [[nodiscard]] Hash128 next() noexcept {

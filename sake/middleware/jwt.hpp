@@ -1,4 +1,4 @@
-// Who may pass: a JSON Web Token in each request (RFC 7519), which a login service has signed.
+// jwt: authentication by a JSON Web Token in each request (RFC 7519), signed by a login service.
 #pragma once
 
 #include <chrono>
@@ -21,16 +21,16 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What the token of a request says: `ctx.state<sake::JwtClaims>()`, behind jwt().
+/// The claims of the request's token: `ctx.state<sake::JwtClaims>()`, behind jwt().
 struct JwtClaims {
-    std::string subject = {};                // "sub": who sent the request
+    std::string subject = {};                // "sub": the user
     std::string issuer = {};                 // "iss"
     std::vector<std::string> audience = {};  // "aud"
     std::optional<std::chrono::sys_seconds> expires = {};
-    std::string text = {};  // all of them: a JSON object
+    std::string text = {};  // all claims, as the text of a JSON object
 
-    /// All of them as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
-    /// from_json. Throws JsonError, or what from_json throws, if they do not fit.
+    /// All claims as a T: Json itself, an aggregate, or a type with nlohmann's from_json. Throws JsonError,
+    /// or what from_json throws, if they do not fit.
     template <class T = Json>
     [[nodiscard]] T claims() const {
         if constexpr (std::is_same_v<T, Json> || detail::HasShape<T>) {
@@ -49,10 +49,10 @@ std::string sign_jwt_text(std::string_view claims, const JwtKey& key);
 
 }  // namespace detail
 
-/// A token that says these claims, a Json or a struct: `sign_jwt({{"sub", "ada"}, {"exp", 1767225600}},
-/// key)`. Nothing is added to them: `exp`, and what else the readers demand, is among them. Throws
-/// std::invalid_argument for a public key, for claims that are not an object, and for a token larger than
-/// 8 KiB.
+/// Makes a signed token with these claims, a Json or a struct: `sign_jwt({{"sub", "ada"}, {"exp",
+/// 1767225600}}, key)`. Adds no claims: set `exp` and whatever the readers demand. Throws
+/// std::invalid_argument for a public key, for claims that are not an object, and for a token larger than 8
+/// KiB.
 template <class Claims = Json>
 [[nodiscard]] std::string sign_jwt(const Claims& claims, const JwtKey& key) {
     return detail::sign_jwt_text(dump_json(claims), key);
@@ -60,33 +60,35 @@ template <class Claims = Json>
 
 namespace middleware {
 
-/// For jwt.
+/// The options of jwt.
 struct JwtOptions {
-    /// The keys of the signer: jwt_key, jwt_secret and jwt_keys make them; 64 at most. A token is verified by
-    /// those keys alone that have its algorithm. If it names a key by `kid`, keys with other ids are left
-    /// out.
+    /// The keys of the signer, at most 64; jwt_key, jwt_secret and jwt_keys make them. A token is verified
+    /// only with keys of its algorithm. If it names a key by `kid`, keys with other ids are skipped.
     std::vector<JwtKey> keys = {};
-    /// The `iss` that a token must have. "" lets any, or none, pass.
+    /// The `iss` that a token must have. "" accepts any, or none.
     std::string issuer = {};
-    /// Whom the token must be for: it is `aud`, or is in it. With "", tokens that say whom they are for do
-    /// not pass, since they are for somebody else.
+    /// The `aud` that a token must have, alone or in its list. With "", a token that has an `aud` is refused,
+    /// because it is meant for another service.
     std::string audience = {};
-    /// The `typ` that the header must have, such as "at+jwt" for access tokens. "" lets any pass.
+    /// The `typ` that the header must have, such as "at+jwt" for access tokens. "" accepts any.
     std::string type = {};
-    /// By how much the clocks of signer and reader may differ: a minute at most.
+    /// How much the clocks of signer and reader may differ; at most a minute.
     std::chrono::seconds leeway{5};
-    /// Whether a token without `exp` is refused. One that does not expire is right until the key is gone.
+    /// Whether a token without `exp` is refused. A token that does not expire is valid until its key is
+    /// removed.
     bool require_expiry = true;
+    /// The realm in the challenge of a 401; "" sends none.
     std::string realm = {};
-    /// Is told why a token was refused, for the program's log. The client is not told.
+    /// Called with the reason when a token is refused, for the program's log. The client does not receive the
+    /// reason.
     std::function<void(Context& ctx, std::string_view why)> on_refused = {};
 };
 
-/// Answers 401 unless the request has a token in the field Authorization, as "Bearer", that one of the keys
-/// has signed, which is for this audience and valid now; and 400 to a field that is malformed, or a token
-/// larger than 8 KiB. `ctx.state<sake::JwtClaims>()` is what it says, `ctx.state<sake::User>().name` its
-/// `sub`. Keys need OpenSSL: see jwt_key. Throws std::invalid_argument for no keys or more than 64, for a
-/// leeway out of range, and for a realm that may not stand in a field.
+/// Answers 401 unless the field Authorization has a Bearer token that one of the keys signed, for this issuer
+/// and audience, and valid now. Answers 400 to a malformed field or a token larger than 8 KiB.
+/// `ctx.state<sake::JwtClaims>()` has the claims, `ctx.state<sake::User>().name` its `sub`. Keys need
+/// OpenSSL: see jwt_key. Throws std::invalid_argument for no keys or more than 64, a leeway out of range, and
+/// a realm that a field cannot hold.
 [[nodiscard]] Step jwt(JwtOptions options);
 
 }  // namespace middleware

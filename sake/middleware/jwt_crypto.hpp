@@ -115,7 +115,7 @@ class JwtSignatureKey final : public JwtKeyWork {
                 size_ = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
         }
         const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
-        demand(EVP_PKEY_public_check(context.get()) == 1, "does not take this key, which is damaged");
+        demand(EVP_PKEY_public_check(context.get()) == 1, "rejects this key: it is damaged");
     }
 
     [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {

@@ -52,7 +52,7 @@ class JwtCheck final : public StepWork {
   private:
     static middleware::JwtOptions checked(middleware::JwtOptions options) {
         if (options.keys.empty()) throw std::invalid_argument("jwt: give it a key, by jwt_key or jwt_secret");
-        if (options.keys.size() > 64) throw std::invalid_argument("jwt: 64 keys are the most");
+        if (options.keys.size() > 64) throw std::invalid_argument("jwt: there can be at most 64 keys");
         if (options.leeway < std::chrono::seconds(0) || options.leeway > std::chrono::minutes(1))
             throw std::invalid_argument("jwt: leeway is from 0 to 60 seconds");
         return options;
@@ -69,13 +69,14 @@ class JwtCheck final : public StepWork {
     [[nodiscard]] JwtClaims verified(std::string_view token) const {
         const JwtParts parts(token);
         const JwtHeader header(decode_jwt_part(parts.header, "the header"));
-        demand(options_.type.empty() || is_type(header.type), "the type of the token is another");
+        demand(options_.type.empty() || is_type(header.type), "'typ' does not match JwtOptions::type");
         demand_signature(parts, header);
         JwtContent content(decode_jwt_part(parts.claims, "the part with the claims"));
         demand_time(content);
         JwtClaims& claims = content.claims;
-        demand(options_.issuer.empty() || claims.issuer == options_.issuer, "'iss' is another");
-        demand(is_for_us(claims), "'aud' is another");
+        demand(options_.issuer.empty() || claims.issuer == options_.issuer,
+               "'iss' does not match JwtOptions::issuer");
+        demand(is_for_us(claims), "'aud' does not match JwtOptions::audience");
         return std::move(claims);
     }
 
@@ -89,7 +90,7 @@ class JwtCheck final : public StepWork {
             has_key = true;
         }
         demand(has_key, "no key has this 'alg' and 'kid'");
-        throw JwtRefusal("the signature is not right");
+        throw JwtRefusal("the signature does not match");
     }
 
     void demand_time(const JwtContent& content) const {
@@ -97,8 +98,8 @@ class JwtCheck final : public StepWork {
         const auto leeway = static_cast<double>(options_.leeway.count());
         demand(content.expires || !options_.require_expiry, "it has no 'exp'");
         demand(!content.expires || now < *content.expires + leeway, "it has expired");
-        demand(!content.not_before || now >= *content.not_before - leeway, "'nbf' is to come");
-        demand(!content.issued_at || now >= *content.issued_at - leeway, "'iat' is to come");
+        demand(!content.not_before || now >= *content.not_before - leeway, "'nbf' is in the future");
+        demand(!content.issued_at || now >= *content.issued_at - leeway, "'iat' is in the future");
     }
 
     [[nodiscard]] bool is_for_us(const JwtClaims& claims) const {

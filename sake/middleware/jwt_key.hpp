@@ -1,4 +1,4 @@
-// Keys of JSON Web Tokens. A key fixes its algorithm, and a token has no say in it.
+// Keys of JSON Web Tokens. The key fixes the algorithm; a token cannot choose it.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How tokens are signed (RFC 7518, RFC 8037).
+/// The algorithms of signatures (RFC 7518, RFC 8037).
 enum class JwtAlgorithm : std::uint8_t {
-    HS256,  // a secret that signer and reader share
+    HS256,  // HMAC with a secret that signer and reader share
     RS256,
     RS384,
     RS512,
@@ -24,7 +24,7 @@ enum class JwtAlgorithm : std::uint8_t {
     EdDSA,  // Ed25519
 };
 
-/// The name in a token's header: "ES256".
+/// The name as the header of a token has it: "ES256".
 [[nodiscard]] constexpr std::string_view to_string(JwtAlgorithm algorithm) noexcept {
     constexpr std::string_view names[] = {"HS256", "RS256", "RS384", "RS512",
                                           "PS256", "ES256", "ES384", "EdDSA"};
@@ -56,8 +56,8 @@ struct JwtKeyMaker;
 
 }  // namespace detail
 
-/// A key: what jwt() verifies tokens by, and what sign_jwt signs with if it is a secret or a private key.
-/// Copies share it.
+/// A key. jwt() verifies tokens with it; sign_jwt signs with it if it is a secret or a private key. Copies
+/// share it.
 class JwtKey {
   public:
     JwtKey(const JwtKey&) = default;
@@ -83,19 +83,19 @@ class JwtKey {
 #endif
 inline namespace SAKE_CRYPTO {
 
-// All of these need OpenSSL 3: compile with -DSAKE_WITH_OPENSSL, link with -lcrypto. Otherwise they throw
-// std::logic_error that says so. They throw std::invalid_argument for a text that is not such a key, or a key
-// that is too weak: an RSA key has 2048 bits at least, a secret 32 bytes.
+// These functions need OpenSSL 3: compile with -DSAKE_WITH_OPENSSL, link with -lcrypto. Without it they throw
+// std::logic_error that says so. They throw std::invalid_argument for a text that is not such a key, and for
+// a weak key: an RSA key needs 2048 bits, a secret 32 bytes.
 
-/// A key of PEM text: a public key, a certificate, whose dates and issuer are not looked at, or a private key
+/// A key from PEM text: a public key, a certificate (its dates and issuer are not checked), or a private key
 /// without a password. Not for HS256.
 [[nodiscard]] JwtKey jwt_key(JwtAlgorithm algorithm, std::string_view pem, std::string_view id = {});
-/// A secret, for HS256: 32 bytes or more that a generator of random bytes made, and nobody can guess.
+/// A secret for HS256: at least 32 random bytes from a cryptographic generator.
 [[nodiscard]] JwtKey jwt_secret(std::string_view bytes, std::string_view id = {});
-/// The same from base64url without padding.
+/// The same from base64url text without padding.
 [[nodiscard]] JwtKey jwt_secret_base64url(std::string_view text, std::string_view id = {});
-/// The keys of a JWK or a JWK Set (RFC 7517), which is JSON text. Of a set, keys of other kinds and those for
-/// encryption are left out. Keys without `alg` have the algorithm of their curve, RS256 or HS256.
+/// The keys of a JWK or a JWK Set (RFC 7517), given as JSON text. Keys of other kinds and keys for encryption
+/// in a set are skipped. A key without `alg` gets the algorithm of its curve, or RS256, or HS256.
 [[nodiscard]] std::vector<JwtKey> jwt_keys(std::string_view json);
 
 }  // namespace SAKE_CRYPTO

@@ -82,8 +82,8 @@ inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk
     const auto make = kind == "RSA" ? make_rsa_key : kind == "EC" ? make_ec_key : make_ed25519_key;
     EVP_PKEY* const made = make(jwk, half);
     if (made == nullptr) {
-        throw std::invalid_argument("jwt_keys: OpenSSL does not take the key '" +
-                                    std::string(jwk.text("kid")) + "', which is damaged");
+        throw std::invalid_argument("jwt_keys: OpenSSL rejects the key '" + std::string(jwk.text("kid")) +
+                                    "', which is damaged");
     }
     CryptoKey key(made);
     return CountedPtr<const JwtKeyWork>(

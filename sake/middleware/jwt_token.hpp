@@ -42,7 +42,7 @@ struct JwtParts {
         const std::size_t first = token.find('.');
         const std::size_t last = token.rfind('.');
         if (first == last || token.find('.', first + 1) != last)
-            throw JwtRefusal("the token has not three parts");
+            throw JwtRefusal("the token does not have three parts");
         header = token.substr(0, first);
         claims = token.substr(first + 1, last - first - 1);
         signature = token.substr(last + 1);

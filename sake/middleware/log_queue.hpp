@@ -1,4 +1,4 @@
-// The lines of the access log on their way to the thread that writes them: never more than so many bytes.
+// The lines of the access log on their way to the writing thread, within a limit of bytes.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For lines from any thread. The one that writes begins with the first line.
+/// For lines from any thread. The writing thread starts with the first line.
 class LogQueue {
   public:
     LogQueue(OwningPtr<LogTarget> target, std::size_t max_queued) noexcept
@@ -39,11 +39,11 @@ class LogQueue {
         }
         changed_.notify_one();
         if (thread_.joinable()) thread_.join();
-        if (!queued_.empty()) write_queued();  // there was no thread to be had
+        if (!queued_.empty()) write_queued();  // no thread could be started
         tell_of_lost();
     }
 
-    /// Calls `append(text)`, which appends a line. What would be too much is dropped.
+    /// Calls `append(text)`, which appends a line. Lines beyond the limit are dropped.
     template <class F>
     void add(F append) noexcept {
         thread_local std::string line;  // made outside the lock, and keeps its memory for the next
@@ -62,10 +62,10 @@ class LogQueue {
     }
 
   private:
-    // Lines gather for so long, so that a busy server wakes its thread 50 times a second.
+    // Lines gather for this time, so that a busy server wakes its thread 50 times a second.
     static constexpr std::chrono::milliseconds gather_time{20};
 
-    /// Queues a line. True for one caller, who is to start the thread.
+    /// Queues a line. True for one caller, which must start the thread.
     bool take(std::string_view line) noexcept {
         const std::lock_guard lock(mutex_);
         const std::size_t before = queued_.size();

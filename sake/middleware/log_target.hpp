@@ -1,5 +1,5 @@
-// Where the lines of the access log end: a file, standard error, or a function of the program. The first two
-// wait at most a second for a slow reader, and count the lines that were lost; a function takes its own time.
+// The destination of the access log: a file, standard error, or a function of the program. The first two wait
+// at most a second for a slow reader, and count lost lines. A function may take any time.
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// A line for every answer: the access log.
+// logger: the access log, one line for every answer.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ inline namespace SAKE_ABI {
 
 namespace detail {
 
-/// What writes the lines of a logger.
+/// Writes the lines of a logger.
 class AccessLog : public Counted {
   public:
     AccessLog() = default;
@@ -38,29 +38,30 @@ enum class LogFormat : std::uint8_t {
                // cause, request_id, trace_id, user_agent, referrer
 };
 
-/// For logger.
+/// The options of logger.
 struct LoggerOptions {
+    /// The format of a line.
     LogFormat format = LogFormat::combined;
-    /// The file to which lines are appended; if it is renamed, as logrotate does, a new one is made. "" is
+    /// The file to which lines are appended. If it is renamed, as logrotate does, a new one is created. "" is
     /// standard error.
     std::string path = {};
-    /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
+    /// Receives the lines in place of a file: whole lines with their line feeds, on the logger's thread.
     std::function<void(std::string_view lines)> write = {};
-    /// The bytes of lines that may wait for the thread, at least 64 KiB. Lines for which there is no room
-    /// are dropped, and counted.
+    /// How many bytes of lines may wait for the thread, at least 64 KiB. Further lines are dropped and
+    /// counted.
     std::size_t max_queued = 1024 * 1024;
-    /// Whether targets and referrers are written with their queries, which may have secrets in them.
+    /// Whether the queries of targets and referrers are logged. They may contain secrets.
     bool with_query = true;
 };
 
-/// What logger() returns, for Engine::use. Copies write to the same place. With the last of them, which the
-/// engine may have, what is queued is written.
+/// What logger() returns, for Engine::use. Copies write to the same place. When the last copy is destroyed,
+/// which may be the engine's, queued lines are written first.
 class Logger {
   public:
-    using ObservesAnswers = void;  // so that Engine::use gives it every answer, refusals too
+    using ObservesAnswers = void;  // Engine::use then passes it every answer, refusals too
 
     void operator()(const Answered& answered) const { log_->add(answered); }
-    /// How many lines have been lost: the queue was full, or they could not be written.
+    /// How many lines were lost, because the queue was full or writing failed.
     [[nodiscard]] std::uint64_t dropped() const { return log_->dropped(); }
 
   private:
@@ -69,10 +70,10 @@ class Logger {
     detail::CountedPtr<detail::AccessLog> log_;
 };
 
-/// Writes a line for every answer when it leaves, wherever the logger stands among other middleware:
-/// `app.use(sake::middleware::logger())`. A thread of its own writes, so that no disk or terminal holds up
-/// the loop. Text of clients is escaped, and cut after 2048 bytes. Throws std::system_error if the file
-/// cannot be opened, std::invalid_argument for options that make no sense.
+/// Writes a line for every answer when it leaves, wherever the logger stands among the middleware:
+/// `app.use(sake::middleware::logger())`. A thread of its own writes, so a slow disk or terminal does not
+/// block the loop. Text from clients is escaped, and cut after 2048 bytes. Throws std::system_error if the
+/// file cannot be opened, std::invalid_argument for invalid options.
 [[nodiscard]] Logger logger(LoggerOptions options = {});
 
 }  // namespace middleware

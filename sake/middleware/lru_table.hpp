@@ -1,5 +1,5 @@
-// A table of entries by a hash, which also knows which of them was used the longest time ago. For stores with
-// a bound: sessions, and answers that are kept.
+// A table of entries by a hash, in the order of their last use. For bounded stores: sessions and cached
+// answers.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The allowances of many keys in a table of a fixed size: for each the moment when it is whole again (GCRA,
-// the generic cell rate algorithm). A key whose moment has passed needs no place.
+// The allowances of many keys in a table of fixed size: for each key the time at which its allowance is full
+// again (GCRA, the generic cell rate algorithm). A key whose time has passed needs no place.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Times are nanoseconds. For any thread. Requests of a key that has a place are counted exactly. If the
-/// first two of a key meet, each may find a place, of which the second is forgotten from then on.
+/// Times are nanoseconds. For any thread. Requests of a key with a place are counted exactly. If the first
+/// two requests of a key arrive at the same time, each may take a place; the second place is then unused.
 class RateTable {
   public:
     struct Verdict {
@@ -27,8 +27,8 @@ class RateTable {
         std::int64_t until_next;   // until the next request may come, if this one may not
     };
 
-    /// A request each `interval`, and so many at once after a pause. As keys fall into groups by chance,
-    /// there are two places for each: of so many keys, one in a thousand finds its group full.
+    /// One request per `interval`, and `burst` at once after a pause. Keys fall into groups by chance, so
+    /// there are two places per key: with `max_keys` keys, one in a thousand finds its group full.
     RateTable(std::int64_t interval, std::int64_t burst, std::size_t max_keys)
         : interval_(interval),
           tolerance_(interval * burst),
@@ -49,8 +49,8 @@ class RateTable {
                 free_since = whole_at;
             }
             if (free == nullptr) return spend(shared->whole_at, now);
-            // It is taken by its moment, so that of two keys which want it one looks again, and none takes it
-            // from a key that has come back meanwhile.
+            // The place is taken by exchanging its time: of two keys that want it, one tries again, and a key
+            // that has returned to it meanwhile keeps it.
             if (!free->whole_at.compare_exchange_strong(free_since, now + interval_, relaxed)) continue;
             free->key.store(key.low, relaxed);
             return allowed(interval_);
@@ -58,7 +58,7 @@ class RateTable {
     }
 
   private:
-    static constexpr std::size_t group_size = 16;  // the last place is of the keys that find no other one
+    static constexpr std::size_t group_size = 16;  // the last place is for keys without one of their own
     static constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min();
     static constexpr auto relaxed = std::memory_order_relaxed;
     using Moment = std::atomic<std::int64_t>;

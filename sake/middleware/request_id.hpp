@@ -1,4 +1,5 @@
-// A name for each request, by which its answer, its log lines and what it called are found again.
+// request_id: an id for each request, which connects its answer, its log lines and the requests that it
+// caused.
 #pragma once
 
 #include <string>
@@ -11,19 +12,19 @@ inline namespace SAKE_ABI {
 
 namespace middleware {
 
-/// For request_id.
+/// The options of request_id.
 struct RequestIdOptions {
-    /// The field of the answer, and of the request if a client's id is kept.
+    /// The field of the answer, and of the request if received ids are kept.
     std::string field = "X-Request-Id";
-    /// Keeps the id that came with the request, if it is one: 1 to 128 of the letters, digits and
-    /// "-._~+/=:". For servers behind a proxy that sets it: else clients choose what stands in the log.
+    /// Keeps the id that the client sent, if it has 1 to 128 letters, digits and "-._~+/=:". Only for servers
+    /// behind a proxy that sets it: otherwise clients choose what the log contains.
     bool keep_received = false;
 };
 
-/// Gives each request an id and sets it on every answer, refusals too; no handler replaces it. The id is the
-/// trace id if trace_context() stands in front, else 32 hex digits that cannot be foreseen. A trace id is
-/// what the client's traceparent says, unless trace_context() has trust_received = false. Throws
-/// std::invalid_argument for a name that no field of an answer may have.
+/// Gives each request an id and sets it on every answer, also on refusals. Handlers cannot replace it. The id
+/// is the trace id if trace_context() stands in front, else 32 unpredictable hex digits. A trace id comes
+/// from the client's traceparent unless trace_context() has trust_received = false. Throws
+/// std::invalid_argument for a field name that answers cannot have.
 [[nodiscard]] Step request_id(RequestIdOptions options = {});
 
 }  // namespace middleware

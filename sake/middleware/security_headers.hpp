@@ -1,4 +1,4 @@
-// Fields that tell browsers to be strict with what they get.
+// security_headers: header fields that make browsers stricter.
 #pragma once
 
 #include <chrono>
@@ -10,24 +10,25 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For security_headers. A field with an empty text is not sent.
+/// The options of security_headers. A field with an empty text is not sent.
 struct SecurityHeadersOptions {
-    /// Content-Security-Policy: what a page may load and run. The default is for an API and plain pages: only
-    /// what comes from the same origin, and no frames around it.
+    /// Content-Security-Policy: what a page may load and run. The default suits an API and plain pages:
+    /// content of the same origin only, and no embedding in frames.
     std::string content_security_policy =
         "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
     std::string referrer_policy = "strict-origin-when-cross-origin";
     std::string permissions_policy = "camera=(), geolocation=(), microphone=()";
     std::string cross_origin_opener_policy = "same-origin";
     std::string cross_origin_resource_policy = "same-origin";
-    /// How long a browser uses https alone for this host (RFC 6797); sent over https only. 0 sends none.
+    /// How long a browser must use https for this host (RFC 6797). Sent over https only. 0 sends no field.
     std::chrono::seconds strict_transport_security = std::chrono::hours(24 * 365);
+    /// Whether Strict-Transport-Security includes all subdomains.
     bool include_subdomains = false;
 };
 
 /// Sets the fields of the options, X-Content-Type-Options: nosniff and X-Frame-Options: DENY on every answer
-/// that has none of its own, refusals too. Throws std::invalid_argument for a text that may not stand in a
-/// field, and for a time below 0.
+/// that does not have the field already, also on refusals. Throws std::invalid_argument for a text that a
+/// field cannot hold, and for a negative time.
 [[nodiscard]] Step security_headers(SecurityHeadersOptions options = {});
 
 }  // namespace middleware

@@ -1,4 +1,4 @@
-// What is to become of a session when the answer is made: decided once, for sessions in memory and elsewhere.
+// Decides what happens to a session when the answer is complete, for sessions in memory and in a store.
 #pragma once
 
 #include <cstddef>
@@ -20,19 +20,19 @@ namespace detail {
 struct SessionChange {
     enum class Kind : std::uint8_t {
         none,
-        removed,     // it has ended before, and its cookie is to go
+        removed,     // it had ended before: its cookie is removed
         ends,        // it is empty now
-        begins,      // under new_id
-        is_renewed,  // the same, in place of the one under id
-        changes      // if it has not ended in the meantime
+        begins,      // a new one, under new_id
+        is_renewed,  // the same, under new_id instead of id
+        changes      // if it has not ended meanwhile
     };
     Kind kind = Kind::none;
-    std::string id;      // what it is kept under
-    std::string new_id;  // what its cookie has from now on
+    std::string id;      // the id under which it is stored
+    std::string new_id;  // the id in its cookie from now on
     std::string text;
 };
 
-/// The session as it is to be kept; "" if it is empty, and so is not.
+/// The text of the session to store; "" if it is empty, and so is not stored.
 inline std::string text_to_keep(const SessionSlot& slot, std::size_t max_bytes) {
     std::string text = slot.value.object == nullptr ? slot.text : slot.value.write(slot.value.object);
     if (text == "{}" || text == "[]" || text == "null") return {};
@@ -41,8 +41,8 @@ inline std::string text_to_keep(const SessionSlot& slot, std::size_t max_bytes) 
                             " bytes as JSON, and its max_bytes is " + std::to_string(max_bytes));
 }
 
-/// Closes the slot of a session whose answer has this status. After 500 and above, the handler may be half
-/// done, so that only an end counts.
+/// Closes the slot of a session whose answer has this status. At 500 and above, the handler may have stopped
+/// half way, so only end_session() counts.
 inline SessionChange close_session(SessionSlot& slot, int status, std::size_t max_bytes) {
     using Kind = SessionChange::Kind;
     using Origin = SessionSlot::Origin;
@@ -63,7 +63,7 @@ inline SessionChange close_session(SessionSlot& slot, int status, std::size_t ma
     return change;
 }
 
-/// Opens the slot of a request. Throws std::logic_error if that is open already.
+/// Opens the slot of a request. Throws std::logic_error if it is open already.
 inline SessionSlot& open_slot(Context& ctx, SessionKeeper& keeper) {
     SessionSlot& slot = Call::of(ctx).state.get<SessionSlot>();
     if (slot.state != SessionSlot::State::absent)
@@ -73,8 +73,8 @@ inline SessionSlot& open_slot(Context& ctx, SessionKeeper& keeper) {
     return slot;
 }
 
-/// The change is made: sets or removes the cookie. What is sent depends on who asks, and no cache may give it
-/// to somebody else.
+/// The change is made: sets or removes the cookie. The answer depends on the visitor, so no cache may share
+/// it.
 inline void answer_session(Context& ctx, const SessionChange& change, const SessionCookie& cookie) {
     using Kind = SessionChange::Kind;
     const bool is_over = change.kind == Kind::removed || change.kind == Kind::ends;

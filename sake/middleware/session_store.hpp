@@ -1,4 +1,4 @@
-// Sessions that are kept elsewhere than in the memory of the server, such as in a database.
+// SessionStore: sessions outside the server's memory, such as in a database.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Where a program keeps sessions: texts, each under an id. What a function throws is answered by 500. It may
-/// be in the midst of one of them for several requests at a time.
+/// The program's storage for sessions: a text for each id. An exception from a function is answered
+/// with 500. Several requests may be inside these functions at a time.
 class SessionStore {
   public:
     SessionStore() = default;
@@ -22,15 +22,15 @@ class SessionStore {
     SessionStore& operator=(const SessionStore&) = delete;
     virtual ~SessionStore() = default;
 
-    /// The text of a session; nothing if there is none, or its time is over, which the store decides. The id
-    /// is the secret of a visitor: where others may read what is stored, keep a hash of it.
+    /// The text of a session; std::nullopt if there is none or it has expired, which the store decides. The
+    /// id is the visitor's secret: if others can read the storage, store a hash of it.
     [[nodiscard]] virtual Task<std::optional<std::string>> load(std::string id) = 0;
-    /// Keeps a session under an id that is new.
+    /// Stores a session under a new id.
     [[nodiscard]] virtual Task<> add(std::string id, std::string text) = 0;
-    /// Keeps another text under an id, if there is a session; false if not. This must be one step: a session
-    /// that ends meanwhile is not to come back.
+    /// Replaces the text of a session, if it exists; false if not. This must be one atomic step, so that a
+    /// session that ended meanwhile does not come back.
     [[nodiscard]] virtual Task<bool> replace(std::string id, std::string text) = 0;
-    /// Ends a session; false if there was none.
+    /// Removes a session; false if there was none.
     [[nodiscard]] virtual Task<bool> erase(std::string id) = 0;
 };
 
@@ -40,7 +40,7 @@ class SessionCookie;
 
 namespace middleware {
 
-/// What sessions() with a store returns: middleware that is a coroutine.
+/// What sessions() with a store returns: coroutine middleware.
 class StoredSessions {
   public:
     template <class Unused = void>
@@ -56,10 +56,9 @@ class StoredSessions {
     SessionStore* store_;
 };
 
-/// The same as sessions(options), with sessions in a store of the program's, which must outlive the engine.
-/// The answer leaves when its session is saved; an answer in pieces is not held up. The store decides when
-/// sessions end and how many there are: idle_time and max_sessions do not count, and lifetime is the
-/// cookie's.
+/// The same as sessions(options), with sessions in the program's store, which must outlive the engine. An
+/// answer leaves after its session is saved; a streamed answer does not wait. The store decides when sessions
+/// end and how many exist: idle_time and max_sessions have no effect, and lifetime is that of the cookie.
 [[nodiscard]] StoredSessions sessions(SessionOptions options, SessionStore& store);
 
 }  // namespace middleware

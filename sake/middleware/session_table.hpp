@@ -1,5 +1,5 @@
-// The sessions of a server in its memory: texts, each under the hash of an id, with two limits of time and
-// one of their number.
+// The sessions in the memory of a server: a text for each id, stored under a hash of the id, with two time
+// limits and a limit on their number.
 #pragma once
 
 #include <chrono>
@@ -20,21 +20,21 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For any thread. It keeps a hash of each id, under a secret random key, and not the id itself: how long a
-/// search takes tells nothing of the ids that are there.
+/// For any thread. It stores a hash of each id, under a secret random key, and not the id: the time of a
+/// search reveals nothing about existing ids.
 class SessionTable {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// What came of a change.
+    /// The result of a change.
     enum class Outcome : std::uint8_t {
         kept,
-        gone,    // the session has ended since
-        no_room  // there are as many sessions as may be, all of members who were here a short while ago
+        gone,    // the session has ended meanwhile
+        no_room  // the table is full of members who were here a short while ago
     };
-    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; if there
-    /// is no guest, the member who was, but only after `safe_time`: so one who logs in again and again keeps
-    /// nobody out for longer than that.
+    /// Guests have not logged in. If the table is full, the guest who was away for longest is removed.
+    /// Without guests, the member who was away for longest is removed, but only after `safe_time`: so a
+    /// client that logs in again and again keeps others out for no longer than that.
     enum class Standing : std::uint8_t { guest, member };
 
     static constexpr std::chrono::minutes safe_time{15};
@@ -42,7 +42,7 @@ class SessionTable {
     SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
         : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
 
-    /// The text of a session, which counts as used now.
+    /// The text of a session. It counts as used now.
     [[nodiscard]] std::optional<std::string> use(std::string_view id, Time now) {
         const std::lock_guard lock(mutex_);
         const Place place = find(id);
@@ -76,7 +76,8 @@ class SessionTable {
         return Outcome::kept;
     }
 
-    /// Gives the session of a guest or member another id: it is a member's from now on, for a whole lifetime.
+    /// Gives the session of a guest or member another id. From now on it is a member's, with a whole
+    /// lifetime.
     Outcome renew(std::string_view id, std::string_view new_id, std::string text, Time now) {
         const std::lock_guard lock(mutex_);
         const Place place = find(id);
@@ -128,7 +129,7 @@ class SessionTable {
         static_cast<void>(table.take(oldest));
         return true;
     }
-    /// Those that nobody asks for any more, a few at a time.
+    /// Removes expired sessions, a few at a time.
     void drop_some_expired(Time now) noexcept {
         for (Table* const table : {&guests_, &members_}) {
             for (int left = 8; left > 0 && table->oldest() != nullptr; --left) {

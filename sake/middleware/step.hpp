@@ -1,5 +1,4 @@
-// Step: what the functions of sake::middleware return. A program gives it to Engine::use, to a group or to a
-// route, and needs to know no more of it.
+// Step: what the functions of sake::middleware return, for Engine::use, a group or a route.
 #pragma once
 
 #include <utility>
@@ -28,7 +27,7 @@ struct StepMaker;
 
 namespace middleware {
 
-/// Plain middleware of Sake's own. Copies do the same work.
+/// Plain middleware made by Sake. Copies share its state.
 class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }

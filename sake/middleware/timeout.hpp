@@ -1,4 +1,4 @@
-// A time limit for the handlers of a route, shorter than that of all requests.
+// timeout: a time limit for the handlers of a route, shorter than Config::request_timeout.
 #pragma once
 
 #include <chrono>
@@ -16,11 +16,11 @@ middleware::Step make_timeout(Clock::duration limit);
 
 namespace middleware {
 
-/// Gives what follows, a handler that is a coroutine or one in a worker, so much time to make its answer, in
-/// whole milliseconds. Then the answer is 504, as by Config::request_timeout, and the handler is cancelled.
-/// The time in which it waits for its client counts, and an answer in pieces that has begun to leave is cut
-/// off. It never makes a limit longer. A plain handler holds the loop, and cannot be cancelled. Throws
-/// std::invalid_argument unless the limit is positive.
+/// Limits the time of what follows, a coroutine handler or one in a worker, in whole milliseconds. After it
+/// the answer is 504, as with Config::request_timeout, and the handler is cancelled. Time in which the
+/// handler waits for its client counts, and a streamed answer that has begun is cut. It never makes a limit
+/// longer. A plain handler blocks the loop and cannot be cancelled. Throws std::invalid_argument unless the
+/// limit is positive.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::timeout(2s));
 template <class Rep, class Period>

@@ -51,7 +51,10 @@ class Network {
             refuse(text, "has a prefix that its address does not have: write /" + std::to_string(hidden + 1) +
                              " to /" + std::to_string(hidden + bits_));
         }
-        if (*bits <= hidden) refuse(text, "is everybody, and so every client could name its address");
+        if (*bits <= hidden)
+            refuse(
+                text,
+                "contains every address, so that each client could choose its own: list your proxies only");
         bits_ = *bits - hidden;
     }
     [[noreturn]] static void refuse(std::string_view text, const std::string& why) {

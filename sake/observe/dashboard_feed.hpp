@@ -1,5 +1,5 @@
-// The feed of the dashboard: server-sent events, one frame a second, made once for all viewers by the one who
-// is first to want it. While nobody watches, nothing runs and nothing is kept.
+// The feed of the dashboard: server-sent events, one frame per second, made once for all viewers. Without
+// viewers, nothing runs and nothing is kept.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Who may see a dashboard that has no guard of the program's: those who sit at this machine.
+// Restricts a dashboard without a guard to this machine.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Engine::health and Engine::ready: whether the process lives, and whether requests should come to it.
+// Engine::health and Engine::ready: liveness and readiness probes.
 #pragma once
 
 #include <string_view>
@@ -15,7 +15,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The two handlers, which keep nothing. Nobody may keep their answers.
+/// The two handlers. They are stateless, and their answers must not be cached.
 template <class Unused = void>
 struct HealthPages {
     static void answer_alive(void* /*none*/, Call& call) { answer(call, 200, "ok\n"); }

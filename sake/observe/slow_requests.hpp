@@ -1,5 +1,5 @@
-// SlowRequests: the slowest of the last minutes, so many at most. Nothing of a request but what stands here
-// is kept: no path, no query, no body.
+// SlowRequests: the slowest requests of the last minutes, up to a limit. It keeps only what is listed here:
+// no path, no query, no body.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at
-// max_connections it makes room by closing the oldest idle session.
+// Acceptor: accepts the connections of one listener. It pauses when descriptors or memory run out, and at
+// max_connections it makes room by closing the session that was idle for longest.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Sets a flag at a moment.
+/// Sets a flag at a given time.
 class FlagTimer : private Timer {
   public:
     FlagTimer(Reactor& reactor, Flag& flag) noexcept
@@ -46,8 +46,8 @@ class FlagTimer : private Timer {
 
 class Acceptor {
   public:
-    /// For a listening socket, whose listener comes by `use`. Begins in the next turn of the loop; without a
-    /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
+    /// For a listening socket; `use` hands over its listener. Begins in the next turn of the loop. If there
+    /// is no listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
     Acceptor(Shard& shard, int listening)
         : shard_(shard),
           watch_(new Watch(shard.reactor, listening)),
@@ -56,16 +56,16 @@ class Acceptor {
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
-    /// Whose socket closes when the accepting has ended.
+    /// Hands over the listener. Its socket closes when accepting has ended.
     void use(Listener listener) noexcept { listener_ = std::move(listener); }
     [[nodiscard]] const Listener& listener() const noexcept { return listener_; }
 
-    /// A stop has begun: takes what the kernel has accepted already, then ends.
+    /// A stop has begun: accepts the connections that the kernel has queued, then ends.
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
-    Acceptor* next = nullptr;  // of the same run
+    Acceptor* next = nullptr;  // in the list of its run
 
-    /// How many connections it has taken so far.
+    /// How many connections it has accepted.
     [[nodiscard]] std::uint64_t accepted() const noexcept { return static_cast<std::uint64_t>(accepted_); }
 
   private:
@@ -74,8 +74,8 @@ class Acceptor {
 
     Task<> run() {
         if (listener_.socket) {
-            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
-            // no more than its queue holds; new clients may keep coming meanwhile.
+            // At a stop, connections that the kernel has accepted are served: closing would reset them. They
+            // are at most its queue; new clients may keep arriving meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
             while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
                 try {
@@ -101,7 +101,7 @@ class Acceptor {
                             auto pause = sleep(std::chrono::milliseconds(100));
                             co_await pause;
                         } catch (const std::bad_alloc&) {
-                            // Not even for the timer: then the pause is one turn of the loop.
+                            // No memory even for the timer: the pause is one turn of the loop.
                         }
                     }
                     auto turn = yield();
@@ -118,18 +118,18 @@ class Acceptor {
         const Listener closing(std::move(listener_));
     }
 
-    // Outlives a lack of memory as it does one of descriptors.
+    // A lack of memory is handled like a lack of descriptors.
     Outcome accept_and_make_room(Watch& watch) noexcept {
         try {
             const Outcome outcome = accept_some(watch);
             if (outcome == Outcome::full) {
                 make_room();
-                // A session that was asked may wait for its client, while another becomes idle.
+                // The chosen session may have to wait for its client, while another becomes idle.
                 look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
                 if (full_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning,
-                                "there are as many connections as there may be: ",
-                                "idle ones make room, and new ones wait");
+                                "the limit Config::max_connections is reached: ",
+                                "idle connections are closed, and new clients wait");
                 }
             }
             return outcome;
@@ -139,7 +139,7 @@ class Acceptor {
         }
     }
 
-    // So many at a time that a flood of connections does not keep the others waiting.
+    // A limited number at a time, so that a flood of connections does not block the others.
     static constexpr int most_accepts = 64;
     Outcome accept_some(Watch& watch) {
         for (int i = 0; i < most_accepts; ++i) {
@@ -152,7 +152,7 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
-                // Linux asks for a descriptor before it looks whether a client waits.
+                // Linux takes a descriptor before it checks for a waiting client.
                 if (shard_.is_draining() && !sys::is_ready(watch.fd(), POLLIN)) return Outcome::drained;
                 if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
@@ -164,13 +164,13 @@ class Acceptor {
         return Outcome::some;
     }
 
-    // A connection that cannot be served for want of memory or of room in the poller is one that could not be
+    // A connection that cannot be served, because memory or room in the poller is missing, counts as not
     // accepted.
     void serve(Accepted& accepted) {
         ++accepted_;
         try {
             H1Connection::serve(shard_, std::move(accepted.socket), accepted.peer);
-            shard_.reactor.check_stall();  // of its first request, which may be here already
+            shard_.reactor.check_stall();  // its first request may be here already
         } catch (const std::bad_alloc&) {
             accepted.kind = Accepted::Kind::no_resources;
             accepted.error = ENOMEM;
@@ -180,8 +180,8 @@ class Acceptor {
         }
     }
 
-    // Closes the session that has been idle for the longest time; of many a few at once, since finding them
-    // looks at all. Where none is idle, the first to become so closes.
+    // Closes the session that was idle for longest; if there are many, a few at once, because the search
+    // visits all. If none is idle, the first to become idle closes.
     void make_room() {
         struct Idle {
             bool is_read_slowly;  // it would not make room at once

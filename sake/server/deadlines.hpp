@@ -13,12 +13,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// By the configuration, and by whether the server is full or stops.
+/// Depends on the configuration, and on whether the server is full or drains.
 class Deadlines {
   public:
     explicit Deadlines(const Shard& shard) noexcept : shard_(shard), config_(shard.config) {}
 
-    /// For the first byte of a request. A stopping server gives one that is on its way a moment.
+    /// For the first byte of a request. While the server drains, a request on its way still gets a moment.
     [[nodiscard]] TimePoint request_deadline(TimePoint since, bool is_first) const {
         if (shard_.is_draining()) return std::max(since, now()) + std::chrono::milliseconds(50);
         return since + (is_first ? config_.header_timeout : config_.keep_alive_timeout);
@@ -30,25 +30,26 @@ class Deadlines {
                                              : config_.header_timeout);
     }
 
-    /// For more of a body, of which so much has come since it began.
+    /// For more of a body, `received` bytes of which have arrived since `since`.
     [[nodiscard]] TimePoint body_deadline(RateLimit& rate, TimePoint since, std::uint64_t received) const {
         return rate.due(config_, since, received, now(), config_.read_timeout);
     }
 
-    /// For room for more of an answer, of which so much has left since it was held up.
+    /// For room for more of an answer, `sent` bytes of which have left since `since`.
     [[nodiscard]] TimePoint answer_deadline(RateLimit& rate, TimePoint since, std::uint64_t sent) const {
         return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
-    /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
-    /// and the socket tells of room only when much of what it holds was received. {} if the wait is to end.
+    /// The next deadline after that one has passed. `taken` is the number of sent bytes that the client
+    /// received meanwhile; the socket reports room only after the client received a large part. {} if the
+    /// wait must end.
     [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint64_t taken) const {
         if (taken == 0 || shard_.is_draining()) return {};
         return rate.prolong(config_, taken, now(), config_.write_timeout);
     }
 
-    /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
-    /// may take to read the answer; one that was slow before gets less in total.
+    /// For the end of a client's input after its last answer. The client may be silent while it reads the
+    /// answer. A client that was slow before gets less time in total.
     [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {
         return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
     }

@@ -1,4 +1,4 @@
-// Engine: what a program makes, gives routes to, and runs.
+// Engine: the web server. A program creates one, registers routes and runs it.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ namespace detail {
 
 struct EngineInside;
 
-// Templates, so that only programs that ask for them compile them; in observe/.
+// Templates, so that only programs that call them compile them; defined in observe/.
 template <class Unused = void>
 Route& add_health(RouteTable& table, const PatternInfo& pattern);
 template <class Unused = void>
@@ -44,23 +44,24 @@ void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
 
 }  // namespace detail
 
-/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
-/// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
-/// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
+/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: a
+/// process may have many, and each may run again after it has stopped. Register routes before it runs.
+/// `stop`, `listen`, `port` and `stats` may be called from any thread, and so may `background` while it runs.
+/// Use everything else from one thread.
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
-    /// Throws std::invalid_argument naming a field that makes no sense.
+    /// Throws std::invalid_argument that names a field without sense.
     explicit Engine(Config config = {});
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
     ~Engine();
 
-    /// Routes under a prefix, with middleware of their own.
+    /// Routes under a common prefix, with middleware of their own.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) {
         return {*table_, table_->add_scope(table_->root(), prefix.info())};
     }
 
-    /// Answers where no route has the path. The status is 404 unless the handler sets another.
+    /// Answers requests whose path matches no route. The status is 404 unless the handler sets another.
     template <class F>
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
@@ -70,8 +71,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Answers where a handler threw; the answer that would be sent is set already. The handler is not a
-    /// coroutine and takes (Context&), (Context&, const std::exception&) or (Context&, std::exception_ptr).
+    /// Called when a handler threw. The answer to the exception is set already; change it by `ctx`. The
+    /// handler is plain and accepts (Context&), (Context&, const std::exception&) or (Context&,
+    /// std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
         table_->require_unfrozen();
@@ -80,9 +82,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it
-    /// leaves, also for those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On
-    /// the reactor's thread; what it throws goes to the log.
+    /// Calls `f(const sake::Answered&)` for every answer before it leaves, also for answers that no handler
+    /// made (400, 408, 413, 431, 503, 504): for logs and metrics. `f` is plain and runs on the reactor's
+    /// thread. An exception from it is logged.
     template <std::invocable<const Answered&> F>
     Engine& on_answered(F f) {
         table_->require_unfrozen();
@@ -90,32 +92,32 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Calls `f(const sake::Span&)` for the answer of every request whose trace is recorded, as on_answered
-    /// would: what an exporter of traces needs. The trace is that of middleware::trace_context.
+    /// Calls `f(const sake::Span&)` for every request whose trace is recorded, when on_answered would be
+    /// called: for an exporter of traces. Needs middleware::trace_context.
     template <std::invocable<const Span&> F>
     Engine& on_span(F f) {
         return on_answered(detail::SpanObserver<F>{std::move(f)});
     }
 
-    /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
-    /// their order. What it throws, run() throws, and nothing is served.
+    /// Calls `f()` when the engine starts, before the first request. `f` may be a coroutine. Several
+    /// functions run in the order of registration. If one throws, run() throws the same and serves nothing.
     template <class F>
     Engine& on_start(F f) {
         return add_hook(Kind::start, {}, {"", 0}, std::move(f));
     }
 
-    /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
-    /// waits for it within Config::shutdown_grace. What it throws goes to the log, with the place of this
-    /// call, which `file` and `line` are unless you give others.
+    /// Calls `f()` when a graceful stop begins. `f` may be a coroutine. Several functions run one after the
+    /// other. run() waits for them, at most for Config::shutdown_grace. An exception is logged with the place
+    /// of this call (`file`, `line`).
     template <class F>
     Engine& on_stop(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         return add_hook(Kind::stop, {}, {file, line}, std::move(f));
     }
 
-    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
-    /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
-    /// to the log as with on_stop, and the next call comes all the same. At a stop, a call that runs is told
-    /// by the token, and waited for. Throws std::invalid_argument if the period is not positive.
+    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, for the first time after one
+    /// period. `f` may be a coroutine. If a call takes longer than a period, the missed calls are skipped. An
+    /// exception is logged as with on_stop, and the next call takes place. At a stop, the token tells a
+    /// running call, and run() waits for it. Throws std::invalid_argument if the period is not positive.
     template <class Rep, class Period, class F>
     Engine& every(std::chrono::duration<Rep, Period> period, F f, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
@@ -124,11 +126,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(Kind::every, time, {file, line}, std::move(f));
     }
 
-    /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
-    /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
-    /// end, and what it throws goes to the log as with on_stop. While the engine runs, from any thread: it
-    /// begins now, for this run; a plain function then runs on the threads that sake::background uses, and
-    /// does not begin after the stop.
+    /// Runs `f(std::stop_token)` in the background of each run, from its start to its stop. A plain function
+    /// runs on a thread of its own, a coroutine on the loop. The token reports the stop, and run() waits for
+    /// the end of `f`. An exception is logged as with on_stop. May be called from any thread while the engine
+    /// runs: then `f` begins now, for this run only. In that case a plain function runs on the threads of
+    /// sake::background, and does not begin after the stop.
     template <class F>
     Engine& background(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         auto hook = detail::make_life_hook(Kind::background, {}, {file, line}, std::move(f));
@@ -136,41 +138,41 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(hook);
     }
 
-    /// The routes that are registered, in order.
+    /// All registered routes, in the order of registration.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
-    /// A GET that is answered with 200 for as long as the engine serves.
+    /// A GET route that answers 200 while the engine serves: a liveness probe.
     template <class Unused = void>
     Route& health(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_health<Unused>(*table_, path.info()));
     }
 
-    /// A GET that is answered with 200, and with 503 once a graceful stop has begun: for what decides where
-    /// requests go.
+    /// A GET route that answers 200, and 503 once a graceful stop has begun: a readiness probe for load
+    /// balancers.
     template <class Unused = void>
     Route& ready(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_ready<Unused>(*table_, path.info()));
     }
 
-    /// A GET of figures on the present run, for Prometheus: docs/observability.md names them. Whoever reaches
-    /// the path reads them; `.use(...)` of the route guards it. Counting begins with the first run after this
-    /// call. Throws std::logic_error while the engine runs.
+    /// A GET route with figures on the present run in the text format of Prometheus; docs/observability.md
+    /// names them. Anyone who reaches the path can read it: guard it by `.use(...)` on the returned Route.
+    /// Counting begins with the first run after this call. Throws std::logic_error while the engine runs.
     template <class Unused = void>
     Route& metrics(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_metrics<Unused>(*this, path.info()));
     }
 
-    /// A page that shows what the server does at this moment: routes with their rates, latencies and errors,
-    /// workers, connections, the lag of the loop, and the slowest recent requests. It is for this machine
-    /// alone: others, and what comes through a proxy, get a 403, and run() throws std::logic_error if the
-    /// engine listens to others at all. Counting begins with the first run after this call. Throws
-    /// std::logic_error while the engine runs.
+    /// A page that shows the server's present state: routes with their rates, latencies and errors, workers,
+    /// connections, the lag of the loop, and the slowest recent requests. Only this machine may open it:
+    /// other clients, and requests through a proxy, are answered 403. run() throws std::logic_error if the
+    /// engine listens on an address that other machines can reach. Counting begins with the first run after
+    /// this call. Throws std::logic_error while the engine runs.
     template <class Unused = void>
     void dashboard(const detail::GroupPrefix& path) {
         detail::add_dashboard<Unused>(*this, path.info(), {});
         note_module();
     }
-    /// The same for everyone whom a guard lets pass, which is middleware such as
+    /// The same page for every client that the guard lets pass. The guard is middleware such as
     /// middleware::basic_auth(...).
     template <class Guard>
     void dashboard(const detail::GroupPrefix& path, Guard&& guard) {
@@ -178,37 +180,38 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         note_module();
     }
 
-    /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
-    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
-    /// Throws std::system_error that names the address and says why. May be called several times. While the
-    /// engine runs, from any thread: it serves the address too. Once a stop has begun, it is for the next
-    /// run.
+    /// Binds at once. "host:port" binds every address of that name; ":8080" and "*:8080" every interface,
+    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" IPv6 only; "unix:/path" a Unix socket; port 0 any free
+    /// port. Throws std::system_error that names the address and the cause. May be called several times.
+    /// While the engine runs, from any thread, it serves the new address too. Once a stop has begun, the
+    /// address is for the next run.
     Engine& listen(std::string_view address);
 
-    /// The port of the first listener of this run, or of the next if none is under way; 0 before `listen` and
-    /// for a Unix socket.
+    /// The port of the first listener of the present run, or of the next run if the engine is not running. 0
+    /// before `listen` and for a Unix socket.
     [[nodiscard]] int port() const;
 
-    /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
-    /// std::logic_error if nothing was listened on, or if the engine runs already, and what on_start throws.
+    /// Serves until stopped. Returns 0 if every request under way was answered, else 1. Throws
+    /// std::logic_error if `listen` was not called or the engine runs already, and what on_start throws.
     int run();
-    /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
+    /// Calls listen(":port") and run(). If listening fails, logs why and returns 1.
     int run(int port);
-    /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
+    /// Calls listen(address) and run(). If listening fails, logs why and returns 1.
     int run(std::string_view address);
 
-    /// Stops gracefully: no new connections, what is in flight is answered, then run() returns. From any
-    /// thread, any handler, and any handler of signals, any number of times; before run(), it makes the next
-    /// run() return at once.
+    /// Stops gracefully: accepts no new connections, answers the requests under way, then run() returns. May
+    /// be called from any thread, any handler and any signal handler, any number of times. Before run(), it
+    /// makes the next run() return at once.
     void stop() noexcept;
 
-    /// Figures of the present run, or of the last one. From any thread.
+    /// Figures on the present run, or on the last one. From any thread.
     struct Stats {
         WorkerPool::Stats workers;
         std::uint64_t stalls = 0;  // how often a handler held the reactor's thread for Config::stall_warning
     };
     [[nodiscard]] Stats stats() const;
 
+    /// The settings that the engine works with.
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
   private:
@@ -216,14 +219,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    friend class TestClient;             // which runs the engine itself
-    friend struct detail::EngineInside;  // for what shows its figures
+    friend class TestClient;             // runs the engine itself
+    friend struct detail::EngineInside;  // for pages that show figures
 
     class Running;  // a run, from its start to its end
     struct State;   // what serves
     using Kind = detail::LifeHook::Kind;
 
-    // As all that is compiled where the program calls it, this finds the module of the handler.
+    // Compiled in the module that calls it, as all registration is: so it notes the module of the handler.
     void note_module() { table_->modules.add(&detail::current_reactor); }
     void set_not_found(detail::Handler handler);
     Route& noted(Route& route) {
@@ -231,7 +234,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return route;
     }
 
-    // Templates, so that only programs that give such functions compile what runs them.
+    // Templates, so that only programs that register such functions compile what runs them.
     template <class F>
     Engine& add_hook(Kind kind, detail::Clock::duration period, detail::SourcePlace place, F f) {
         auto hook = detail::make_life_hook(kind, period, place, std::move(f));
@@ -245,7 +248,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
     template <class Hook>
     void keep_hook(detail::OwningPtr<Hook>& hook);
-    /// If the engine runs.
+    /// Begins the hook now if the engine is running.
     template <class Hook>
     bool begin_now(detail::OwningPtr<Hook>& hook);
 
@@ -254,7 +257,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Config config_;
     detail::Handler on_error_;
     detail::Observers observers_;
-    // Shared with jobs of the worker pool: one that never returns may outlive the engine.
+    // Shared with jobs of the worker pool: a job that never returns may outlive the engine.
     detail::CountedPtr<detail::RouteTable> table_{new detail::RouteTable};
     detail::OwningPtr<State> state_;
 };

@@ -164,7 +164,7 @@ inline void Engine::Running::NewListeners::run() noexcept {
         running_.run_.announce(acceptors);
     } catch (const std::exception& error) {
         log_quietly(running_.claim_.engine.config_.log, LogLevel::error,
-                    "an address that was listened on is not served in this run: ", error.what());
+                    "an address given to listen() is not served in this run: ", error.what());
     }
 }
 

@@ -1,5 +1,5 @@
-// The limit of open files, raised while an engine runs. It belongs to the process, as the signals do, so this
-// is state of the process as well; it lasts as long as an engine that wants it runs.
+// FileLimit: raises the limit of open files while an engine runs. The limit belongs to the process, as
+// signals do, so this is state of the process; it exists only while an engine needs it.
 #pragma once
 
 #include <sys/resource.h>
@@ -12,8 +12,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While one lives that wants it, the soft limit of open files is the hard one. The last to go restores it,
-/// unless the program has changed it meanwhile.
+/// While an instance exists that needs it, the soft limit of open files is the hard limit. The last one
+/// restores it, unless the program has changed it meanwhile.
 class FileLimit {
   public:
     explicit FileLimit(bool raise) noexcept : is_raised_(raise) {

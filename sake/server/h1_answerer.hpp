@@ -1,5 +1,5 @@
-// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
-// set, and who is told of it.
+// The answers of HTTP/1 connections as bytes: the head, with the fields that the server adds, and the report
+// of each answer.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What an answer's head says besides what the handler set.
+/// What the head contains in addition to the handler's fields.
 struct AnswerTerms {
     bool close = false;
     bool is_head_request = false;
@@ -53,8 +53,8 @@ struct AnswerTerms {
     return sends_body && !terms.is_head_request;
 }
 
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
+/// Appends the head, and the body too. A large body is not copied: it is sent as a second piece, and this
+/// returns false.
 [[gnu::always_inline]] inline bool append_answer(ByteBuffer& out, const Response& answer,
                                                  const AnswerTerms& terms) {
     constexpr std::size_t worth_copying = 16 * 1024;
@@ -64,7 +64,7 @@ struct AnswerTerms {
     return true;
 }
 
-/// Tells the program's observers of an answer that is about to leave.
+/// Reports an answer that is about to leave to the program's observers.
 [[gnu::noinline]] inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t sent,
                                              Clock::duration duration) {
     Call& call = exchange.call;
@@ -79,7 +79,7 @@ struct AnswerTerms {
                           .ctx = call.context});
 }
 
-/// Counts an answer that is about to leave, and tells of it.
+/// Counts and reports an answer that is about to leave.
 [[gnu::noinline]] inline void note_answer(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     const Call& call = exchange.call;
     const bool sends_body = call.request.known_method != Method::head && has_body(call.response.status);
@@ -91,7 +91,7 @@ struct AnswerTerms {
     if (shard.observers.has_any_to_tell()) tell_observers(shard, exchange, sent, duration);
 }
 
-/// The answer whose body is a file.
+/// Sends an answer whose body is a file.
 [[gnu::noinline]] inline bool send_file_answer(Shard& shard, Turn& turn, H1Exchange& exchange,
                                                const AnswerTerms& terms, FileBody& file) {
     const Response& response = exchange.call.response;
@@ -103,7 +103,7 @@ struct AnswerTerms {
     return turn.send_with(pieces.first()) != Output::Result::failed;
 }
 
-/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// The one place that every answer passes. Gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
 inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
     Response& response = exchange.call.response;
@@ -121,7 +121,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
         if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
         return true;
     }
-    // Out of the observers' reach, since the head has said how long it is.
+    // Taken out of the observers' reach, because the head has announced its length.
     std::string rest = std::move(response.body);
     if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
     return turn.send_with(std::move(rest)) != Output::Result::failed;

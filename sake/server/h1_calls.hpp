@@ -117,7 +117,7 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
             log_quietly(shard_.config.log, LogLevel::warning, "a handler did not end when it was cancelled: ",
                         exchange_->call.route->description());
         } else {
-            log_passed_limit("an answer in pieces took too long in ");
+            log_passed_limit("a streamed answer took too long in ");
         }
         state_ = State::dead;
         // The client need not wait for a handler that takes a while to end.

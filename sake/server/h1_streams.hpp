@@ -1,5 +1,5 @@
-// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
-// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
+// The two streams of an HTTP/1 connection while a handler runs: its answer in pieces, and the body of its
+// request. h1_answer_stream.hpp and h1_body_source.hpp have the functions.
 #pragma once
 
 #include <cstddef>
@@ -27,14 +27,14 @@ class Transport;
 class Turn;
 struct H1Exchange;
 
-/// The two share a socket, and each waits for one direction of it at most.
+/// Both streams share a socket. Each waits for at most one direction of it.
 class H1Stream {
   public:
     explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
 
-    /// The handlers have ended, and no task of theirs may wait here any more.
+    /// The handlers have ended: no task of theirs may wait here any more.
     void close() noexcept;
-    /// Whether it was the server's choice to end the connection, not the client's.
+    /// Whether the server, not the client, ended the connection.
     [[nodiscard]] bool was_given_up() const noexcept { return is_given_up_; }
 
   protected:
@@ -46,12 +46,12 @@ class H1Stream {
         is_lost_ = is_given_up_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
-    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
+    /// Throws Cancelled if the handler was cut off, std::logic_error if another task of it waits here.
     void require_use(const char* what) const;
-    /// The client has left, or the connection is broken: the handler is cancelled by the timers that come
-    /// next.
+    /// The client has disconnected, or the connection is broken: the timers that come next cancel the
+    /// handler.
     void lose() noexcept;
-    /// The same because of a client that is too slow or costs too much memory.
+    /// The same for a client that is too slow or needs too much memory.
     void give_up_client() noexcept {
         is_given_up_ = true;
         lose();
@@ -59,8 +59,8 @@ class H1Stream {
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
     TimePoint wake_after_others(ClientWait& wait) noexcept;
     void stop_waking() noexcept;
-    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
-    /// answer is the connection's last.
+    /// Calls `work(turn)` and ends the turn. Exceptions pass; then the input is lost, and the answer is the
+    /// last of the connection.
     template <class Work>
     auto in_turn(Work work);
 
@@ -73,8 +73,8 @@ class H1Stream {
     bool is_given_up_ = false;  // it is lost by the server's choice
 };
 
-/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket. A cancelled write may leave a small rest of one chunk behind, as unsent; if
+/// A streamed answer: chunks, or for HTTP/1.0 everything up to the end of the connection. Bytes for which
+/// write returned true are in the socket. A cancelled write may leave a small unsent rest of one chunk; if
 /// more of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
@@ -103,15 +103,14 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     TimePoint prolong_or_give_up() noexcept override;
     [[nodiscard]] const Config& config() const noexcept override;
 
-    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
-    /// cut.
+    /// The handlers have ended: appends the rest of an answer that has begun. False if the answer is cut.
     [[nodiscard]] bool end(Turn& turn);
-    /// Of an answer that is cut: why.
+    /// Why a cut answer was cut.
     [[nodiscard]] AnswerCause cause_of_cut() const noexcept;
-    /// Of an answer that has begun: whether its end is that of the connection.
+    /// Whether the end of the connection marks the end of this answer.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
-    /// How much of the body was sent, and behind which status.
+    /// How many bytes of the body were sent, and the status before them.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
     [[nodiscard]] int status() const noexcept { return status_; }
 
@@ -135,7 +134,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     bool is_chunked_ = true;
 };
 
-/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
+/// The body of a request whose handler reads it in pieces. A piece is the result of one recv.
 class H1BodySource final : public BodySource, private H1Stream {
   public:
     using H1Stream::close;
@@ -152,14 +151,14 @@ class H1BodySource final : public BodySource, private H1Stream {
     }
     void give_up() override;
 
-    /// Whether more of the body is to come.
+    /// Whether more of the body is still to come.
     [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
-    /// When the handler has read it to its end.
+    /// When the handler read the end of the body.
     [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
-    /// Whether it did not come in time.
+    /// Whether the body was too slow.
     [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
     /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
-    /// the connection may go on.
+    /// the connection may continue.
     [[nodiscard]] bool finish(Turn& turn);
 
   private:

@@ -1,5 +1,5 @@
-// Life: what a program runs beside its requests: when the engine starts, when it stops, every so often, and
-// for as long as it runs. An interface that Engine fills in when a program asks for any of it, so that the
+// Life: functions that a program runs beside its requests: at the start and the stop of the engine,
+// periodically, or during the whole run. Engine fills in this interface when a program uses them, so that
 // others do not compile it.
 #pragma once
 
@@ -44,35 +44,35 @@ SAKE_INLINE std::string LifeHook::name() const {
         .append(std::to_string(place.line));
 }
 
-/// What runs of it in one run of an engine. For the reactor's thread.
+/// The functions of one run of an engine. For the reactor's thread.
 class Life {
   public:
     Life() = default;
     Life(const Life&) = delete;
     Life& operator=(const Life&) = delete;
-    /// Waits for what runs on other threads.
+    /// Waits for functions that run on other threads.
     virtual ~Life() = default;
 
-    /// Begins: first what is for the start.
+    /// Begins, with the functions of on_start.
     virtual void begin() = 0;
-    /// Whether that is done, or has failed.
+    /// Whether these have ended or failed.
     [[nodiscard]] virtual bool has_begun() const = 0;
-    /// Throws why it has failed.
+    /// Throws their failure.
     virtual void throw_failure() = 0;
 
-    /// A stop has begun, and the token tells it: wakes what rests, and begins what is for the stop.
+    /// A stop has begun, and the token reports it: wakes resting functions and begins those of on_stop.
     virtual void begin_stop() noexcept = 0;
-    /// Cancels what still runs.
+    /// Cancels the functions that still run.
     virtual void cut_off() noexcept = 0;
     [[nodiscard]] virtual bool is_over() const noexcept = 0;
-    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    /// How many functions run, and how many of them on other threads, where they cannot be cancelled.
     [[nodiscard]] virtual std::size_t running() const noexcept = 0;
     [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
     /// Appends their names: "every at main.cpp:12, background at main.cpp:15".
     virtual void describe_running(std::string& out) const = 0;
 };
 
-/// What a program has asked for.
+/// The functions that a program has registered.
 struct LifeHooks {
     OwningList<LifeHook> list;
     OwningPtr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks, const LogSink& log) = nullptr;
@@ -141,7 +141,7 @@ class LifeOf final : public Life {
         explicit Running(const LifeHook& of) noexcept : hook(of) {}
         const LifeHook& hook;
         Maybe<TaskHandle<void>> handle;
-        bool rests = false;  // until it is time again
+        bool rests = false;  // until its next period
         Running* next = nullptr;
     };
     /// A plain function on a thread of its own.

@@ -1,5 +1,4 @@
-// LifeHook: a function that a program gives to an engine, to run beside its requests. What runs it is in
-// life.hpp.
+// LifeHook: a function that a program gives to an engine, to run beside its requests. life.hpp runs it.
 #pragma once
 
 #include <concepts>
@@ -18,13 +17,14 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Where a program has asked for something.
+/// The place in the source where a program registered something.
 struct SourcePlace {
     const char* file;
     int line;
 };
 
-/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
+/// The function given to on_start, on_stop, every or background. It is called with a stop token if it accepts
+/// one.
 class LifeHook {
   public:
     enum class Kind : std::uint8_t { start, stop, every, background };
@@ -88,7 +88,7 @@ class LifeHookOf final : public LifeHook {
     F function_;
 };
 
-/// As the engine keeps it.
+/// A hook in the form in which the engine stores it.
 template <class F>
 OwningPtr<LifeHook> make_life_hook(LifeHook::Kind kind, Clock::duration period, SourcePlace place,
                                    F function) {

@@ -1,6 +1,6 @@
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
-// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
-// take is kept.
+// Output: the bytes on their way to a client. Answers gather in one buffer that all connections of a shard
+// share, and leave with one call. A large body or a file follows as a separate piece. Only bytes that the
+// socket does not accept are kept.
 #pragma once
 
 #include <sys/uio.h>
@@ -27,8 +27,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
-/// program.
+/// A text, or a range of a file. It owns its text, or borrows it for one send or for the whole program.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
@@ -48,8 +47,8 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
-    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
-    /// not kept then, nor is what follows it.
+    /// If the socket does not accept a borrowed text, more than this many bytes of it stay with their owner:
+    /// they are not kept, nor are the pieces behind them.
     void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
     [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
@@ -69,7 +68,7 @@ class OutputPiece {
     FileRange range_;
 };
 
-/// What the socket did not take; no pieces if all of that is left to its owner.
+/// Bytes that the socket did not accept. Without pieces, they stay with their owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -88,13 +87,13 @@ struct UnsentOutput {
 
 class Output {
   public:
-    /// `paused`: the socket has taken much of a file, and now it is the turn of others.
+    /// `paused`: the socket has accepted much of a file, and other connections have their turn now.
     enum class Result : std::uint8_t { sent, blocked, paused, failed };
 
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
 
-    /// The memory that this connection has of its own.
+    /// The memory that belongs to this connection alone.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         std::size_t sum = 0;
         if (has_unsent()) {
@@ -104,16 +103,15 @@ class Output {
         return sum;
     }
 
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
-    /// unsent.
+    /// Sends the unsent bytes, or else the gathered ones, and empties the buffer. Bytes that the socket does
+    /// not accept become unsent.
     Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
         return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
     }
 
-    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
-    /// while anything is unsent.
+    /// Sends the gathered bytes and the pieces behind them. The pieces are moved from, not copied; of a
+    /// borrowed piece the rest is copied, unless it stays with its owner. Not while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -122,14 +120,14 @@ class Output {
         return result;
     }
 
-    /// Another sends it.
+    /// Forgets the unsent bytes: another object sends them.
     void forget_unsent() noexcept { unsent_.reset(); }
 
     /// Sends this behind what is unsent.
     void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 
   private:
-    /// A send of a text and the pieces behind it, as far as it has come.
+    /// The progress of a send of a text and the pieces behind it.
     struct Sending {
         std::string_view text;
         OutputPiece* pieces;
@@ -176,13 +174,13 @@ class Output {
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
-            // A file that was cut short meanwhile: its answer cannot be completed.
+            // The file was truncated meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
-        // How much of it may be sent now: as much as is in memory. If that is nothing, the system is asked to
-        // read ahead, and the other connections have their turn. When this one has its turn again, it waits
-        // for a little, and for no more in that turn. A little at the start of a turn is not worth a probe.
+        // How much may be sent now: as much as is in memory. If that is nothing, the system is asked to read
+        // ahead, and other connections have their turn. In its next turn, this connection waits for a small
+        // part, and for one only. For a small part at the start of a turn, a probe does not pay.
         std::uint64_t bytes_at_once(FileRange& range) noexcept {
             const std::uint64_t most = std::min(range.length, file_bytes_left);
             const std::uint64_t sent_of_files = most_of_files - file_bytes_left;

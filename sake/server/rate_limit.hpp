@@ -1,4 +1,4 @@
-// The pace of a transfer: at a minimum rate, and never without progress for long.
+// RateLimit: the minimum rate of a transfer, and the longest pause in it.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +12,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Of one transfer; asked whenever it pauses.
+/// For one transfer. Asked at each pause.
 class RateLimit {
   public:
-    /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
-    /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
-    /// bought lasts for `longest_pause` and no longer, or a quick megabyte would be good for an hour of
-    /// silence.
+    /// The time by which the transfer must continue, after `total` bytes since `begin`. There is a grace at
+    /// the beginning, and each byte buys the time that it may take at the minimum rate. Bought time lasts for
+    /// `longest_pause` at most: otherwise a quick megabyte would permit an hour of silence.
     TimePoint due(const Config& config, TimePoint begin, std::uint64_t total, TimePoint now,
                   std::chrono::milliseconds longest_pause) noexcept {
         if (due_ == TimePoint{}) due_ = begin + config.rate_grace;
@@ -28,19 +27,20 @@ class RateLimit {
         return due_;
     }
 
-    /// The time is over, but `bytes` of what had moved before were taken meanwhile: when it must go on now.
+    /// The time is over, but the client received `bytes` of the sent bytes meanwhile. Returns the next
+    /// deadline.
     TimePoint prolong(const Config& config, std::uint64_t bytes, TimePoint now,
                       std::chrono::milliseconds longest_pause) noexcept {
         due_ = now + std::min<Clock::duration>(time_for(bytes, config), longest_pause);
         return due_;
     }
 
-    /// So much time has passed in which the other side was not expected to do anything.
+    /// Excludes time in which the other side was not expected to act.
     void put_off(Clock::duration time) noexcept {
         if (due_ != TimePoint{}) due_ += time;
     }
 
-    /// It must go on by then, whatever the `total` bytes so far have bought.
+    /// The transfer must continue by then, whatever the `total` bytes have bought.
     void demand_by(TimePoint moment, std::uint64_t total) noexcept {
         due_ = moment;
         counted_ = total;

@@ -230,8 +230,10 @@ class Run {
                 continue;
             }
             if (!result.ok() || result.value != 1) {
-                log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
-                            std::generic_category().message(result.error));
+                log_quietly(
+                    self.config_.log, LogLevel::error,
+                    "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ",
+                    std::generic_category().message(result.error));
                 co_return;
             }
             heard.relay.take_notice();
@@ -245,7 +247,7 @@ class Run {
             constexpr Clock::duration most = std::chrono::hours(24 * 365);
             heard.watchdog.end_in(std::min(to_clock(self.config_.shutdown_grace), most) + after_grace);
             if (shutdown.has_begun()) {
-                log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
+                log_quietly(self.config_.log, LogLevel::info, "a graceful stop is under way already", hint);
             } else {
                 shutdown.begin_drain(hint);
             }
@@ -280,7 +282,7 @@ class Run {
         const std::string waits_for = describe_waits();
         if (signals_) signals_->watchdog.set_waits(waits_for);
         log_quietly(config_.log, LogLevel::warning,
-                    "the stop waits for what it cannot cut short: ", waits_for);
+                    "the stop waits for work that cannot be cancelled: ", waits_for);
     }
 
     void stop_carrier() noexcept {
@@ -288,7 +290,8 @@ class Run {
         const std::size_t stuck = carrier_->stop(std::chrono::milliseconds(200));
         if (stuck == 0) return;
         char text[96];
-        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        std::snprintf(text, sizeof text, "worker jobs that ignore ctx.stop_token(), left running: %zu",
+                      stuck);
         log_quietly(config_.log, LogLevel::error, text, {});
     }
 

@@ -1,4 +1,5 @@
-// Session: one connection, whatever protocol it speaks, as the server sees it that accepts, sheds and stops.
+// Session: one connection, over any protocol, as the accepting, shedding and stopping parts of the server see
+// it.
 #pragma once
 
 #include <cstddef>
@@ -15,34 +16,34 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a session is at, for those who count.
+/// The phase of a session, for statistics.
 enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, websocket, closing };
 
-/// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
+/// Owns itself: created with its socket, listed in its shard, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
   public:
     Session() = default;
     virtual ~Session() = default;
 
-    /// Whether a request or its answer is under way, for which a stop waits.
+    /// Whether a request or its answer is under way; a stop waits for it.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     [[nodiscard]] virtual SessionPhase phase() const noexcept = 0;
-    /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
+    /// The server drains. An idle session waits a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
-    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
+    /// When the session became idle: between two requests, or after the last one. Empty while it is busy, and
     /// before its first request.
     [[nodiscard]] virtual Maybe<TimePoint> idle_since() const noexcept = 0;
-    /// Whether the client has yet to receive some of its answers.
+    /// Whether the client has not received all of its answers yet.
     [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
-    /// Closes as soon as the client has received its last answer; to be called while the session is idle.
+    /// Closes as soon as the client has received its last answer. Call it while the session is idle.
     virtual void make_room() noexcept = 0;
 
-    /// Ends at once: answers with `status` if a handler is at work, which is cancelled.
+    /// Ends at once. If a handler is running, answers with `status` and cancels the handler.
     virtual void abandon(int status, std::string_view detail) noexcept = 0;
-    /// Ends at its next turn without an answer; a handler that is at work is cancelled, and ends first.
+    /// Ends at its next turn without an answer. A running handler is cancelled and ends first.
     virtual void drop() noexcept = 0;
-    /// For when the reactor is abandoned: ends now, unless a handler is at work.
+    /// For an abandoned reactor: ends now, unless a handler is running.
     virtual void end_if_free() noexcept = 0;
 };
 

@@ -159,7 +159,7 @@ class Shutdown {
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no grace.
         }
-        co_await self.stop_now("stopping at once, the grace is over");
+        co_await self.stop_now("stopping at once, Config::shutdown_grace is over");
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {

@@ -1,6 +1,6 @@
-// SIGINT and SIGTERM, brought to every engine that wants them. Signals belong to the process, so this is the
-// one place with process-wide state; it lasts only while an engine runs. A child that the program forks has a
-// copy of it, which it must not act on.
+// SignalRelay: passes SIGINT and SIGTERM to every engine that handles signals. Signals belong to the process,
+// so this is process-wide state; it exists only while an engine runs. A forked child has a copy of it, which
+// must have no effect.
 #pragma once
 
 #include <signal.h>
@@ -23,10 +23,10 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
-/// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
-/// The last relay to go restores the program's own handling of the signals. A signal that the program ignores
-/// stays ignored: whoever started it, such as nohup or a shell for a job in the background, wants it so.
+/// While it lives, each request to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, together
+/// with those that follow within half a second, because supervisors and `timeout` signal both the process and
+/// its group. The last relay restores the program's own handling. A signal that the program ignores stays
+/// ignored: nohup, or a shell with a background job, has set it so.
 class SignalRelay {
   public:
     SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
@@ -46,14 +46,14 @@ class SignalRelay {
         State& state = shared();
         const std::lock_guard lock(state.mutex);
         state.places[slot_].write_end = unused;
-        // A handler that runs on another thread may still hold the number of our pipe.
+        // A signal handler on another thread may still use the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
     }
 
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
-    /// The loop knows of the last wish. One that it does not know of by the next ends the process.
+    /// The loop has seen the last request. A request that it has not seen by the next one ends the process.
     void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
     [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
@@ -125,7 +125,7 @@ class SignalRelay {
     // A second wish, and the loop has not come by since the first.
     [[noreturn]] static void end_process() noexcept {
         standard_error.write_line(
-            "sake: error: the process ends by a second signal: the event loop is held up\n");
+            "sake: error: the process exits now, by a second signal: a handler holds the event loop\n");
         ::_exit(1);
     }
 

@@ -1,5 +1,4 @@
-// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts
-// them.
+// StallWatch: logs handlers that block the reactor's thread, once per route and minute, and counts them.
 #pragma once
 
 #include <atomic>
@@ -50,7 +49,7 @@ class StallWatch {
         }
     }
 
-    // One for each route that has held the loop, which few do.
+    // One for each route that has blocked the loop; there are few.
     struct Warning {
         const RouteEntry* route;
         PacedWarning paced;
@@ -64,10 +63,11 @@ class StallWatch {
     }
 
     const char* advice(const RouteEntry* route) const noexcept {
-        if (route == nullptr) return "";
-        if (!route->is_worker()) return ": mark the route .worker()";
-        if (!has_carrier_) return ": Config::enable_worker_pool is off";
-        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
+        if (route == nullptr) return ": compute in co_await sake::background(...)";
+        if (!route->is_worker())
+            return ": mark the route .worker(), or compute in co_await sake::background(...)";
+        if (!has_carrier_) return ": its worker pool is off, by Config::enable_worker_pool";
+        return ": the cause is its middleware, or a large request or answer, which becomes JSON on the loop";
     }
 
     Reactor& reactor_;

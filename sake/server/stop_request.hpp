@@ -1,5 +1,4 @@
-// StopRequest: how a wish to stop reaches the run of an engine, from any thread and from a handler of
-// signals.
+// StopRequest: passes a request to stop to the run of an engine, from any thread and from signal handlers.
 #pragma once
 
 #include <atomic>
@@ -12,7 +11,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Takes no lock: a handler of signals may have interrupted whoever holds it.
+/// Uses no lock: a signal handler may have interrupted the holder of it.
 class StopRequest {
   public:
     void request() noexcept {
@@ -23,14 +22,14 @@ class StopRequest {
         --requests_at_work_;
         errno = saved_errno;
     }
-    /// True if there was one that no run has heard.
+    /// True if a stop was requested that no run has seen yet.
     [[nodiscard]] bool take() noexcept { return is_made_.exchange(false); }
-    /// From now on it stops this run, also if it was made before.
+    /// From now on a request stops this run; also one made before.
     void tell(Run& run) noexcept {
         run_ = &run;
         if (is_made_) run.stop();
     }
-    /// The run is about to go.
+    /// The run is about to end.
     void forget_run() noexcept {
         run_ = nullptr;
         while (requests_at_work_ != 0) std::this_thread::yield();  // those of other threads

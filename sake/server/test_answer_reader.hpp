@@ -1,4 +1,4 @@
-// What reads a TestResponse from the bytes that came, and how long a test waits for them.
+// Reads a TestResponse from received bytes, and limits how long a test waits for them.
 #pragma once
 
 #include <chrono>
@@ -20,11 +20,11 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// How long a test waits for an answer, in virtual time. The clock jumps, so an answer without an end, such
-/// as one with a line for each second, would hang the test. No timeout of the server is this long by default.
+/// How long a test waits for an answer, in virtual time. Without this limit, an answer without an end, such
+/// as one line per second, would hang the test. Every default timeout of the server is shorter.
 inline constexpr std::chrono::hours longest_test_wait{24};
 
-/// When a test gives up a wait, and what it is told then.
+/// When a test gives up a wait, and the message that it then gets.
 struct TestPatience {
     TimePoint latest;
     std::string complaint;
@@ -34,7 +34,7 @@ struct TestPatience {
     return iequals(Parameters(response.header("Content-Type")).before(), "text/event-stream");
 }
 
-/// Takes one answer from the front of what was received, as far as it has come.
+/// Reads one answer from the front of the received bytes, as far as it has arrived.
 class TestAnswerReader {
   public:
     /// Of a request with this method.

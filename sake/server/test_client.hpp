@@ -1,5 +1,5 @@
-// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
-// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+// TestClient: sends requests to an engine without a socket, a port or a thread. The whole server is at work
+// (parser, limits, middleware, workers, writer), over memory and in virtual time.
 #pragma once
 
 #include <chrono>
@@ -34,37 +34,38 @@ struct TestPatience;
 
 }  // namespace detail
 
-/// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
-/// wait is in virtual time, so it ends: by what the server sends, when one of its timeouts closes the
-/// connection, or by std::logic_error after 24 hours. If the server resets it, the functions that receive
-/// throw std::system_error, once, after what came before. After close or reset, everything but these two
-/// throws std::logic_error.
+/// A connection of a TestClient, for raw bytes. The TestClient must outlive it. Every wait is in virtual time
+/// and ends: the server sends something, one of its timeouts closes the connection, or std::logic_error is
+/// thrown after 24 hours. If the server resets the connection, receiving functions return what came before,
+/// and then throw std::system_error once. After close() or reset(), every other function throws
+/// std::logic_error.
 class TestConnection {
   public:
     TestConnection(TestConnection&& other) noexcept;
     TestConnection& operator=(TestConnection&& other) noexcept;
     ~TestConnection();
 
-    /// Sends all of it, and waits while the server does not read; what the server sends meanwhile is
+    /// Sends all bytes. Waits while the server does not read. Bytes that the server sends meanwhile are
     /// received, unless this is a slow client. Throws std::system_error if the server has closed.
     TestConnection& send(std::string_view bytes);
-    /// What comes next, after waiting for something to come; "" if the server has closed.
+    /// Waits until bytes arrive, and returns them; "" if the server has closed.
     [[nodiscard]] std::string receive();
-    /// What has come by now: lets the server do all that needs no time.
+    /// The bytes that have arrived by now. First the server does everything that needs no time.
     [[nodiscard]] std::string receive_now();
-    /// Everything up to the close. After a reset, what came before it stays for `receive`.
+    /// All bytes up to the close. After a reset, the bytes before it stay for `receive`.
     [[nodiscard]] std::string receive_all();
-    /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
-    /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
+    /// Waits for the next answer, to a request with this method. Interim answers (1xx) are skipped. Bytes
+    /// after it stay for the next call. Throws std::runtime_error if the server closes before the end of the
+    /// answer.
     [[nodiscard]] TestResponse response(std::string_view method = "GET");
-    /// Whether the server has closed or reset the connection, and nothing is left to be received.
+    /// Whether the server has closed or reset the connection, and all bytes were received.
     [[nodiscard]] bool is_closed();
 
-    /// Sends no more, and goes on receiving.
+    /// Closes the sending side only; receiving goes on.
     void half_close();
-    /// Ends the connection in order. What was not received resets it, as with a socket.
+    /// Closes the connection in order. If bytes are unread, it is reset, as with a socket.
     void close() noexcept;
-    /// Ends it with a reset.
+    /// Resets the connection.
     void reset() noexcept;
 
   private:
@@ -90,14 +91,14 @@ class TestConnection {
     detail::OwningPtr<State> state_;
 };
 
-/// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
+/// Serves an engine as Engine::run does, while one of its functions waits:
 ///
 ///     sake::TestClient client(app);
 ///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});
 ///
-/// Time is virtual and begins at 2026-01-01 00:00 UTC: if nothing is ready, it jumps to the next timer, so
-/// that a handler that sleeps for an hour, or a timeout of one, takes no time. While worker routes,
-/// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
+/// Time is virtual and begins at 2026-01-01 00:00 UTC. If nothing is ready, it jumps to the next timer: a
+/// handler that sleeps for an hour, or a timeout of an hour, takes no time. Time stands still while worker
+/// routes, background work or real sockets are awaited. For one thread, outside of coroutines.
 class TestClient {
   public:
     /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its
@@ -107,12 +108,13 @@ class TestClient {
     TestClient& operator=(const TestClient&) = delete;
     ~TestClient();
 
-    /// One request on a connection of its own, with Host and, for a body, Content-Length added where
-    /// `headers` do not have them, or Transfer-Encoding. This and the functions below wait for the whole
-    /// answer. They throw std::logic_error if that is an event stream (see `events`), or has not ended after
-    /// 24 hours of virtual time (see `open`).
+    /// Sends one request on a new connection and waits for the whole answer. Adds Host, and Content-Length
+    /// for a body, unless `headers` have them (or Transfer-Encoding). This function and the shortcuts below
+    /// throw std::logic_error if the answer is an event stream (use `events`), or if it has not ended after
+    /// 24 hours of virtual time (use `open`).
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
+    /// The same by method.
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
         return request("GET", target, headers);
     }
@@ -125,9 +127,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json or a struct of the program application/json, unless `headers`
-    /// say otherwise, and a Form is urlencoded, or multipart/form-data if it has files. Braces are a Json:
-    /// post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    /// The same with a body. Text is sent as text/plain; a Json or an aggregate as application/json; a Form
+    /// urlencoded, or as multipart/form-data if it has files. `headers` may set another Content-Type. Braces
+    /// make a Json: post("/notes", {{"text", "buy rice"}}). Without a body, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -149,35 +151,35 @@ class TestClient {
         return send("QUERY", target, body, headers);
     }
 
-    /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
-    /// received in pieces: open("/clock"), or open("POST", "/upper", {}, "text").
+    /// Sends a request on a new connection and waits for the head of its answer. The body is then received in
+    /// pieces: open("/clock"), or open("POST", "/upper", {}, "text").
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
                                   const http::Headers& headers = {}, std::string_view body = {});
-    /// Reads server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is something
-    /// else.
+    /// Opens a stream of server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is
+    /// not an event stream.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
                                     std::string_view method = "GET", std::string_view body = {});
 
-    /// Opens a WebSocket, with the fields of the handshake added where `headers` do not have them: see
-    /// test_websocket.hpp. Throws std::runtime_error if the answer is something else than 101.
+    /// Opens a WebSocket: see test_websocket.hpp. Adds the fields of the handshake unless `headers` have
+    /// them. Throws std::runtime_error if the answer is not 101.
     [[nodiscard]] TestWebSocket websocket(std::string_view target, const http::Headers& headers = {});
 
-    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
-    /// client kept it, up to 64 KiB.
+    /// Opens a connection for raw bytes. Up to 64 KiB from the server count as received at once, as in a
+    /// client's kernel.
     [[nodiscard]] TestConnection connect();
-    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
-    /// received when this end receives it.
+    /// Opens a connection of a slow client: `capacity` bytes fit on the way, and bytes count as received only
+    /// when this end receives them.
     [[nodiscard]] TestConnection connect(std::size_t capacity);
 
-    /// Lets so much time pass; everything that is due meanwhile happens.
+    /// Lets this much virtual time pass. Everything that falls due in it happens.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
-        // Less than nothing is refused there.
+        // A negative time is refused there.
         pass(time < time.zero() ? detail::Clock::duration(-1) : detail::to_clock(time));
     }
 
-    /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
+    /// Stops the engine as Engine::stop does, waits for its end, and returns what Engine::run would return.
     /// Afterwards `connect` and requests throw std::logic_error.
     int stop();
 
@@ -203,7 +205,7 @@ class TestClient {
     }
     TestResponse send_text(std::string_view method, std::string_view target, std::string_view body,
                            http::Headers headers, std::string_view type);
-    // Templates, so that only programs that send one compile it.
+    // Templates, so that only programs that send a form compile it.
     template <class Value>
     TestResponse send_json(std::string_view method, std::string_view target, const Value& body,
                            const http::Headers& headers);

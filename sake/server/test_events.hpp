@@ -1,4 +1,4 @@
-// TestEvents: server-sent events as a TestClient reads them, in virtual time.
+// TestEvents: server-sent events that a TestClient receives, in virtual time.
 #pragma once
 
 #include <chrono>
@@ -20,12 +20,12 @@ class EventReader;
 
 }  // namespace detail
 
-/// What TestClient::events returns, which its TestClient must outlive:
+/// What TestClient::events returns. The TestClient must outlive it:
 ///
 ///     sake::TestEvents events = client.events("/prices");
 ///     hub.publish("prices", "7.20");
 ///     const auto event = events.next();
-///     REQUIRE(event);  // empty once the server has ended the stream
+///     REQUIRE(event);  // std::nullopt once the server has ended the stream
 ///     CHECK(event->data == "7.20");
 class TestEvents {
   public:
@@ -34,26 +34,26 @@ class TestEvents {
     ~TestEvents();
 
     [[nodiscard]] int status() const noexcept { return stream_.status(); }
-    /// The first field of that name in any case; "" if there is none.
+    /// The first header field of that name, in any case; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return stream_.header(name);
     }
 
-    /// The next event, after waiting for it in virtual time; nothing if the server has ended the stream.
-    /// Throws std::runtime_error if it was cut off instead, or if nothing but comments has come for a day.
+    /// Waits for the next event in virtual time; std::nullopt if the server has ended the stream. Throws
+    /// std::runtime_error if the stream was cut, or if only comments have arrived for 24 hours.
     [[nodiscard]] std::optional<http::StreamEvent> next();
-    /// The next event that has come by now.
+    /// The next event that has arrived by now, without waiting.
     [[nodiscard]] std::optional<http::StreamEvent> next_now();
-    /// Whether the stream has ended, by now, and all its events were taken.
+    /// Whether the stream has ended by now, and all its events were read.
     [[nodiscard]] bool has_ended();
 
-    /// What a client that comes again would say, and after how long: it is told so by the stream.
+    /// The Last-Event-ID that a reconnecting client would send, and the retry time that the stream has set.
     [[nodiscard]] std::string last_event_id() const;
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept;
-    /// How many lines of comments have come by now.
+    /// The number of comment lines that have arrived by now.
     [[nodiscard]] std::uint64_t comments();
 
-    /// The client leaves.
+    /// Disconnects the client.
     void close() noexcept { stream_.close(); }
 
   private:

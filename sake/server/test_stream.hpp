@@ -1,4 +1,4 @@
-// TestStream: an answer that a TestClient receives in pieces, while its handler still writes them.
+// TestStream: an answer that a TestClient receives in pieces, while its handler is still writing.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What TestClient::open returns: the head of the answer has come. Every wait is in virtual time. Its
+/// What TestClient::open returns: the head of the answer has arrived. Every wait is in virtual time. The
 /// TestClient must outlive it.
 class TestStream {
   public:
@@ -22,39 +22,40 @@ class TestStream {
 
     [[nodiscard]] int status() const noexcept { return response_.status; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return response_.headers; }
-    /// The first field of that name in any case; "" if there is none.
+    /// The first header field of that name, in any case; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return response_.header(name);
     }
 
-    /// What comes next of the body, after waiting for something to come; "" at its end. Throws
-    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset, std::logic_error
-    /// after 24 hours of virtual time.
+    /// Waits for more of the body, and returns it; "" at the end of the body. Throws std::runtime_error if
+    /// the answer is cut, std::system_error if the connection is reset, std::logic_error after 24 hours of
+    /// virtual time.
     [[nodiscard]] std::string receive();
-    /// What has come by now: lets the server do all that needs no time. "" if that is nothing.
+    /// The part of the body that has arrived by now, or "". First the server does everything that needs no
+    /// time.
     [[nodiscard]] std::string receive_now();
-    /// All up to the end. Throws as `receive`.
+    /// The rest of the body. Throws as `receive` does.
     [[nodiscard]] std::string receive_all();
-    /// Whether the end has come, and nothing is left to be received.
+    /// Whether the body has ended and was received completely.
     [[nodiscard]] bool has_ended();
 
-    /// Sends more of the request's body, as it is to be on the wire.
+    /// Sends more of the request's body, as raw bytes.
     TestStream& send(std::string_view bytes) {
         connection_.send(bytes);
         return *this;
     }
-    /// The client leaves.
+    /// Disconnects the client.
     void close() noexcept { connection_.close(); }
-    /// The same with a reset.
+    /// Disconnects the client by a reset.
     void reset() noexcept { connection_.reset(); }
-    /// What it comes by, for more requests behind it.
+    /// The connection of this stream, for further requests on it.
     [[nodiscard]] TestConnection& connection() noexcept { return connection_; }
 
   private:
-    friend class TestClient;  // which makes it, and looks at its head
+    friend class TestClient;  // makes it, and reads its head
     friend class TestWebSocket;
     TestStream(TestConnection connection, std::string_view method, std::string_view target);
-    // Of a stream that was moved from, it throws as the connection does.
+    // Throws as the connection does if the stream was moved from.
     [[nodiscard]] detail::TestAnswerReader& reader() const;
     bool take();
 

@@ -121,7 +121,7 @@ SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
                 answer(8, detail::WsCloseText(state.code).view());
             }
         } else if (event == detail::WsEvent::failed) {
-            throw std::runtime_error(std::string("the server sent what it may not: ") +
+            throw std::runtime_error(std::string("the server violates the protocol: ") +
                                      state.reader.failure_reason());
         }
     }

@@ -1,5 +1,5 @@
-// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
-// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
+// Transport: the bytes that one connection keeps between its turns: the socket, unread input, unsent output,
+// and its share of the memory budget. Turn moves the bytes.
 #pragma once
 
 #include <string>
@@ -32,7 +32,7 @@ class Transport {
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
-    /// Texts that have yet to leave, which another connection is to send; false if there is more than text.
+    /// Takes unsent texts, for another connection object to send; false if there is more than text.
     [[nodiscard]] bool take_unsent(std::string& texts) {
         if (!has_unsent()) return true;
         for (const OutputPiece* each = unsent().pieces.first(); each != nullptr; each = each->next) {
@@ -43,14 +43,14 @@ class Transport {
         return true;
     }
 
-    /// What the connection holds of the memory of all.
+    /// The connection's share of the memory of all.
     [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }
 
-    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
-    /// answer for minutes for a client that does not read.
+    /// At the close, drops what the client has not received. The kernel would keep megabytes for minutes for
+    /// a client that does not read.
     void give_up_output() noexcept { socket_.reset_on_close(); }
-    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
-    /// loses what it has not received yet (RFC 9112 section 9.6).
+    /// Unread input at the close, or input that arrives later, resets the connection, and the client loses
+    /// what it has not received yet (RFC 9112 section 9.6).
     [[nodiscard]] bool may_lose_output() const noexcept {
         return socket_.has_input() || socket_.unacknowledged() > 0;
     }

@@ -1,5 +1,5 @@
-// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered
-// answers. It alone gives access to them, so that no two connections can meet in them.
+// Turn: access to the shared buffers of a shard, the input and the gathered answers. One connection has it at
+// a time, so that two connections never mix in them.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
+/// Open until `end`, which keeps the rest of the input for the connection. Without `end`, for example when
 /// the connection is lost, input and gathered answers are dropped.
 class Turn {
   public:
@@ -27,8 +27,8 @@ class Turn {
     Turn& operator=(const Turn&) = delete;
     ~Turn() { drop(); }
 
-    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
-    /// if memory is missing for what is left of the input.
+    /// Before a coroutine handler starts: others have turns while it waits. Throws std::bad_alloc if memory
+    /// for the rest of the input is missing.
     void end() {
         transport_.held_ = shard_.input_.hold();
         is_open_ = false;
@@ -39,7 +39,7 @@ class Turn {
         shard_.gathered_.clear();
         shard_.input_.drop();
     }
-    /// Opens it again, when that handler has ended.
+    /// Opens it again when that handler has ended.
     void begin() noexcept {
         shard_.input_.restore(std::move(transport_.held_));
         is_open_ = true;
@@ -63,9 +63,10 @@ class Turn {
         return note(result, size == room.size());
     }
 
-    /// Where answers are appended, while nothing is unsent.
+    /// The buffer for answers, while nothing is unsent.
     [[nodiscard]] ByteBuffer& gathered() noexcept { return shard_.gathered_; }
-    /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
+    /// Sends the unsent bytes, or else the gathered ones. Bytes that the socket does not accept become
+    /// unsent.
     Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
@@ -89,7 +90,7 @@ class Turn {
         text = piece.is_left() ? piece.text() : std::string_view();
         return result;
     }
-    /// Sends this behind all else: gathers it, unless something is unsent.
+    /// Sends this after everything else: gathers it, unless something is unsent.
     void append(std::string_view text) {
         if (transport_.has_unsent()) {
             transport_.output_.append_unsent(std::string(text));
@@ -98,21 +99,21 @@ class Turn {
         }
     }
 
-    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
-    /// False if that is too much.
+    /// Reports the memory that this connection holds while it waits, plus `others` bytes elsewhere. False if
+    /// the budget is exceeded.
     [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
         return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
     }
 
-    // A client that sends without pause gets this many buffers read, and this many requests answered, before
-    // the others have their turn.
+    // A client that sends without pause gets this many receives and answers before the others have their
+    // turn.
     static constexpr int most_receives = 8;
     static constexpr int most_answers = 256;
     int receives = 0;
     int answers = 0;
 
   private:
-    // False if nothing more can come.
+    // False if nothing more can arrive.
     bool note(const SysResult& result, bool is_full) noexcept {
         Socket& socket = transport_.socket_;
         if (result.would_block()) {

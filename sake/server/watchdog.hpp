@@ -48,7 +48,9 @@ class Watchdog {
         try {
             thread_ = start_thread([](void* self) { static_cast<Watchdog*>(self)->watch(); }, this);
         } catch (const std::exception& error) {
-            log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
+            log_quietly(log_, LogLevel::error,
+                        "a stop that hangs will not end the process, because its watchdog cannot start: ",
+                        error.what());
         }
     }
     /// What the last line of the log is to name.
@@ -75,10 +77,10 @@ class Watchdog {
     // it has a moment, and then the line goes to standard error, which never waits.
     [[noreturn]] void end_process(std::unique_lock<std::mutex>& lock, bool is_held) noexcept {
         constexpr std::chrono::milliseconds moment(200);
-        constexpr std::string_view what = "the process ends, it cannot stop: ";
+        constexpr std::string_view what = "the stop does not end, so the process exits now: ";
         const std::string why = !waits_.empty() ? std::move(waits_)
                                 : is_held       ? "a handler holds the event loop"
-                                                : "something does not end";
+                                                : "work that Sake cannot name still runs";
         bool is_logged = false;
         auto log = [&] {  // lives as long as the process, like all that its thread uses
             log_quietly(log_, LogLevel::error, what, why);

@@ -1,5 +1,5 @@
-// WebSocket (RFC 6455): one end of a conversation in messages, as handlers of Engine::ws and clients see it.
-// How it travels is in ws_link.hpp.
+// WebSocket (RFC 6455): one end of a connection that carries messages, for handlers of Engine::ws and for
+// clients. ws_link.hpp has the transport.
 #pragma once
 
 #include <chrono>
@@ -26,71 +26,69 @@ class WsLink;
 
 }  // namespace detail
 
-/// What one side has sent at once.
+/// One message of the other side.
 struct Message {
     std::string data;
-    bool is_text = true;  // UTF-8, which was checked; else bytes of any kind
+    bool is_text = true;  // valid UTF-8; else any bytes
 };
 
-/// What becomes of a message that is posted for a client that does not read, when
-/// WebSocketOptions::max_backlog is reached.
+/// What happens to a posted message when the client does not read and WebSocketOptions::max_backlog is
+/// reached.
 enum class SlowSocket : std::uint8_t {
-    close,  // the connection closes, with the code 1013
-    drop    // that message is dropped
+    close,  // the connection closes with the code 1013
+    drop    // this message is dropped
 };
 
-/// permessage-deflate (RFC 7692), by zlib: see SAKE_WITH_ZLIB. Without that, none is agreed on.
+/// Compression by permessage-deflate (RFC 7692). Needs SAKE_WITH_ZLIB; without it nothing is compressed.
 enum class WebSocketCompression : std::uint8_t {
     off,
-    shared,    // each message by itself: an idle connection holds no memory for it
-    dedicated  // with what came before in mind: smaller, and up to 300 KiB for each connection
+    shared,    // compresses each message by itself: an idle connection holds no memory for it
+    dedicated  // uses earlier messages: smaller, but up to 300 KiB per connection
 };
 
-/// The limits of a WebSocket and what it agrees to. Each has a default.
+/// The limits of a WebSocket, and what it accepts in the handshake.
 struct WebSocketOptions {
-    /// Pages of which other sites may connect, such as "https://app.example"; "*" for all. Those of the
-    /// server's own host may always, and so may clients that are no browsers, which send no Origin.
+    /// Other sites whose pages may connect, such as "https://app.example"; "*" allows all. Pages of the
+    /// server's own host are always allowed, and so are clients without Origin, which are not browsers.
     std::vector<std::string> origins = {};
-    /// Subprotocols that the server speaks, the best first. If a client offers none of them, none is agreed
-    /// on.
+    /// The subprotocols that the server speaks, best first. If a client offers none of them, none is used.
     std::vector<std::string> protocols = {};
 
-    std::size_t max_message = 1024 * 1024;  // bytes, inflated; 1009 beyond
-    int max_fragments = 1000;               // frames of one message, empty ones too; 1008 beyond
+    std::size_t max_message = 1024 * 1024;  // bytes, after decompression; a larger one closes with 1009
+    int max_fragments = 1000;               // frames of one message, empty ones too; more close with 1008
 
-    /// After so much silence of the other side, it is sent a ping; and if nothing comes for the second time,
-    /// the connection ends, with the code 1006. Time in which this side does not read does not count.
+    /// After this much silence of the other side, a ping is sent. If nothing arrives within pong_timeout, the
+    /// connection ends with the code 1006. Time in which this side does not read does not count.
     std::chrono::milliseconds ping_after = std::chrono::seconds(30);
     std::chrono::milliseconds pong_timeout = std::chrono::seconds(30);
     /// How long the other side may take to answer a Close.
     std::chrono::milliseconds close_timeout = std::chrono::seconds(5);
 
-    /// What `post` may leave for a client that does not read, in bytes. A subscription leaves the rest to its
-    /// hub: see HubOptions.
+    /// How many bytes may wait for a slow client, a posted message included. Messages of subscriptions wait
+    /// in their hub instead: see HubOptions.
     std::size_t max_backlog = 1024 * 1024;
     SlowSocket slow = SlowSocket::close;
 
     WebSocketCompression compression = WebSocketCompression::shared;
     int window_bits = 12;              // 9 to 15, for WebSocketCompression::dedicated
-    std::size_t compress_from = 1024;  // bytes; shorter messages are sent as they are
+    std::size_t compress_from = 1024;  // bytes; shorter messages are not compressed
 };
 
-/// For sending from elsewhere: from other threads, from workers, from other connections. Copies are cheap,
-/// and may outlive the connection.
+/// Sends from other threads, workers or other connections. Copies are cheap, and may outlive the connection.
 class WebSocketSender {
   public:
     WebSocketSender(const WebSocketSender&) noexcept;
     WebSocketSender& operator=(const WebSocketSender&) noexcept;
     ~WebSocketSender();
 
-    /// Sends a text, soon, in the order of the calls. From any thread; never waits. False if the connection
-    /// is closed or closing, or has more to send already than it may hold; see WebSocketOptions::slow. Throws
+    /// Queues a text message, in the order of the calls. From any thread; never waits. Returns false if the
+    /// connection is closed or closing, or if its backlog is full; see WebSocketOptions::slow. Throws
     /// std::invalid_argument if the text is not UTF-8.
     bool post(std::string_view text) const;
     bool post_binary(std::string_view bytes) const;
-    /// Closes it, soon. From any thread.
+    /// Closes the connection, soon. From any thread.
     void close(int code = 1000, std::string_view reason = {}) const;
-    /// Whether it was open a moment ago.
+    /// Whether the connection was open a moment ago.
     [[nodiscard]] bool is_open() const noexcept;
 
   private:
@@ -148,74 +146,76 @@ Task<> pump(WsHold hold, Subscription subscription) {
 
 }  // namespace detail
 
-/// One connection, for the thread of its reactor; `post` is for any.
+/// One connection, for the thread of its reactor. `post` may be called from any thread.
 ///
 ///     app.ws("/echo", [](sake::WebSocket& ws) -> sake::Task<> {
 ///         while (auto message = co_await ws.receive()) co_await ws.send(*message);
 ///     });
 ///
-/// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
-/// the handler throws, with 1011. It can be moved, not copied: one that was moved from throws
-/// std::logic_error. That of a server must not outlive it.
+/// When the handler ends (or, in a client, this object is destroyed), the connection closes in order with the
+/// code 1000; if the handler throws, with 1011. Movable, not copyable: after a move, the source throws
+/// std::logic_error. A server's WebSocket must not outlive its server.
 class WebSocket {
   public:
     WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
     WebSocket& operator=(WebSocket&& other) noexcept;
     ~WebSocket();
 
-    /// The next message, in the order in which they were sent; nothing once the connection is closed or
-    /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
-    /// none; std::logic_error if two coroutines wait at a time.
+    /// Waits for the next message, in the order of sending; std::nullopt once the connection is closed or
+    /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has
+    /// consumed no message; std::logic_error if two coroutines wait at a time.
     detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
         return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
-    /// Sends a text, and waits while the other side does not read. False once the connection is closed or
-    /// closing. Throws std::invalid_argument if the text is not UTF-8, which the other side would refuse.
+    /// Sends a text message, and waits while the other side does not read. Returns false once the connection
+    /// is closed or closing. Throws std::invalid_argument if the text is not UTF-8.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
-    /// The same with bytes of any kind.
+    /// The same for a binary message.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
-    /// The same with a message as it was received: a text, or bytes.
+    /// Sends a received message back: as text or as bytes.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 
-    /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
-    /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not
-    /// be sent (1000 to 1003, 1007 to 1014 and 3000 to 4999 may), and for a reason of more than 123 bytes.
+    /// Sends a Close and waits for the Close of the other side, at most for close_timeout. Messages that
+    /// arrive meanwhile are dropped. Throws std::invalid_argument for a code that may not be sent (allowed:
+    /// 1000 to 1003, 1007 to 1014, 3000 to 4999) and for a reason of more than 123 bytes.
     detail::Operation<detail::WsCloseWait, detail::WsToClose> close(int code = 1000,
                                                                     std::string_view reason = {});
 
-    /// As WebSocketSender::post. From any thread, as long as this object lives: for longer, use a `sender`.
+    /// Like WebSocketSender::post, while this object lives. From any thread. To post for longer, use a
+    /// `sender`.
     bool post(std::string_view text) const { return sender().post(text); }
     bool post_binary(std::string_view bytes) const { return sender().post_binary(bytes); }
-    /// From any thread.
+    /// A sender for this connection. From any thread.
     [[nodiscard]] WebSocketSender sender() const;
 
-    /// From now on sends what is published to this topic of a Hub, each message as a text (as bytes if it is
-    /// not UTF-8), after the one with this id. The connection pulls them as fast as its client reads; what
-    /// the hub has dropped meanwhile is left out, and a subscription that the hub closes for being too slow
-    /// closes the connection, with 1013. No effect if it subscribes to that topic of that hub already.
+    /// Sends the messages that are published to this topic of a Hub, after the one with this id; each as
+    /// text, or as bytes if it is not UTF-8. The connection takes them as fast as its client reads. Messages
+    /// that the hub has dropped meanwhile are skipped. If the hub closes the subscription as too slow, the
+    /// connection closes with 1013. No effect if it is subscribed to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
         if (detail::has_pump(link(), &hub, topic)) return;
         detail::add_pump(link(), &hub, topic,
                          detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
     }
-    /// Sends no more of that topic.
+    /// Ends the subscription to that topic.
     template <class H>
     void unsubscribe(H& hub, std::string_view topic) {
         detail::remove_pump(link(), &hub, topic);
     }
 
+    /// Whether messages can be sent.
     [[nodiscard]] bool is_open() const;
-    /// What the other side has closed with; 1005 if it gave no code, 1006 if the connection was lost, and 0
-    /// while it is open.
+    /// The close code of the other side; 1005 if it sent none, 1006 if the connection was lost, 0 while it is
+    /// open.
     [[nodiscard]] int close_code() const;
     [[nodiscard]] std::string_view close_reason() const;
-    /// The subprotocol that both have agreed on; "" for none.
+    /// The subprotocol of the connection; "" for none.
     [[nodiscard]] std::string_view protocol() const;
-    /// Whether both have agreed to compress.
+    /// Whether messages may be compressed.
     [[nodiscard]] bool is_compressed() const;
 
   private:

@@ -1,5 +1,5 @@
-// WsBox: what other threads leave for a WebSocket to send. It outlives the connection, which leaves it when
-// it closes.
+// WsBox: messages that other threads leave for a WebSocket to send. It outlives the connection, which
+// detaches from it when it closes.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// What a WebSocket connection compresses and inflates messages by (RFC 7692), once both ends agree on it: the
-// interface, and the windows of each end.
-// Not here: zlib (ws_codec_zlib.hpp), and which messages are worth it, which is for the caller to say.
+// Compresses and inflates the messages of a WebSocket connection (RFC 7692), once both ends have agreed: the
+// interface, and the windows of each end. ws_codec_zlib.hpp uses zlib; the caller decides which messages are
+// worth compressing.
 #pragma once
 
 #include <algorithm>

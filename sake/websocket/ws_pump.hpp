@@ -1,4 +1,4 @@
-// What a WebSocket subscribes to: for each topic of a hub a task that sends what is published.
+// The subscriptions of a WebSocket: for each topic of a hub, a task that sends its messages.
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
-// Between a Call and the documents that cross to a worker: describing a request and a response, and building
-// the call again on the other side.
+// Converts between a Call and the documents that travel to a worker and back.
 #pragma once
 
 #include <algorithm>
@@ -47,8 +46,8 @@ Document describe_response(const Response& response) {
     return out;
 }
 
-/// Makes it the response that the document describes, which may come from anybody: it passes the checks of
-/// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
+/// Sets the response that the document describes. The document may come from anywhere, so it passes the
+/// checks for handlers. Throws std::invalid_argument, and then the response is unchanged.
 template <std::same_as<WorkerResponse> Document>
 void apply_response(Response& response, Document&& document) {
     http::Headers fields;
@@ -77,7 +76,7 @@ void apply_response(Response& response, Document&& document) {
     response.set_file(std::move(named));
 }
 
-/// What a handler elsewhere threw.
+/// Throws the exception of a handler in another process.
 [[noreturn]] inline void throw_error_of(int status, std::string error) {
     if (status >= 400 && status <= 599 && status != 500) throw HttpError(status, std::move(error));
     throw std::runtime_error(error);
@@ -113,7 +112,7 @@ Document describe_request(Call& call) {
     return out;
 }
 
-/// The limits of a request, as its document has to keep them.
+/// The limits of a request, for its document.
 struct RequestLimits {
     RequestLimits() : RequestLimits(Config()) {}
     explicit RequestLimits(const Config& config)
@@ -127,7 +126,7 @@ struct RequestLimits {
     std::size_t body;
 };
 
-/// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+/// Checks that a server could have received the request of a document, which may come from anywhere.
 template <std::same_as<WorkerContext> Document>
 class RequestCheck {
   public:

@@ -1,4 +1,4 @@
-// The mailbox of a reactor, for the threads of a pool.
+// Mailbox: how the threads of a pool reach a reactor.
 #pragma once
 
 #include <mutex>
@@ -12,7 +12,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Where workers leave word for a reactor that may be gone by then.
+/// Where workers leave results for a reactor that may have ended.
 class Mailbox : public Counted {
   public:
     explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}

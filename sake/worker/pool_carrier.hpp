@@ -1,6 +1,6 @@
-// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
-// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
-// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
+// The carrier to the worker pool. A call travels as JSON text, the same handler object serves it there, and
+// its answer returns the same way. The reactor never waits for the pool, and the pool never touches objects
+// of the reactor. A side that gives up leaves a job behind whose answer is dropped.
 #pragma once
 
 #include <chrono>
