@@ -673,8 +673,7 @@ class SignalledServer {
               serves_ = true;
               if (line.find("a graceful stop is under way already") == 0) is_stopping_already_ = true;
               is_deaf_ =
-                  line.find(
-                      "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ") !=
+                  line.find("SIGINT and SIGTERM no longer stop gracefully, because reading them failed: ") !=
                   std::string_view::npos;
           })) {
         gate.add_to(app_);

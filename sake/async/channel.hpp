@@ -50,7 +50,7 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items; the largest value of a type means "no limit". Memory for up to a
+    /// Holds up to `capacity` items; the largest value of its type means "no limit". Memory for up to a
     /// thousand items is allocated at once, more when it is needed; a send may then throw std::bad_alloc.
     /// Throws std::invalid_argument unless `capacity` is at least 1.
     template <std::integral Number>

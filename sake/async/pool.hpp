@@ -67,8 +67,9 @@ class Pool {
     /// Destroys all idle objects.
     void clear() noexcept { state_->clear(); }
 
-    /// The number of idle objects, and of objects that are lent or under construction.
+    /// The number of idle objects.
     [[nodiscard]] int idle() const noexcept { return state_->idle(); }
+    /// The number of objects that are lent or under construction.
     [[nodiscard]] int in_use() const noexcept { return state_->in_use(); }
 
   private:

@@ -20,8 +20,8 @@ class Semaphore {
   public:
     class Permit;
 
-    /// The largest value of a type means "no limit". Throws std::invalid_argument unless `permits` is at
-    /// least 1.
+    /// The largest value of its type means "no limit". Throws std::invalid_argument unless `permits` is at
+    /// least 1: otherwise no coroutine could ever get through.
     template <std::integral Number>
     explicit Semaphore(Number permits)
         : available_(detail::limit_of<int>(1, permits, "Semaphore: permits")) {}

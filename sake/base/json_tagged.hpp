@@ -1,6 +1,6 @@
 // Carries values that JSON text cannot express (infinities, NaN, bytes, text that is not UTF-8). Arrays stay
-// arrays; such a value becomes an object with one member that names its kind. Templates on the type of
-// values, so that programs without worker routes do not compile them.
+// arrays; such a value becomes an object with one member that names its kind, and so does an object.
+// Templates on the type of values, so that programs without worker routes do not compile them.
 #pragma once
 
 #include <algorithm>

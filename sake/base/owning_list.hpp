@@ -1,5 +1,5 @@
-// OwningList: a list of objects that link themselves, for objects of which there are few. It costs a handful
-// of functions to compile, a standard container a hundred.
+// OwningList: a list of objects that link themselves, for objects of which there are mostly none. It costs a
+// handful of functions to compile, a standard container a hundred.
 #pragma once
 
 #include "sake/base/owning_ptr.hpp"

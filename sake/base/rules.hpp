@@ -163,8 +163,8 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
 }
 
-/// The member may be absent, and then keeps the default of its type. Needed only if that default is 0, "",
-/// false or empty: a member with another default may be absent anyway, and so may an optional one.
+/// The member may be absent, and then keeps the default that the type T gives it. Needed only if that default
+/// is 0, "", false or empty: a member with another default may be absent anyway, and so may an optional one.
 template <class T, class Member>
 [[nodiscard]] constexpr auto defaulted(Member T::* member) {
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};

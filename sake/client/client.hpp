@@ -50,7 +50,7 @@ concept Content = is_content<Body...>;
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    /// Throws std::invalid_argument that names the option without sense.
+    /// Throws std::invalid_argument that names the option which makes no sense.
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
         connections_ = make_connections(options);
@@ -66,7 +66,7 @@ class Client {
         return gather(connections_, std::move(request));
     }
 
-    /// The same, but returns when the head of the answer is here. Read the body from the stream.
+    /// The same, but returns when the head of the answer has arrived. Read the body from the stream.
     template <std::same_as<Request> R>
     [[nodiscard]] Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));

@@ -23,7 +23,7 @@ struct RetryOptions {
     std::chrono::milliseconds first_delay{100};
     // The longest pause. If Retry-After asks for more, there are no further attempts.
     std::chrono::milliseconds max_delay{5'000};
-    std::chrono::milliseconds max_total{30'000};  // after the first attempt began; no attempt begins later
+    std::chrono::milliseconds max_total{30'000};  // no attempt begins later than this after the first began
     // Retries per 100 requests of the client, over all origins, so that an outage does not multiply the load;
     // 0 to 100.
     int budget_percent = 20;
@@ -31,18 +31,18 @@ struct RetryOptions {
 };
 
 /// Refuses requests to an origin that keeps failing. They then fail at once, and the origin can recover.
-/// Failures are a 5xx, a failed connection, a time limit of the client, and an answer that violates HTTP. A
-/// 4xx counts as success, and so does an answer longer than `max_body`.
+/// Failures are a 5xx, a failure of the connection, a time limit of the client, and an answer that violates
+/// HTTP. A 4xx counts as success, and so does an answer that is only longer than `max_body`.
 struct BreakerOptions {
     int failures = 0;  // in a row, to open the circuit; 0 is off
     // How long requests are refused. Then one is sent: its success closes the circuit, its failure opens it
     // again.
     std::chrono::milliseconds open_time{10'000};
-    int max_origins = 256;  // whose failures are remembered; the oldest failure is dropped
+    int max_origins = 256;  // whose failures are remembered; the one that failed least recently is forgotten
 };
 
-/// Keeps answers to GET in memory as RFC 9111 allows: for their stated lifetime, then after asking whether
-/// they have changed. Applies to `get` and `send`, not to `open`.
+/// Keeps answers to GET in memory as RFC 9111 allows: uses them for their stated lifetime, and asks
+/// afterwards whether they have changed. Applies to `get` and `send`, not to `open`.
 struct CacheOptions {
     std::size_t max_bytes = 0;               // of all answers; 0 is off. The least recently used is dropped
     std::size_t max_response = 1024 * 1024;  // bytes of one body; larger answers are not kept

@@ -26,7 +26,7 @@ namespace http {
 struct ClientOptions {
     // Connections.
     int max_connections_per_origin = 64;  // to one host and port; further requests wait
-    int max_idle_connections = 256;       // to all origins; the least recently used are closed first
+    int max_idle_connections = 256;       // to all origins; the least recently used origin loses its own
 
     std::chrono::milliseconds acquire_timeout{30'000};  // the longest wait for a connection
     // An idle connection is closed after this time. It is shorter than most servers' limit, so that they
@@ -38,7 +38,7 @@ struct ClientOptions {
     std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB; a body may have any size
 
     // A response.
-    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the answer's head
+    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the end of its head
     std::chrono::milliseconds read_timeout{30'000};      // the longest pause within the answer's body
     std::size_t max_status_line = 8 * 1024;
     std::size_t max_header_block = 16 * 1024;
@@ -112,7 +112,7 @@ class Request {
     }
 
     /// Marks the request as safe to repeat, whatever its method: for example a POST with a key by which the
-    /// server detects repetitions. It is then repeated as a GET is. A streamed body is never repeated.
+    /// server detects repetitions. It may then be repeated, as a GET may. A streamed body is never repeated.
     Request& idempotent() noexcept {
         repeating_ = Repeating::is_harmless;
         return *this;

@@ -36,8 +36,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The steps of a request. A step without the connections as an argument keeps a share of them while respond
-/// or open runs. client_impl.hpp has the layers around an attempt.
+/// The steps of a request. A step that does not get the connections refers to parts of them, which live while
+/// respond or open runs. client_impl.hpp has the layers around an attempt.
 struct Client::Sending {
     using Connections = sake::detail::CountedPtr<detail::ClientConnections>;
 

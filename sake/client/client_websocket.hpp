@@ -44,8 +44,8 @@ class WebSocketRequest {
     /// Sets a field of the handshake, such as Authorization, Cookie or Origin. The client itself sets Host
     /// and the fields of the handshake proper.
     WebSocketRequest& header(std::string_view name, std::string_view value);
-    /// Sets the limits, the pings, the compression and the offered subprotocols. `origins` has no effect in a
-    /// client.
+    /// Sets the limits, the pings, the compression and the offered subprotocols. Throws
+    /// std::invalid_argument if `origins` is set, which is for servers.
     WebSocketRequest& options(WebSocketOptions options);
     /// Sets the time limit for connecting and the handshake together; 10 s by default.
     WebSocketRequest& handshake_timeout(std::chrono::milliseconds limit);

@@ -1,7 +1,8 @@
 // URLs of the http scheme, for the client: where to connect, what to request, and where a redirect leads.
-// Characters that people write into a path or query, such as a space or UTF-8, are read as browsers read them
-// (the WHATWG URL standard) and escaped. Control bytes are refused, so that a URL cannot inject anything into
-// a request. A backslash next to the host is refused, because readers disagree about the host then.
+// Characters that people and servers write into a path or query, such as a space or UTF-8, are read as
+// browsers read them (the WHATWG URL standard) and escaped. Control bytes are refused, so that a URL cannot
+// inject anything into a request. A backslash at the host is refused, because readers disagree about the host
+// then.
 #pragma once
 
 #include <cstdint>

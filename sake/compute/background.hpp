@@ -222,9 +222,9 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///     const Image small = co_await background([&] { return shrink(image); });
 ///     const auto all = co_await background([&] { return parallel(images, shrink); });
 ///
-/// If the pool is full, the call waits for its turn. If it is cancelled before `f` has begun, it throws
-/// Cancelled and `f` never runs. Once `f` has begun, it is waited for, because it may use objects of the
-/// caller; the next wait then throws Cancelled. The loop, too, waits for `f` before it ends. A long `f`
+/// If too much work waits already, the call waits for its turn. If it is cancelled before `f` has begun, it
+/// throws Cancelled and `f` never runs. Once `f` has begun, it is waited for, because it may use objects of
+/// the caller; the next wait then throws Cancelled. The loop, too, waits for `f` before it ends. A long `f`
 /// should accept a std::stop_token: it reports that the caller was cancelled or that the server is stopping.
 ///
 ///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };

@@ -45,8 +45,8 @@ using ResultsFor =
 /// each with another item. `f` may be a pointer to member. Results may be of any movable type. Elements of a
 /// std::vector<bool> share bytes: read them, but do not change them in place.
 ///
-/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold. The
-/// first exception of `f` or of the range, in time, is rethrown; no further items are begun then, except some
+/// Throws std::length_error, before it calls `f`, if a vector cannot hold results for all items. The first
+/// exception of `f` or of the range, in time, is rethrown; no further items are begun then, except some
 /// quick ones. Throws Cancelled if `stop` is requested while items are left. In either case nothing runs when
 /// the call returns. Calls may nest, and may come from any thread, including pool threads. The call blocks
 /// its thread; in a coroutine use `co_await background([&] { return parallel(images, shrink); })`.

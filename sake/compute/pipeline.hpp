@@ -56,8 +56,8 @@ class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// Sets how many items may wait between two stages; 16 by default. The largest value of a type means "no
-    /// limit". Throws std::invalid_argument unless it is at least 1.
+    /// Sets how many items may wait between two stages; 16 by default. The largest value of its type means
+    /// "no limit". Throws std::invalid_argument unless it is at least 1.
     template <std::integral Number>
     [[nodiscard]] Pipeline queue_limit(Number items) && {
         shape_.queue_limit = detail::limit_of<std::size_t>(1, items, "Pipeline: queue_limit");

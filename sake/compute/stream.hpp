@@ -58,7 +58,7 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// Keeps the first `count` items; any `count` of them if the order is not kept. The largest value of a
+    /// Keeps the first `count` items; any `count` of them if the order is not kept. The largest value of its
     /// type means all. Throws std::invalid_argument if it is negative.
     template <std::integral Number>
     auto take(Number count) && {
@@ -73,7 +73,7 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     }
 
     /// Groups the remaining items into vectors of `size` items; the last may be shorter. The largest value of
-    /// a type means one vector of all. Throws std::invalid_argument unless `size` is at least 1.
+    /// its type means one vector of all. Throws std::invalid_argument unless `size` is at least 1.
     template <std::integral Number>
     auto chunks(Number size) && {
         const auto most = detail::limit_of<std::size_t>(1, size, "stream: the size of chunks");

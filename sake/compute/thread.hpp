@@ -1,5 +1,5 @@
-// thread::spawn: a thread of your own, for work that blocks or runs for long. A thread joins its handle, or a
-// coroutine awaits it, for the result. No thread is ever left running unnoticed.
+// thread::spawn: a thread of your own, for work that blocks or runs for long. Its handle gives the result:
+// join it on another thread, or await it in a coroutine. No thread is ever detached.
 #pragma once
 
 #include <array>

@@ -33,7 +33,7 @@ class WorkerPool {
     };
 
     /// Starts `size` threads; 0 means one per usable CPU. Up to `queue_limit` jobs wait besides those that
-    /// run. The largest value of a type means "no limit". Throws std::invalid_argument if a number is
+    /// run. The largest value of its type means "no limit". Throws std::invalid_argument if a number is
     /// negative, std::system_error if a thread cannot be started.
     explicit WorkerPool(int size = 0) : WorkerPool(size, QueueLimit{256}) {}
     template <std::integral Number>

@@ -1,6 +1,6 @@
 // BodyReader: the body of a message by its framing: a length, chunks, or everything up to the end of the
-// connection. Client and server use it. Bytes in, views into them out. The reader limits the size;
-// framing.hpp interprets the head.
+// connection. Client and server use it. Bytes in, views into them out. Not here: limits on the size, which
+// are the caller's, and what the head says about the body (framing.hpp).
 #pragma once
 
 #include <algorithm>

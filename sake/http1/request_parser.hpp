@@ -54,7 +54,8 @@ struct RequestLine {
                             RequestHead& head) noexcept {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ' ') return {400, "the method is not a token"};
+        if (p == begin || p == end || *p != ' ')
+            return {400, "the method is not a token followed by a space"};
         head.method_name = slice_of(base, begin, p);
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;

@@ -1,5 +1,5 @@
 // Accepting one connection from a listening socket, and what it means if there is none. The server and
-// TcpListener decide how long to pause and what to log.
+// TcpListener both use it; each decides itself how long to pause and what to log.
 #pragma once
 
 #include <cstdint>

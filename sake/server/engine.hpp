@@ -50,7 +50,7 @@ void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
 /// Use everything else from one thread.
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
-    /// Throws std::invalid_argument that names a field without sense.
+    /// Throws std::invalid_argument that names the field which makes no sense.
     explicit Engine(Config config = {});
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -71,9 +71,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Called when a handler threw. The answer to the exception is set already; change it by `ctx`. The
-    /// handler is plain and accepts (Context&), (Context&, const std::exception&) or (Context&,
-    /// std::exception_ptr).
+    /// Calls `handler` when a handler of a route or middleware threw. The answer to the exception is set
+    /// already; change it by the Context. `handler` is not a coroutine, and accepts (Context&),
+    /// (Context&, const std::exception&) or (Context&, std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
         table_->require_unfrozen();
@@ -83,8 +83,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Calls `f(const sake::Answered&)` for every answer before it leaves, also for answers that no handler
-    /// made (400, 408, 413, 431, 503, 504): for logs and metrics. `f` is plain and runs on the reactor's
-    /// thread. An exception from it is logged.
+    /// made (400, 408, 413, 431, 503, 504): for logs and metrics. `f` is not a coroutine, returns nothing,
+    /// and runs on the reactor's thread. An exception from it is logged.
     template <std::invocable<const Answered&> F>
     Engine& on_answered(F f) {
         table_->require_unfrozen();

@@ -53,8 +53,8 @@ struct AnswerTerms {
     return sends_body && !terms.is_head_request;
 }
 
-/// Appends the head, and the body too. A large body is not copied: it is sent as a second piece, and this
-/// returns false.
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send. Returns false then: the body is still to be sent.
 [[gnu::always_inline]] inline bool append_answer(ByteBuffer& out, const Response& answer,
                                                  const AnswerTerms& terms) {
     constexpr std::size_t worth_copying = 16 * 1024;

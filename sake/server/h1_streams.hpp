@@ -107,8 +107,9 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     [[nodiscard]] bool end(Turn& turn);
     /// Why a cut answer was cut.
     [[nodiscard]] AnswerCause cause_of_cut() const noexcept;
-    /// Whether the end of the connection marks the end of this answer.
+    /// Of an answer that has begun: whether the connection closes after it.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
+    /// Whether only the end of the connection marks the end of this answer.
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
     /// How many bytes of the body were sent, and the status before them.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }

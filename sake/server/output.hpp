@@ -27,7 +27,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A text, or a range of a file. It owns its text, or borrows it for one send or for the whole program.
+/// A text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for
+/// the whole program.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
@@ -68,7 +69,7 @@ class OutputPiece {
     FileRange range_;
 };
 
-/// Bytes that the socket did not accept. Without pieces, they stay with their owner.
+/// Bytes that the socket did not accept. There are no pieces if all of these bytes stay with their owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;

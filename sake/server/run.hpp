@@ -230,10 +230,9 @@ class Run {
                 continue;
             }
             if (!result.ok() || result.value != 1) {
-                log_quietly(
-                    self.config_.log, LogLevel::error,
-                    "SIGINT and SIGTERM no longer stop the server, because reading its signals failed: ",
-                    std::generic_category().message(result.error));
+                log_quietly(self.config_.log, LogLevel::error,
+                            "SIGINT and SIGTERM no longer stop gracefully, because reading them failed: ",
+                            std::generic_category().message(result.error));
                 co_return;
             }
             heard.relay.take_notice();

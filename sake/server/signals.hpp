@@ -26,7 +26,7 @@ namespace detail {
 /// While it lives, each request to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, together
 /// with those that follow within half a second, because supervisors and `timeout` signal both the process and
 /// its group. The last relay restores the program's own handling. A signal that the program ignores stays
-/// ignored: nohup, or a shell with a background job, has set it so.
+/// ignored: whoever started it, such as nohup or a shell with a background job, has set it so.
 class SignalRelay {
   public:
     SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {

@@ -91,7 +91,7 @@ class TestConnection {
     detail::OwningPtr<State> state_;
 };
 
-/// Serves an engine as Engine::run does, while one of its functions waits:
+/// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
 ///
 ///     sake::TestClient client(app);
 ///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});

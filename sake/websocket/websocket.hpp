@@ -173,7 +173,7 @@ class WebSocket {
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
     /// The same for a binary message.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
-    /// Sends a received message back: as text or as bytes.
+    /// The same for a message such as receive() returns: as text or as bytes.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
