@@ -654,7 +654,7 @@
 
 // ---- sake/base/version.hpp ----
 
-// The version of Sake, and in which of two forms this file is compiled.
+// The version of Sake, and the form in which this file is compiled.
 //
 // In one file, the usual form, the header has declarations and definitions. In separate form, SAKE_SEPARATE
 // for the whole program, files see the declarations, and the one that defines SAKE_IMPLEMENTATION compiles
@@ -957,14 +957,14 @@ constexpr std::size_t member_index(Member T::* member) {
 
 // ---- sake/base/array.hpp ----
 
-// Array: a sequence that grows at its end. It does for the inside of Sake what std::vector does, and costs a
-// tenth of its compile time for each type.
+// Array: a sequence that grows at its end. Inside Sake it replaces std::vector at a tenth of the compile time
+// per type.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Items in a row, of a type that moves without an exception. What points to them ends when it grows.
+/// Items in a row, of a type that moves without exceptions. Growing invalidates pointers to them.
 template <class T>
 class Array {
   public:
@@ -1010,7 +1010,7 @@ class Array {
     void clear() noexcept {
         while (size_ > 0) pop_back();
     }
-    /// If the memory is not to be had, throws std::bad_alloc and stays as it was.
+    /// Throws std::bad_alloc if memory is missing, and then is unchanged.
     void reserve(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<T>);
         static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
@@ -1076,17 +1076,17 @@ class Array {
 
 // ---- sake/base/log.hpp ----
 
-// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
-// threads do not mix, and bytes that could forge a line are escaped.
+// Log lines: a level, a text, and the sink that receives them. One line is one write, so lines of several
+// threads do not mix. Bytes that could forge a line are escaped.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How much a log line matters.
+/// The importance of a log line.
 enum class LogLevel : std::uint8_t { info, warning, error };
 
-/// Takes the log lines of an Engine. May be called from the engine's thread and its workers at once. One that
-/// throws loses its line and nothing else; of the line that announces the address, the caller hears.
+/// Receives the log lines of an Engine. The engine's thread and its workers may call it at the same time. If
+/// it throws, that line is lost and nothing else.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 /// The name of a level: "info", "warning", "error".
@@ -1095,12 +1095,12 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
     return names[static_cast<std::size_t>(level)];
 }
 
-/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
-/// line.
+/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that bytes of a peer stay on
+/// their line.
 void append_escaped(std::string& out, std::string_view text);
 
-/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
-/// that line and nothing else.
+/// Logs `what` and `why` as one line. If anything fails (no memory, a sink that throws), the line is lost,
+/// and nothing is thrown.
 void log_quietly(const LogSink& sink, LogLevel level, std::string_view what, std::string_view why) noexcept;
 
 namespace detail {
@@ -1130,10 +1130,10 @@ class PacedWarning {
 
 }  // namespace detail
 
-/// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
-/// room is lost, and the next one that finds room says how many were. What has the number of standard error
-/// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
-/// the program runs, use dup2 with a pipe, a terminal, or a file opened for appending, or freopen with "a".
+/// The default sink: "sake: warning: text" on standard error. It never waits. If a line finds no room, it is
+/// lost; the next line that finds room reports how many were lost. If the program has closed standard error
+/// and another file has its number, that file is not written to. To redirect the lines while the program
+/// runs, use dup2 with a pipe, a terminal or a file opened for appending, or freopen with "a".
 void log_to_stderr(LogLevel level, std::string_view text);
 
 }  // namespace SAKE_ABI
@@ -1141,13 +1141,13 @@ void log_to_stderr(LogLevel level, std::string_view text);
 
 // ---- sake/base/budget.hpp ----
 
-// The memory that all connections together may hold while they wait for their peers or for handlers.
+// The memory that all connections together may hold while they wait for peers or handlers.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// How much there is for all, and how much is taken.
+/// The limit, and how much of it is in use.
 class Budget {
   public:
     Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
@@ -1156,11 +1156,11 @@ class Budget {
 
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
-    /// Whether so much more fits. What one connection holds alone is bounded by other limits.
+    /// Whether this many more bytes fit. Other limits bound what one connection holds.
     [[nodiscard]] bool has_room(std::size_t size) const noexcept {
         return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
     }
-    /// Whether so much more leaves half of it free: for what can be done without.
+    /// Whether half of the limit stays free with this many more bytes: for optional uses of memory.
     [[nodiscard]] bool has_room_to_spare(std::size_t size) const noexcept {
         const std::size_t half = limit_ / 2;
         return size <= half && used_ <= half - size;
@@ -1176,7 +1176,7 @@ class Budget {
     std::size_t used_ = 0;
 };
 
-/// What one connection holds of a budget; given back when it goes.
+/// The share of one connection in a budget; returned in the destructor.
 class BudgetShare {
   public:
     explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
@@ -1184,8 +1184,8 @@ class BudgetShare {
     BudgetShare& operator=(const BudgetShare&) = delete;
     ~BudgetShare() { budget_.used_ -= size_; }
 
-    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
-    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
+    /// Grows or shrinks the share to `size` bytes. Returns false and changes nothing if the budget would be
+    /// exceeded. Other limits bound what one connection holds.
     [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
@@ -1215,8 +1215,8 @@ class BudgetShare {
 
 // ---- sake/base/owning_ptr.hpp ----
 
-// OwningPtr and CountedPtr: an object of one owner, and an object of several. They do for the inside of Sake
-// what std::unique_ptr and std::shared_ptr do, and cost a tenth of their compile time for each type.
+// OwningPtr and CountedPtr: an object with one owner, and an object with several. Inside Sake they replace
+// std::unique_ptr and std::shared_ptr at a tenth of the compile time per type.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -1376,8 +1376,8 @@ class CountedPtr {
 
 // ---- sake/base/byte_buffer.hpp ----
 
-// ByteBuffer: bytes that gather at the end of one piece of memory. Unlike a string it gives room that is not
-// filled first, which for heads of messages would cost as much as writing them.
+// ByteBuffer: bytes in one growing piece of memory. Unlike a string, it provides room without filling it
+// first, which for message heads would cost as much as writing them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -1398,7 +1398,7 @@ class ByteBuffer {
         if (capacity_ - size_ < count) grow(count);
         return memory_.get() + size_;
     }
-    /// What was written up to `end` belongs to the bytes.
+    /// Keeps the bytes that were written up to `end`.
     void end_at(const char* end) noexcept { size_ = static_cast<std::size_t>(end - memory_.get()); }
 
     ByteBuffer& append(std::string_view bytes) {
@@ -1454,15 +1454,15 @@ constexpr To cast_to(From value) noexcept {
 
 // ---- sake/base/closing_ptr.hpp ----
 
-// What a handle, such as a TcpStream, shares with the operations on it that are in progress.
+// ClosingPtr: an object that a handle, such as a TcpStream, shares with its operations in progress.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
-/// that share it has ended, so that an operation in progress meets a closed T and not a destroyed one. Moves
-/// only.
+/// Owns a T, and calls `close()` on it in the destructor. The memory stays until the last operation that
+/// shares it has ended: an operation in progress meets a closed T, never a destroyed one. Movable, not
+/// copyable.
 template <class T>
 class ClosingPtr {
   public:
@@ -1498,8 +1498,8 @@ class ClosingPtr {
 
 // ---- sake/base/duration_counts.hpp ----
 
-// DurationCounts: how many durations were how long, in buckets from 10 microseconds to 10 seconds. To add one
-// takes no memory and no lock. Percentiles of a time are had from the counts at its begin and its end.
+// DurationCounts: a histogram of durations, in buckets from 10 microseconds to 10 seconds. Adding needs no
+// memory and no lock. The difference of two counts gives the percentiles of the time between them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -1507,8 +1507,8 @@ namespace detail {
 
 class DurationCounts {
   public:
-    /// The upper ends of the buckets but the last, which has no end; in nanoseconds. Those that OpenTelemetry
-    /// names for requests (5 ms to 10 s) are among them.
+    /// The upper ends of all buckets except the last, which has none; in nanoseconds. They include those that
+    /// OpenTelemetry names for requests (5 ms to 10 s).
     static constexpr std::array<std::int64_t, 33> ends = [] {
         std::array<std::int64_t, 33> made{
             10,      20,        35,        50,        75,        100,       150,     200,     350,
@@ -1519,7 +1519,7 @@ class DurationCounts {
         return made;
     }();
 
-    /// Of a duration that is not negative.
+    /// Adds a duration, which must not be negative.
     void add(std::chrono::nanoseconds duration) noexcept {
         const std::int64_t length = duration.count();
         const int zeros = std::countl_zero(static_cast<std::uint64_t>(length) | 1);
@@ -1538,22 +1538,22 @@ class DurationCounts {
         for (const std::uint64_t count : counts_) all += count;
         return all;
     }
-    /// Of all together.
+    /// The sum of all durations.
     [[nodiscard]] std::int64_t nanoseconds() const noexcept { return sum_; }
-    /// Of each bucket alone; the last is what took longer than all ends.
+    /// The count of each bucket; the last holds durations beyond all ends.
     [[nodiscard]] const std::array<std::uint64_t, ends.size() + 1>& counts() const noexcept {
         return counts_;
     }
 
-    /// Those since `before`, which are earlier counts of the same.
+    /// The counts since `before`, which is an earlier copy.
     [[nodiscard]] DurationCounts since(const DurationCounts& before) const noexcept {
         DurationCounts later = *this;
         for (std::size_t i = 0; i < counts_.size(); ++i) later.counts_[i] -= before.counts_[i];
         later.sum_ -= before.sum_;
         return later;
     }
-    /// The duration, in seconds, that a part of them (0.5, 0.99) does not exceed: between the ends of a
-    /// bucket by its place there. 10 s if it is more; 0 if there are none.
+    /// The duration, in seconds, that this share of them (0.5, 0.99) does not exceed, interpolated within its
+    /// bucket. 10 s if it is longer; 0 if there are none.
     [[nodiscard]] double quantile(double part) const noexcept {
         const auto all = static_cast<double>(total());
         const double wanted = part * all;
@@ -1685,22 +1685,22 @@ struct EnumNames {
 
 // ---- sake/base/error.hpp ----
 
-// The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
-// are status codes.
+// The exceptions that Sake throws into user code. Mistakes of HTTP clients are not among them: those become
+// status codes.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
-/// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
-/// so that `catch (const std::exception&)` does not swallow it by accident.
+/// Thrown by a waiting operation when its task is cancelled: the client disconnected, the time limit passed,
+/// or the server is stopping. Let it pass, or clean up and end; the next wait works again. It is not a
+/// std::exception, so that `catch (const std::exception&)` does not swallow it by accident.
 class Cancelled {
   public:
     /// A short text for logs.
     [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
 };
 
-/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
+/// Thrown by an operation when its time limit passes. Some messages name the operation: "timed out after 5 s
 /// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:
@@ -1772,22 +1772,21 @@ void demand_no_nul(std::string_view name, std::string_view for_what = {});
 
 // ---- sake/base/faults.hpp ----
 
-// Faults: everything that a document has wrong, each with its place, a code for programs and words for
-// people.
+// Faults: everything wrong in a document, each with its place, a code for programs and words for people.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// One step on the way through a document: a member, or an element of a list. The outermost has no outer one
-/// and no name, and is the document itself.
+/// One step into a document: a member, or an element of a list. The outermost place has no outer one and no
+/// name: it is the document.
 struct Place {
     const Place* outer = nullptr;
     std::string_view name = {};
     std::size_t index = 0;  // of an element, which has no name: its name's data() is null
 
-    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document itself. Where that would take more
-    /// than 1,024 bytes, since a client may choose long names, of the last place around it that does not.
+    /// As a JSON pointer (RFC 6901): "/notes/3/text"; "" for the document. Client-chosen names may be long:
+    /// if the pointer would exceed 1,024 bytes, it names the innermost place around it that fits.
     [[nodiscard]] std::string pointer() const;
 };
 
@@ -1797,7 +1796,7 @@ struct Fault {
     std::string detail;
 };
 
-/// Faults in the order in which they were found, so many of them and no more.
+/// Faults in the order of their discovery, up to a limit.
 class Faults {
   public:
     static constexpr std::size_t most = 100;
@@ -1830,12 +1829,12 @@ class Faults {
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The form of a text, for the rule sake::format. All are plain ASCII.
+/// The format of a text, for the rule sake::format. All formats are plain ASCII.
 enum class Format : std::uint8_t {
-    email,  // "ada@example.org", as a browser checks it: no quotes, no comments; at most 64@ and 254 in all
-    uri,    // "https://example.org/a?b#c", RFC 3986 with a scheme
-    uuid,   // "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", RFC 9562, any version, upper or lower case
-    date,   // "2026-11-29", RFC 3339: a day of the calendar, years 0000 to 9999
+    email,      // "ada@example.org", as browsers check it: no quotes, no comments; at most 64@ and 254 in all
+    uri,        // "https://example.org/a?b#c", RFC 3986 with a scheme
+    uuid,       // "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", RFC 9562, any version, upper or lower case
+    date,       // "2026-11-29", RFC 3339: a day of the calendar, years 0000 to 9999
     date_time,  // "2026-11-29T12:00:00.5+01:00", RFC 3339: a date, a time and an offset or Z
     ipv4,       // "192.0.2.1", four numbers without leading zeros
     ipv6,       // "2001:db8::1" or "::ffff:192.0.2.1", RFC 4291, without a zone
@@ -1873,8 +1872,8 @@ constexpr std::string_view format_name(Format format) noexcept {
 
 // ---- sake/base/function.hpp ----
 
-// Two small helpers with callables. UniqueFunction is what std::move_only_function will be in C++23; it
-// carries work between threads, and the hot path of a request does not use it.
+// Two small helpers for callables. UniqueFunction is what std::move_only_function is in C++23. It carries
+// work between threads; the hot path of a request does not use it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -2042,12 +2041,12 @@ inline constexpr bool always_false = false;
 
 }  // namespace detail
 
-/// ASCII lower case; other bytes unchanged.
+/// ASCII lower case; other bytes stay.
 [[nodiscard]] constexpr char to_lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-/// Equality of ASCII text without regard to case.
+/// Whether two ASCII texts are equal, ignoring case.
 [[nodiscard]] constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -2056,20 +2055,20 @@ inline constexpr bool always_false = false;
     return true;
 }
 
-/// The text without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
+/// The text without spaces and tabs at its ends (OWS, RFC 9110 section 5.6.3).
 [[nodiscard]] constexpr std::string_view trim_ows(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     return text;
 }
 
-/// True for a token (RFC 9110 section 5.6.2): one or more tchar.
+/// Whether the text is a token (RFC 9110 section 5.6.2): one or more tchar.
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
     return !text.empty() && ascii::all_of(text, ascii::token);
 }
 
-/// An unsigned number from the wire: decimal digits and nothing else, or nullopt (also when T cannot hold
-/// it).
+/// An unsigned number from the wire: decimal digits and nothing else. std::nullopt for another text, and if T
+/// cannot hold the number.
 template <class T>
 [[nodiscard]] constexpr std::optional<T> parse_decimal(std::string_view text) noexcept {
     static_assert(std::is_unsigned_v<T> && !std::is_same_v<T, bool>, "wire numbers are unsigned");
@@ -2129,7 +2128,8 @@ template <class T>
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 
-/// The bytes behind strict base64: padded, no white space, no stray bits at the end. Or nullopt.
+/// Decodes strict base64: with padding, without white space, without stray bits at the end. Otherwise
+/// std::nullopt.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 namespace detail {
@@ -2152,11 +2152,11 @@ constexpr std::size_t utf8_sequence(const Byte* p, std::size_t left) noexcept {
 
 }  // namespace detail
 
-/// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// Whether the text is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
 
-/// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its
-/// beginning (Unicode 15, section 3.9, "maximal subpart").
+/// The text with U+FFFD in place of each invalid piece. A truncated sequence is replaced as one piece
+/// (Unicode 15, section 3.9, "maximal subpart").
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
 
 }  // namespace SAKE_ABI
@@ -2164,8 +2164,8 @@ constexpr std::size_t utf8_sequence(const Byte* p, std::size_t left) noexcept {
 
 // ---- sake/base/json.hpp ----
 
-// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with limits
-// on nesting and on the number of values, and errors that say where.
+// Json, which is nlohmann's type, and a parser that is safe for bytes from clients: it limits nesting and the
+// number of values, and its errors name the place.
 
 #if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
     (NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR < 9)
@@ -2179,8 +2179,8 @@ inline namespace SAKE_ABI {
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
 
-/// Thrown by parse_json: the text is not JSON, nests too deep or has too many values. what() says where, for
-/// people.
+/// Thrown by parse_json if the text is not JSON, nests too deep or has too many values. what() names the
+/// place.
 class JsonError : public std::exception {
   public:
     explicit JsonError(std::string message) : message_(std::move(message)) {}
@@ -2192,7 +2192,7 @@ class JsonError : public std::exception {
 
 namespace detail {
 
-/// How much of JSON is too much.
+/// The limits for parsing JSON.
 struct JsonLimits {
     std::size_t depth = 64;
     std::size_t values = 1'000'000;
@@ -2352,11 +2352,10 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
 
 }  // namespace detail
 
-/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep, and there may be
-/// `value_limit` values in all: numbers, texts, arrays and so on. A value takes up to 128 bytes, and another
-/// 48 when it is destroyed; if that much memory is not there, std::bad_alloc is thrown before anything is
-/// made. Throws JsonError. A template, so that a program that never parses JSON does not pay for compiling
-/// nlohmann's parser.
+/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. There may be `value_limit`
+/// values in all, counting numbers, texts, arrays and so on. Throws JsonError. A value needs up to 128 bytes,
+/// and another 48 when it is destroyed; if that much memory is not available, throws std::bad_alloc before it
+/// makes anything. A template, so that programs that never parse JSON do not compile nlohmann's parser.
 template <class Value = Json>
 [[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64,
                                std::size_t value_limit = 1'000'000) {
@@ -2371,16 +2370,16 @@ template <class Value = Json>
 
 // ---- sake/base/json_fit.hpp ----
 
-// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
-// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
-// to, only the conversion knows, which is often the program's own. So what was made of the document is
-// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
+// Converts a JSON document by nlohmann's conversions without losing anything. Those conversions truncate
+// numbers to the type, drop fractions, and turn true into 1. Only the conversion, often the program's own,
+// knows the types of its numbers. So the result is written as JSON again and compared with the document. A
+// type that cannot be written is accepted as nlohmann reads it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Thrown where a number of a document does not fit the type that it goes to.
+/// Thrown if a number of a document does not fit its type.
 class JsonMisfit : public std::range_error {
   public:
     JsonMisfit(std::string where, const std::string& what)
@@ -2499,17 +2498,17 @@ T json_as(Value& document) {
 
 // ---- sake/base/json_writer.hpp ----
 
-// Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
-// fail. Templates on the type of values, so that a program without JSON does not compile them.
+// Writes a Json as compact text, like nlohmann's dump, but faster to compile and to run, and without
+// failures. Templates, so that programs without JSON do not compile them.
 
 namespace sake {
 inline namespace SAKE_ABI {
-/// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
-/// and NaN are null, bytes are an object as nlohmann writes it.
+/// Appends a JSON value as compact text. Bytes that are not UTF-8 are replaced by U+FFFD, infinities and NaN
+/// become null, and binary values become an object as in nlohmann's dump.
 template <std::same_as<Json> Value = Json>
 void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
-/// The same as a text of its own.
+/// The same as a new string.
 template <std::same_as<Json> Value = Json>
 [[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value);
 
@@ -2653,9 +2652,9 @@ inline constexpr auto rule_table = make_rule_table<T>(rules<T>);
 
 // ---- sake/base/shape.hpp ----
 
-// Shape: what a type of the program is as JSON, as constant data with a few functions for what only the type
-// itself can do. One description serves all uses: the writer, the reader, the rules and the schema are
-// ordinary code that follows it, compiled once and not for each type.
+// Shape: describes a type of the program as JSON: constant data, with a few functions for what only the type
+// can do. The writer, the reader, the rules and the schema all use it; they are ordinary code, compiled once
+// and not per type.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3230,8 +3229,8 @@ void append_shape(std::string& out, const Shape& shape, const void* value);
 
 // ---- sake/base/json_types.hpp ----
 
-// JSON text to a type of the program and back, without a tree of values between: for structs as they stand,
-// and for lists, maps and optionals of them. The same names as for a Json.
+// JSON text to types of the program and back, without a Json in between: for aggregates, and lists, maps and
+// optionals of them. The functions have the same names as for a Json.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3254,8 +3253,8 @@ T read_as(Json& document, Faults& faults, const Budget* memory = nullptr) {
 
 }  // namespace detail
 
-/// Parses a JSON text as a T: `parse_json<Note>(text)`. Throws JsonError if it is not JSON, beyond the
-/// limits, or does not fit.
+/// Parses a JSON text as a T: `parse_json<Note>(text)`. Throws JsonError if it is not JSON, exceeds the
+/// limits, or does not fit T.
 template <detail::HasShape T>
 [[nodiscard]] T parse_json(std::string_view text, std::size_t depth_limit = 64,
                            std::size_t value_limit = 1'000'000) {
@@ -3267,13 +3266,13 @@ template <detail::HasShape T>
     return value;
 }
 
-/// Appends a value as compact JSON: the members of a struct in their order, an enum by its name, null for
-/// what is not there. Throws std::invalid_argument for an enum whose value has no name.
+/// Appends a value as compact JSON: the members of a struct in order, an enum as its name, an absent value as
+/// null. Throws std::invalid_argument for an enum value without a name.
 template <detail::HasShape T>
 void append_json(std::string& out, const T& value) {
     detail::append_shape(out, detail::ShapeOf<T>::value, &value);
 }
-/// The same as a text of its own.
+/// The same as a new string.
 template <detail::HasShape T>
 [[nodiscard]] std::string dump_json(const T& value) {
     std::string out;
@@ -3286,8 +3285,8 @@ template <detail::HasShape T>
 
 // ---- sake/base/maybe.hpp ----
 
-// Maybe<T>: a T that may or may not be there, for the inside of Sake. Programs see std::optional, of which
-// each type takes the compiler about ten times as long.
+// Maybe<T>: an optional T, for the inside of Sake. Programs see std::optional, which costs the compiler about
+// ten times as much per type.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3337,8 +3336,8 @@ class Maybe {
 
 // ---- sake/base/owning_list.hpp ----
 
-// OwningList: a list of objects that link themselves, for the few things of which there are mostly none. It
-// costs a program that uses it a handful of functions to compile, where a standard container costs a hundred.
+// OwningList: a list of objects that link themselves, for objects of which there are mostly none. It costs a
+// handful of functions to compile, a standard container a hundred.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3412,7 +3411,7 @@ class OwningList {
 
 // ---- sake/base/peer_address.hpp ----
 
-// The address of a peer in a few bytes, since every connection keeps one.
+// The address of a peer in a few bytes, because every connection keeps one.
 
 struct in6_addr;
 struct sockaddr_storage;
@@ -3436,28 +3435,28 @@ class PeerAddress {
         return address;
     }
 
-    /// The address that a text stands for. An IPv4 address in one of IPv6 is that of IPv4. Nothing for any
-    /// other text, also for "unix" and for one with brackets, a port or a zone.
+    /// The address that a text stands for; IPv4-mapped IPv6 addresses become IPv4. Nothing for any other
+    /// text, including "unix" and addresses with brackets, a port or a zone.
     [[nodiscard]] static Maybe<PeerAddress> parse(std::string_view text) noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const;
 
-    /// Whether it is on this machine: 127.0.0.0/8, ::1, or at a Unix socket.
+    /// Whether it is on this machine: 127.0.0.0/8, ::1, or a Unix socket.
     [[nodiscard]] bool is_local() const noexcept {
         if (family_ != Family::v6) return family_ == Family::local || bytes_[0] == 127;
         std::array<std::uint8_t, 16> loopback_v6{};
         loopback_v6[15] = 1;
         return bytes_ == loopback_v6;
     }
-    /// How many bits it has: 32, 128, or 0 of "unix".
+    /// The number of bits: 32 or 128; 0 for "unix".
     [[nodiscard]] unsigned bits() const noexcept {
         return family_ == Family::local ? 0 : family_ == Family::v4 ? 32 : 128;
     }
-    /// The network that it is in: what follows the first bits is 0.
+    /// The network of the address: all bits after the first `bits` are 0.
     [[nodiscard]] PeerAddress network(unsigned bits) const noexcept;
 
-    /// Bytes that only the same address has.
+    /// Bytes that identify the address.
     [[nodiscard]] std::array<char, 17> bytes() const noexcept {
         std::array<char, 17> all{static_cast<char>(family_)};
         for (std::size_t i = 0; i < bytes_.size(); ++i) all[i + 1] = static_cast<char>(bytes_[i]);
@@ -3482,8 +3481,8 @@ class PeerAddress {
 
 // ---- sake/base/rules.hpp ----
 
-// Rules beside a type: what a client may send beyond what the types of the members say. They hold wherever a
-// value of the type is read, and stand in the OpenAPI document.
+// Rules beside a type: restrictions on what clients may send, in addition to the types of the members. They
+// apply wherever a value of the type is read, and appear in the OpenAPI document.
 //
 //     struct Note {
 //         std::string text;
@@ -3495,12 +3494,12 @@ class PeerAddress {
 //         sake::fields(sake::length(&Note::text, 1, 80), sake::range(&Note::stars, 1, 5),
 //                      sake::items(&Note::tags, 0, 10), sake::length(&Note::tags, 1, 20));
 //
-// They stand right after the type, outside of all namespaces, and are constant data: a rule that does not fit
-// its member does not compile.
+// Write them right after the type, outside of all namespaces. They are constant data: a rule that does not
+// fit its member does not compile.
 //
-// A rule for values (length, range, one_of, format) is for the value of the member. Of an optional member it
-// is for the value that is there, and of a list or map for each element, however deep they nest. A rule for
-// lists (items, unique) is for the outermost list.
+// A rule for values (length, range, one_of, format) applies to the value of the member: to the value in an
+// optional, and to each element of a list or map, however deep they nest. A rule for lists (items, unique)
+// applies to the outermost list.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3567,7 +3566,7 @@ constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least,
 
 }  // namespace detail
 
-/// A text has so many characters: code points of Unicode, as JSON schema counts them.
+/// A text has `least` to `most` characters: code points of Unicode, as JSON Schema counts them.
 template <class T, class Member>
 [[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
     static_assert(detail::JsonText<detail::Ruled<Member>>,
@@ -3588,7 +3587,7 @@ template <class T, class Member, class Low, class High>
     return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
 }
 
-/// A text or an integer is one of these.
+/// A text or an integer is one of these values.
 template <class T, class Member, class... Each>
 [[nodiscard]] constexpr auto one_of(Member T::* member, const Each&... choices) {
     using Value = detail::Ruled<Member>;
@@ -3619,7 +3618,7 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::format, detail::member_index(member), {}, format};
 }
 
-/// A list or map has so many elements.
+/// A list or map has `least` to `most` elements.
 template <class T, class Member>
 [[nodiscard]] constexpr auto items(Member T::* member, std::size_t least, std::size_t most) {
     static_assert(detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>,
@@ -3635,15 +3634,15 @@ template <class T, class Member>
     return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
 }
 
-/// The member can be absent, and then keeps the default that the type gives it. Only needed where that is 0,
-/// "", false or empty: a member with another default can be absent anyway, and so can an optional one.
+/// The member may be absent, and then keeps the default that the type T gives it. Needed only if that default
+/// is 0, "", false or empty: a member with another default may be absent anyway, and so may an optional one.
 template <class T, class Member>
 [[nodiscard]] constexpr auto defaulted(Member T::* member) {
     return detail::MemberRule<T, 0>{detail::RuleKind::defaulted, detail::member_index(member)};
 }
 
-/// A document, query or form has only members that the type has: `fields(no_other_members<Note>(), ...)`.
-/// Without this rule, others are ignored.
+/// A document, query or form has only members of the type: `fields(no_other_members<Note>(), ...)`. Without
+/// this rule, other members are ignored.
 template <class T>
 [[nodiscard]] constexpr auto no_other_members() {
     return detail::MemberRule<T, 0>{detail::RuleKind::closed, 0};
@@ -3654,14 +3653,14 @@ template <class T>
 
 // ---- sake/base/secret.hpp ----
 
-// Comparing secrets.
+// Comparing secrets, such as passwords and tokens.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Whether a text that somebody sent is the secret. The time that it takes depends on the length of what was
-/// sent alone, so that it does not tell how much of it is right, nor how long the secret is. An empty secret
-/// is one that nobody has set: nothing equals it, not even an empty text.
+/// Whether a received text equals the secret. The time depends only on the length of the received text: it
+/// reveals neither how much of the text is right nor the length of the secret. An empty secret counts as
+/// unset: nothing equals it, not even an empty text.
 [[nodiscard]] bool equal_in_constant_time(std::string_view sent, std::string_view secret) noexcept;
 
 }  // namespace SAKE_ABI
@@ -3736,8 +3735,8 @@ struct ShapeOf<std::chrono::sys_time<Duration>> {
 
 // ---- sake/http/cookie.hpp ----
 
-// Cookies to set (RFC 6265), as text that cannot be made to carry anything else. Not here: sessions and
-// signatures, which stand on top.
+// Cookies to set (RFC 6265), as text that cannot carry anything else. Sessions and signatures are built
+// on top.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -3745,20 +3744,20 @@ namespace http {
 
 enum class SameSite : std::uint8_t { unset, lax, strict, none };
 
-/// A cookie to set. The defaults are the safe ones; set `secure` too wherever there is TLS.
+/// A cookie to set. The defaults are the safe choices; set `secure` as well wherever there is TLS.
 struct SetCookie {
     std::string name = {};
-    std::string value = {};   // letters, digits and most signs; encode the rest yourself
-    std::string path = "/";   // empty: the path of the request
-    std::string domain = {};  // empty: this host only
-    std::optional<std::chrono::seconds> max_age = {};  // nothing: until the browser closes; 0: delete it now
-    bool http_only = true;
-    bool secure = false;
+    std::string value = {};   // letters, digits and most signs; encode anything else yourself
+    std::string path = "/";   // "" means the path of the request
+    std::string domain = {};  // "" means this host only
+    std::optional<std::chrono::seconds> max_age = {};  // nullopt: until the browser closes; 0: delete it now
+    bool http_only = true;                             // hidden from scripts of the page
+    bool secure = false;                               // sent over https only
     SameSite same_site = SameSite::lax;
 };
 
-/// The value of a Set-Cookie field. Throws std::invalid_argument that says which byte of which part may not
-/// stand there. Add it with Headers::add, since every cookie has a line of its own.
+/// The value of a Set-Cookie field. Throws std::invalid_argument that names the part and the byte that it
+/// cannot hold. Add it with Headers::add, because every cookie needs a field of its own.
 [[nodiscard]] std::string to_string(const SetCookie& cookie);
 
 }  // namespace http
@@ -3913,8 +3912,8 @@ inline constexpr std::int64_t last_second = days_from_civil(10000, 1, 1) * 86400
 
 }  // namespace detail
 
-/// Writes IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
-/// 9999 become the nearest inside.
+/// Writes an IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
+/// 9999 become the nearest time inside.
 constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noexcept {
     unix_seconds = std::clamp(unix_seconds, detail::first_second, detail::last_second);
     const detail::CivilTime time = detail::civil_from_seconds(unix_seconds);
@@ -3945,8 +3944,9 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
     text(" GMT");
 }
 
-/// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
-/// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
+/// Seconds since 1970 of a date in any of the three forms of RFC 9110 section 5.6.7, or std::nullopt. `now`
+/// decides the century of a two-digit year (RFC 850). The weekday must be a valid name; it need not match the
+/// date.
 [[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
                                                                  std::int64_t now = std::int64_t{
                                                                      std::time(nullptr)}) noexcept {
@@ -3982,15 +3982,15 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 
 // ---- sake/http/headers.hpp ----
 
-// Header fields that we own and send: an ordered multi-map that cannot be made to hold a line break. Names
-// compare without case. Not here: received fields, which are views (head_parser.hpp).
+// Headers: the header fields of a message that is sent, an ordered multi-map that cannot hold a line break.
+// Names are compared without case. Received fields are views: see head_parser.hpp.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The fields of a response (or of a client's request), in order. They live in one string in the form of the
-/// wire: clear() keeps the memory, a warm object does not allocate, and writing is one copy.
+/// The fields of a response or of a client's request, in order. They are stored in one string as on the wire:
+/// clear() keeps the memory, a warm object does not allocate, and writing is one copy.
 class Headers {
     struct Entry {
         std::uint32_t offset;
@@ -4042,32 +4042,33 @@ class Headers {
     };
 
     Headers() = default;
-    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws as add does.
     Headers(std::initializer_list<value_type> fields);
 
-    /// One field of this name with this value: replaces the first where it stands and removes the others.
-    /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
+    /// Sets one field: replaces the value of the first of this name in its place, and removes the others.
+    /// Throws std::invalid_argument that names the byte which a name or value cannot hold.
     void set(std::string_view name, std::string_view value);
 
-    /// One more field, whether or not there is one of this name (Set-Cookie). Throws like set.
+    /// Adds a field, even if there is one of this name (as Set-Cookie needs). Throws as set does.
     void add(std::string_view name, std::string_view value);
 
-    /// Removes every field of this name; returns how many there were.
+    /// Removes every field of this name. Returns how many there were.
     std::size_t remove(std::string_view name);
 
     /// The value of the first field of this name. The view is valid until the next change.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
 
+    /// Whether there is a field of this name.
     [[nodiscard]] bool contains(std::string_view name) const noexcept;
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     [[nodiscard]] const_iterator begin() const noexcept { return {this, 0}; }
     [[nodiscard]] const_iterator end() const noexcept { return {this, entries_.size()}; }
 
-    /// All fields as they go out: "Name: value\r\n" each, with no final empty line.
+    /// All fields as they are sent: "Name: value\r\n" each, without the final empty line.
     [[nodiscard]] std::string_view wire() const noexcept { return wire_; }
 
-    /// Empties the map and keeps its memory.
+    /// Removes all fields and keeps the memory.
     void clear() noexcept {
         wire_.clear();
         entries_.clear();
@@ -4219,7 +4220,7 @@ inline constexpr StatusPhrase status_phrases[] = {
 }  // namespace detail
 namespace http {
 
-/// The standard phrase for a status code, or "Unknown".
+/// The standard phrase of a status code, or "Unknown".
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
     for (const auto& known : sake::detail::status_phrases) {
         if (known.status == status) return known.phrase;
@@ -4362,7 +4363,7 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }  // namespace detail
 
 /// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
-/// for what is not known.
+/// for an unknown extension.
 [[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
     constexpr std::string_view unknown = "application/octet-stream";
     const std::string_view extension = detail::file_extension(file_name_or_extension);
@@ -4390,7 +4391,7 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 
 // ---- sake/http/slice.hpp ----
 
-// Pieces of a message by offset, so that the bytes may move while somebody holds them.
+// Pieces of a message by offset, so that the bytes may move while a Slice refers to them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -4423,12 +4424,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// An event that was received.
+/// A server-sent event that was received.
 struct StreamEvent {
-    std::string name;  // "" if it came without, for which a browser says "message"
-    std::string id;    // of the last event that had one: what a client that comes again sends
-    std::string data;  // its lines, with an LF between them
-    std::optional<std::chrono::milliseconds> retry;  // the hint that came with it
+    std::string name;  // "" if it had none; a browser then uses "message"
+    std::string id;    // of the last event with an id: a client that reconnects sends it
+    std::string data;  // its lines, separated by LF
+    std::optional<std::chrono::milliseconds> retry;  // the retry time of this event
 };
 
 }  // namespace http
@@ -4438,16 +4439,16 @@ struct StreamEvent {
 
 // ---- sake/http/uri.hpp ----
 
-// Percent encoding, for programs. What the server does with targets and queries is in uri_impl.hpp.
+// Percent encoding. uri_impl.hpp has what the server does with targets and queries.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
+/// The decoded bytes; std::nullopt for a '%' without two hex digits. '+' stays '+'.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 
-/// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
+/// Escapes every byte that one path segment cannot hold, including '/' (RFC 3986 section 3.3).
 [[nodiscard]] std::string percent_encode(std::string_view segment);
 
 }  // namespace http
@@ -4911,8 +4912,8 @@ class TimerQueue {
 
 // ---- sake/async/loop_timers.hpp ----
 
-// The timers of a loop, of two kinds: moments, such as the end of a sleep, and deadlines, which are limits on
-// what others do. If the loop was held up, nobody else is judged for it.
+// The timers of a loop, of two kinds: moments, such as the end of a sleep, and deadlines, which limit what
+// others may take. If the loop itself was late, no deadline counts that against the other side.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -4985,7 +4986,7 @@ inline namespace SAKE_ABI {
 
 class Reactor;
 
-/// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
+/// The backend of the reactor. `automatic` is the best that the system has: epoll, kqueue, else poll.
 enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
 
 namespace detail {
@@ -5049,14 +5050,14 @@ class Poller {
 
 // ---- sake/async/file_descriptor.hpp ----
 
-// The outcome of a system call, and the owner of a descriptor: what others say of system calls without making
-// any. The calls are in sys.hpp.
+// The outcome of a system call, and the owner of a descriptor, without any system calls. sys.hpp makes the
+// calls.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a system call gave: `value` where `error` is 0, else the errno.
+/// The outcome of a system call: `value` if `error` is 0, else the errno.
 struct SysResult {
     ssize_t value;
     int error;
@@ -5089,7 +5090,7 @@ class FileDescriptor {
 
     [[nodiscard]] int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
-    /// It is somebody else's to close.
+    /// Releases ownership: another owner closes it.
     [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
     void close() noexcept;
@@ -5104,13 +5105,13 @@ class FileDescriptor {
 
 // ---- sake/async/posted_work.hpp ----
 
-// What other threads leave for a reactor's loop: work to run and waits to finish, and the pipe that wakes it.
+// Work that other threads post to a reactor's loop, waits that they finish, and the pipe that wakes the loop.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
+/// A call that a thread or signal handler posts without allocating. In one queue at a time.
 class PostedCall {
   public:
     PostedCall() = default;
@@ -5134,8 +5135,8 @@ class PostedWork {
 
     void add(UniqueFunction<void()> work);
 
-    /// Safe in a handler of signals: without a lock. So whoever posts sees to it that the reactor does not go
-    /// before this returns.
+    /// Safe in a signal handler: without a lock. The caller ensures that the reactor exists until this
+    /// returns.
     void add(PostedCall& call) noexcept;
 
     void add(Wait& wait) noexcept;
@@ -5170,17 +5171,17 @@ class PostedWork {
 
 // ---- sake/async/reactor_locals.hpp ----
 
-// What a reactor keeps for others: one thing of each type that asks for it, and the news that it ends for who
-// may live longer.
+// Objects that a reactor keeps for others, one per type, and notice of its end for objects that may live
+// longer.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who keeps something of a reactor's and may live longer.
+/// An object that uses something of a reactor and may live longer.
 class ReactorEndListener : public ListNode {
   public:
-    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    /// The last fiber of the reactor has ended. Nothing of the reactor may be used after this call.
     virtual void reactor_ends() noexcept = 0;
 
   protected:
@@ -5231,14 +5232,13 @@ class ReactorLocals {
 
 // ---- sake/async/watch.hpp ----
 
-// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
-// waiters.
+// Watch: a descriptor that a reactor watches, or a wire in memory: its known readiness, and its waiters.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who wants to know that a peer has gone while nobody reads or writes.
+/// Learns that a peer has disconnected while nothing reads or writes.
 class HangupListener {
   public:
     HangupListener() = default;
@@ -5251,8 +5251,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
-/// without one is for a wire in memory, whose other end calls `became_ready`.
+/// A descriptor that the reactor watches, with its known readiness. Does not own the descriptor. A watch
+/// without a descriptor is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
     static constexpr int no_descriptor = -1;
@@ -5263,7 +5263,7 @@ class Watch {
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
-    /// Watches nothing any more, for an owner that outlives the reactor. Then only what is known may be
+    /// Stops watching, for an owner that outlives the reactor. Afterwards only the known readiness may be
     /// asked.
     void end() noexcept;
 
@@ -5271,14 +5271,14 @@ class Watch {
     [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Whether it is worth trying: true until a call found nothing, then until the next event.
+    /// Whether trying is worthwhile: true until a call found nothing, then until the next event.
     [[nodiscard]] bool is_readable() const noexcept { return (ready_ & readable) != 0; }
     [[nodiscard]] bool is_writable() const noexcept { return (ready_ & writable) != 0; }
     [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
     [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
 
-    /// A read found nothing more. Nothing after the end of a stream is an event, so after it reading stays
-    /// possible.
+    /// A read found nothing more. The end of a stream brings no further event, so reading stays possible
+    /// after it.
     void drained() noexcept {
         if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
     }
@@ -5295,18 +5295,18 @@ class Watch {
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
-    /// Wakes `who` when it is ready in this direction. At most one waits in each.
+    /// Wakes `who` when this direction is ready. One waiter per direction.
     void wait_for(Readiness direction, Resumable& who) noexcept;
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
     /// Whether anything waits, in either direction.
     [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
-    /// Who waits is not woken any more.
+    /// Removes the waiter; it is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 
-    /// Wakes all that waits here, before this goes: nothing else would. A waiter that goes on must not use
-    /// it.
+    /// Wakes all waiters before the watch is destroyed, since nothing else would. A waiter that continues
+    /// must not use it.
     void dismiss_waiters() noexcept {
         if (reader_ != nullptr) std::exchange(reader_, nullptr)->wake(*reactor_);
         if (writer_ != nullptr) std::exchange(writer_, nullptr)->wake(*reactor_);
@@ -5375,13 +5375,13 @@ class WorkMeter {
 
 // ---- sake/async/reactor.hpp ----
 
-// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes who waited
-// for them, coroutines mostly. Readiness is only marked while events are read; coroutines run afterwards,
-// so that closing a descriptor never meets a stale event.
+// The reactor: the loop of one thread. It waits for descriptors, timers and posted work, and resumes what
+// waits for them, mostly coroutines. Readiness is only marked while events are read. Coroutines run
+// afterwards, so that closing a descriptor never meets a stale event.
 
 namespace sake {
 inline namespace SAKE_ABI {
-/// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
+/// The loop of one thread. `run_until_complete` and Engine make their own; programs seldom name one.
 class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
@@ -5391,14 +5391,14 @@ class Reactor {
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    /// Cancels what still runs and waits until it has ended.
+    /// Cancels all tasks that still run, and waits for their end.
     ~Reactor();
 
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept { return detail::current_reactor(); }
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
-    /// log; what is left when the reactor goes is dropped.
+    /// Runs `work` on the reactor's thread, soon, in the order of the calls. From any thread. An exception is
+    /// logged. Work that is left when the reactor ends is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
@@ -5409,19 +5409,19 @@ class Reactor {
     /// allocates nor locks. The call must stay until then, and the reactor until this has returned.
     void post(detail::PostedCall& call) noexcept;
 
-    /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
+    /// The time at the start of this turn of the loop; later if a coroutine was seen to block the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
-    /// The time at this very moment.
+    /// The exact present time.
     [[nodiscard]] detail::TimePoint present() const noexcept {
         if (has_virtual_time_) [[unlikely]]
             return poller_->now();
         return detail::Clock::now();  // saves a virtual call
     }
-    /// The time of day at this very moment.
+    /// The exact present time of day.
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept {
         return poller_->wall_now();
     }
-    /// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+    /// The moment `duration`, which must not be negative, from now; TimePoint::max() means never.
     [[nodiscard]] detail::TimePoint deadline_in(detail::Clock::duration duration) const noexcept {
         return detail::moment_after(present(), duration);
     }
@@ -5429,8 +5429,8 @@ class Reactor {
     /// The backend in use: "epoll", "kqueue", "poll" or "simulated".
     [[nodiscard]] std::string_view poller_name() const noexcept { return poller_->name(); }
 
-    /// Turns the loop until `done()` is true; it is asked after each turn. Throws std::logic_error where a
-    /// loop runs on this thread already: in a coroutine, co_await instead.
+    /// Runs the loop until `done()` is true; it is asked after each turn. Throws std::logic_error if a loop
+    /// runs on this thread already: in a coroutine, use co_await.
     template <class Done>
     void run_until(Done done);
 
@@ -5467,7 +5467,7 @@ class Reactor {
         turns_ = &turns;
         last_events_ = present();
     }
-    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    /// Sets the token that reports a graceful stop to the tasks of this loop; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
 
@@ -5488,12 +5488,12 @@ class Reactor {
     /// How many of them live.
     [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
-    /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
-    /// first.
+    /// Where failures are logged that no caller receives: of detached tasks and posted work. Standard error
+    /// by default.
     void set_log(LogSink log);
 
-    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
-    /// keep in a global. It goes after the last fiber.
+    /// The T of this reactor, for its thread. The first call makes it from the reactor. Use it in place of a
+    /// global. It is destroyed after the last fiber.
     template <class T>
     [[nodiscard]] T& local();
 
@@ -5806,14 +5806,13 @@ void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, M
 
 // ---- sake/async/channel.hpp ----
 
-// Channel<T>: a bounded queue between coroutines, of one reactor or of several, and plain threads. Coroutines
-// await it, threads block on it; all are served in the order of coming.
+// Channel<T>: a bounded queue between coroutines of any reactors and plain threads. Coroutines await it,
+// threads block on it. All are served in the order of arrival.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
-/// sent.
+/// Thrown by a send into a channel that is closed, or is closed before there is room. The item was not sent.
 class ChannelClosed : public std::exception {
   public:
     [[nodiscard]] const char* what() const noexcept override { return "the channel is closed"; }
@@ -5828,9 +5827,8 @@ class ReceiveWait;
 
 }  // namespace detail
 
-/// Carries items from any number of senders to any number of receivers, each item to one of them, in the
-/// order in which they were sent. May be used from all threads at once; it must outlive every call and every
-/// waiter.
+/// Passes items from any number of senders to any number of receivers. Each item goes to one receiver, in the
+/// order of sending. May be used from all threads at once. It must outlive every call and every waiter.
 ///
 ///     Channel<Job> jobs(16);
 ///     co_await jobs.send(job);                               // in a coroutine: waits while 16 are there
@@ -5838,47 +5836,48 @@ class ReceiveWait;
 ///     jobs.send_blocking(job);                               // on a thread without a loop
 ///     jobs.close();
 ///
-/// A send or receive that ends by Cancelled has not happened, nor has one that lost in `when_any`.
+/// A send or receive that throws Cancelled, or that loses in `when_any`, has not happened.
 template <class T>
 class Channel {
     static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items; the largest value of its type means no limit. The memory for a thousand
-    /// is allocated at once, for more when they are there: then a send may throw std::bad_alloc. Throws
-    /// std::invalid_argument if `capacity` is not at least 1.
+    /// Holds up to `capacity` items; the largest value of its type means "no limit". Memory for up to a
+    /// thousand items is allocated at once, more when it is needed; a send may then throw std::bad_alloc.
+    /// Throws std::invalid_argument unless `capacity` is at least 1.
     template <std::integral Number>
     explicit Channel(Number capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
 
-    /// Waits until there is room and puts the item in. Throws ChannelClosed, or Cancelled.
+    /// Waits for room and adds the item. Throws ChannelClosed, or Cancelled.
     [[nodiscard]] detail::SendOperation<T> send(T item) noexcept;
 
-    /// Waits for an item and takes it out; gives nothing once the channel is closed and drained, so that
-    /// `while (auto item = co_await channel.receive())` is the loop over all items. Throws Cancelled.
+    /// Waits for an item and removes it. Returns std::nullopt once the channel is closed and empty, so that
+    /// `while (auto item = co_await channel.receive())` loops over all items. Throws Cancelled.
     [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
 
-    /// Puts the item in if that needs no waiting; otherwise gives false and leaves the item as it is. Throws
+    /// Adds the item if that needs no waiting. Otherwise returns false and leaves the item unchanged. Throws
     /// ChannelClosed.
     [[nodiscard]] bool try_send(T&& item);
 
-    /// An item if that needs no waiting.
+    /// Removes and returns an item if that needs no waiting.
     [[nodiscard]] std::optional<T> try_receive() noexcept;
 
-    /// As `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
+    /// Like `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
     void send_blocking(T item);
 
-    /// As `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
+    /// Like `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
     [[nodiscard]] std::optional<T> receive_blocking();
 
-    /// Nothing more goes in: senders, those that wait too, get ChannelClosed. What is inside can still be
-    /// received. No effect the second time.
+    /// Ends sending: senders, including those that wait, get ChannelClosed. Items inside can still be
+    /// received. A second call has no effect.
     void close() noexcept;
 
     [[nodiscard]] bool is_closed() const noexcept;
+    /// The number of items inside. Other threads may change it at any time.
     [[nodiscard]] int size() const noexcept;
     [[nodiscard]] int capacity() const noexcept { return static_cast<int>(gate_.capacity()); }
 
@@ -6088,7 +6087,7 @@ int Channel<T>::size() const noexcept {
 
 // ---- sake/async/sleep.hpp ----
 
-// What time it is, waiting for time to pass, and for others to have a turn.
+// The time, waiting for time to pass, and letting other coroutines run.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -6164,20 +6163,20 @@ inline TurnWait its_turn() noexcept { return {}; }
 
 }  // namespace detail
 
-/// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
-/// virtual under a TestClient, or of the system's clock where there is no loop.
+/// The present time, to measure durations: the clock of the loop on this thread, which is virtual under a
+/// TestClient; the system's clock without a loop.
 [[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
     const Reactor* const reactor = Reactor::current();
     return reactor != nullptr ? reactor->present() : detail::Clock::now();
 }
-/// The time of day at this moment, of the same clock.
+/// The present time of day, from the same clock.
 [[nodiscard]] inline std::chrono::system_clock::time_point wall_now() noexcept {
     const Reactor* const reactor = Reactor::current();
     return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
 }
 
-/// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
-/// is a millisecond; a duration beyond the range of the clock means "without end". Throws Cancelled.
+/// Waits at least `duration` without blocking the thread, with a precision of a millisecond. A duration that
+/// is not positive acts as `yield`. A duration beyond the range of the clock never ends. Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {
@@ -6598,8 +6597,8 @@ inline auto Children::all_ended() noexcept -> EndWait { return EndWait(*this); }
 
 // ---- sake/async/spawn.hpp ----
 
-// Starting a chain of tasks of its own: `spawn` beside the caller, `run_until_complete` for main and for
-// tests.
+// Starting tasks: `spawn` runs one concurrently with the caller, `run_until_complete` runs one from main or a
+// test.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -6672,9 +6671,9 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
-/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task,
-/// where that of a thread, a ThreadHandle, joins it. On a handle that is empty, since it was moved from or
-/// detached, everything but `cancel` and `detach` throws std::logic_error.
+/// A spawned task: await it for its result, cancel it, or detach it. Destroying the handle detaches the task
+/// (a ThreadHandle joins its thread instead). On an empty handle, after a move or detach(), every function
+/// except `cancel` and `detach` throws std::logic_error.
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
@@ -6691,20 +6690,20 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     /// Whether the task has ended.
     [[nodiscard]] bool is_done() const { return state().is_done(); }
 
-    /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
+    /// Makes the current or next wait of the task throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
         if (state_ != nullptr && !state_->is_done()) state_->fiber->cancel();
     }
 
-    /// Lets the task run on by itself; the handle is empty afterwards.
+    /// Lets the task run on by itself. The handle is empty afterwards.
     void detach() noexcept {
         if (state_ != nullptr) std::exchange(state_, nullptr)->let_go();
     }
 
-    /// Waits for the end of the task; gives its result or throws what it threw. Once.
+    /// Waits for the end of the task. Returns its result, or throws what it threw. May be awaited once.
     detail::JoinWait<T> operator co_await() const { return detail::JoinWait<T>(state()); }
 
-    /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
+    /// The result of a task that is done, or its exception. Throws std::logic_error if the task still runs.
     T take() const {
         if (!is_done()) throw std::logic_error("TaskHandle::take: the task still runs");
         return state().take();
@@ -6723,7 +6722,7 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     detail::SpawnState<T>* state_;
 };
 
-/// The same by the name that other libraries have for it.
+/// The same under the name that other libraries use.
 template <class T>
 using JoinHandle = TaskHandle<T>;
 
@@ -6808,8 +6807,8 @@ inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
 
 }  // namespace detail
 
-/// Starts a task beside the caller, on the reactor that runs on this thread. Throws std::logic_error if none
-/// does.
+/// Starts a task concurrently with the caller, on the reactor of this thread. Throws std::logic_error if no
+/// reactor runs on this thread.
 template <class T>
 TaskHandle<T> spawn(Task<T> task) {
     Reactor* const reactor = Reactor::current();
@@ -6817,8 +6816,8 @@ TaskHandle<T> spawn(Task<T> task) {
     return detail::spawn_on(*reactor, std::move(task));
 }
 
-/// Starts `function(args...)`, a coroutine, beside the caller. The function, captures included, and the
-/// arguments are moved into the new task, so they live as long as it does.
+/// Starts `function(args...)`, a coroutine, concurrently with the caller. The function, with its captures,
+/// and the arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
     requires std::invocable<std::decay_t<F>&, Args...> &&
              detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>
@@ -6850,82 +6849,83 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
 
 // ---- sake/async/combinators.hpp ----
 
-// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
-// work turns out to need. All are structured: what they start has ended when they end, and cancelling them
-// cancels it. They take whatever can be awaited and moved: tasks, handles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`. A TaskHandle is for a task that was started before: to stop waiting for it detaches
-// it.
+// Waiting for several operations at once: when_all, when_any, timeout, and TaskGroup for a number of tasks
+// that is not known in advance. All are structured: what they start has ended when they end, and cancelling
+// them cancels it. They accept every movable awaitable: tasks, handles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`. A TaskHandle stands for a task that was started before: when the wait for it is given
+// up, that task is detached.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Runs everything side by side and gives the results in order, std::monostate for void:
+/// Runs all operations concurrently and returns their results in order, std::monostate for void:
 ///
 ///     auto both = co_await when_all(read_user(id), read_orders(id));
 ///     auto& [user, orders] = both;
 ///
-/// If any of them throws, the others still run to their end; then the first exception, in time, is thrown on.
-/// Where this is cancelled, all of them are.
+/// If one throws, the others still run to their end; then the first exception, in time, is rethrown. When the
+/// caller is cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
 [[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
 
-/// The same for as many as there are; none at all gives an empty vector.
+/// The same for a vector; an empty vector gives an empty vector.
 template <detail::Awaitable A>
 [[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
 
-/// Runs everything side by side until the first has ended, then cancels the others and waits until they have
-/// ended too. Gives the result of the first, at its index (std::monostate for void), or throws what it threw;
-/// what comes of the others is dropped.
+/// Runs all operations concurrently until the first has ended. Then cancels the others and waits for their
+/// end. Returns the result of the first at its index (std::monostate for void), or throws its exception. The
+/// results of the others are dropped.
 ///
 ///     auto first = co_await when_any(channel.receive(), stop.wait(), sleep(1s));
 ///     if (first.index() == 0) use(std::get<0>(first));
 ///
-/// They start in order, and those behind one that ends without waiting are not started. Where this is
+/// They start in order. If one ends without waiting, those behind it are not started. When the caller is
 /// cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 [[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
 
-/// Which of a vector ended first, and its result: std::monostate for void.
+/// The index and the result of the operation that ended first: std::monostate for void.
 template <class T>
 struct First {
     std::size_t index;
     T value;
 };
 
-/// The same for as many as there are. Throws std::invalid_argument if there is none.
+/// The same for a vector. Throws std::invalid_argument if it is empty.
 template <detail::Awaitable A>
 [[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
-/// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
-/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
-/// had come in time. With a limit of zero it has the time until it first waits.
+/// Runs an operation for at most `limit`, with a precision of some milliseconds. Then cancels it, waits for
+/// its end, and throws TimedOut. If it still returns or throws in spite of the cancellation, that outcome is
+/// passed on, as if it had come in time. With a limit of zero it runs until its first wait.
 template <detail::Awaitable A, class Rep, class Period>
 [[nodiscard]] auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit);
 
-/// Tasks that are started one by one, and are all waited for:
+/// Tasks that are started one by one and are all awaited:
 ///
 ///     co_await TaskGroup::run([&](TaskGroup& group) -> Task<> {
 ///         while (auto job = co_await jobs.receive()) group.spawn(work(std::move(*job)));
 ///     });
 ///
-/// The first that fails, the body included, cancels the others. For one reactor's thread.
+/// The first failure, of a task or of the body, cancels the others. For the thread of one reactor.
 class TaskGroup {
   public:
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception
-    /// that any of them threw. Where this is cancelled, all of them are.
+    /// Runs `body(group)`, a coroutine, and the tasks that it spawns to their end. Then throws the first
+    /// exception of any of them. When the caller is cancelled, all of them are.
     template <class Body>
         requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
     [[nodiscard]] static Task<> run(Body&& body);
 
-    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
-    /// that was cancelled before it never begins; in one that is cancelled now it runs to its first wait.
+    /// Starts a task when the caller next waits. Only the body and the tasks of the group may call it. In a
+    /// group that was already cancelled the task never begins; if the group is cancelled before it starts, it
+    /// runs to its first wait.
     void spawn(Task<> task) { children_.spawn(std::move(task)); }
 
-    /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the
+    /// Starts `function(args...)`, a coroutine that returns Task<>. The function, with its captures, and the
     /// arguments are moved into the new task.
     template <class F, class... Args>
         requires std::same_as<std::invoke_result_t<std::decay_t<F>&, Args...>, Task<>>
@@ -6933,8 +6933,8 @@ class TaskGroup {
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
     }
 
-    /// Cancels everything in the group, the body included. That they end by Cancelled does not count as a
-    /// failure: `run` then returns.
+    /// Cancels every task of the group and the body. Their Cancelled does not count as a failure: `run`
+    /// returns normally.
     void cancel() noexcept { children_.cancel(); }
 
   private:
@@ -7055,7 +7055,7 @@ Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... await
 
 template <detail::Awaitable A>
 Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
-    if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
+    if (awaitables.empty()) throw std::invalid_argument("when_any: the vector is empty");
     detail::Fiber& fiber = co_await detail::current_fiber();
     fiber.throw_if_cancelled();
     std::vector<detail::Maybe<detail::ResultOf<A>>> results(awaitables.size());
@@ -7099,8 +7099,8 @@ Task<> TaskGroup::run_owned(Body body) {
 
 // ---- sake/async/descriptor.hpp ----
 
-// Waiting for a descriptor that belongs to somebody else: what a client library with a non-blocking interface
-// needs to be driven by the reactor. Sockets of our own are TcpStream.
+// Waiting for a descriptor that another library owns, so that the reactor can drive a non-blocking client
+// library. Sake's own sockets are TcpStreams.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -7125,9 +7125,9 @@ Task<> wait_for_descriptor(int fd, Readiness direction, Clock::duration limit);
 
 }  // namespace detail
 
-/// Waits until `fd` can be read: there are bytes, the end, an error, or a connection to accept. Throws
-/// TimedOut after `limit`, and Cancelled. The descriptor stays the caller's, need not be non-blocking, and
-/// must be open at the start.
+/// Waits until `fd` is readable: there are bytes, the end of the stream, an error, or a connection to accept.
+/// Throws TimedOut after `limit`, and Cancelled. The caller keeps the descriptor. It may be blocking, and
+/// must be open when the wait begins.
 ///
 ///     while (PQisBusy(connection)) {
 ///         co_await readable(PQsocket(connection), 5s);
@@ -7138,13 +7138,13 @@ template <detail::Limit L = detail::NoLimit>
     return detail::wait_for_descriptor(fd, detail::readable, detail::to_clock(limit));
 }
 
-/// Waits until `fd` takes bytes, or its connection has been made or has failed. Otherwise as `readable`.
+/// Waits until `fd` accepts bytes, or its connection is established or has failed. Otherwise like `readable`.
 template <detail::Limit L = detail::NoLimit>
 [[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::writable, detail::to_clock(limit));
 }
 
-/// Whether `readable` would not wait. On a connection that rests that means its end.
+/// Whether `readable` would return at once. On an idle connection this means that the peer has closed it.
 [[nodiscard]] bool is_readable(int fd) noexcept;
 
 }  // namespace SAKE_ABI
@@ -7152,14 +7152,14 @@ template <detail::Limit L = detail::NoLimit>
 
 // ---- sake/async/flag.hpp ----
 
-// Flag: what coroutines wait for until it is set. What the library itself waits for; programs have it as an
-// Event (app/event.hpp).
+// Flag: coroutines wait for it until it is set. For Sake itself; programs use an Event (app/event.hpp).
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
+/// Coroutines that wait for it continue when it is set. For the thread of one reactor. It must outlive its
+/// waiters.
 class Flag {
     class FlagWait;
 
@@ -7168,12 +7168,12 @@ class Flag {
     Flag(const Flag&) = delete;
     Flag& operator=(const Flag&) = delete;
 
-    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    /// Resumes all waiters. Until `reset`, later waits return at once.
     void set() noexcept;
     void reset() noexcept { is_set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
-    /// Waits until it is set. Throws Cancelled.
+    /// Waits until the flag is set. Throws Cancelled.
     [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
@@ -7220,48 +7220,47 @@ inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operati
 
 // ---- sake/async/sync.hpp ----
 
-// Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
-// the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
+// Mutex and Semaphore for coroutines of one reactor. Waiting blocks no thread, and waiters are served in the
+// order of arrival. Between threads, use Channel. (Event is the third of this kind, in app/event.hpp.)
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
-/// and its waiters.
+/// Lets a limited number of coroutines through at a time. For the thread of one reactor. It must outlive its
+/// permits and its waiters.
 class Semaphore {
     class AcquireWait;
 
   public:
     class Permit;
 
-    /// The largest value of its type means no limit. Throws std::invalid_argument if `permits` is not at
-    /// least 1: no coroutine could ever get through.
+    /// The largest value of its type means "no limit". Throws std::invalid_argument unless `permits` is at
+    /// least 1: otherwise no coroutine could ever get through.
     template <std::integral Number>
     explicit Semaphore(Number permits)
         : available_(detail::limit_of<int>(1, permits, "Semaphore: permits")) {}
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 
-    /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call,
-    /// so that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
-    /// Cancelled.
+    /// Waits for a permit, first come, first served. An object holds the permit, so that no exception and no
+    /// Cancelled can lose it: `auto permit = co_await semaphore.acquire();`. Throws Cancelled.
     [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 
-    /// A permit if there is one now. Never goes before those who wait.
+    /// A permit if one is free. Never overtakes waiters.
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
 
-    /// How many permits could be had now.
+    /// The number of free permits.
     [[nodiscard]] int available() const noexcept { return available_; }
 
   private:
     bool take() noexcept;
     void give_back() noexcept;
 
-    int available_;  // above 0 only while nobody waits
+    int available_;  // above 0 only while no coroutine waits
     detail::ListNode waiters_;
 };
 
-/// Holds a permit until it goes, or `release` is called. Moves only.
+/// Holds a permit until its destruction or `release`. Movable, not copyable.
 class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
   public:
     Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
@@ -7274,7 +7273,7 @@ class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
     }
     ~Permit() { release(); }
 
-    /// Gives the permit back early; whoever waits longest has it. No effect the second time.
+    /// Returns the permit early; the longest waiter gets it. A second call has no effect.
     void release() noexcept {
         if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->give_back();
     }
@@ -7285,23 +7284,23 @@ class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
     Semaphore* semaphore_;
 };
 
-/// One coroutine at a time. Needed only where what it protects is used across an await: between two awaits a
-/// coroutine has its reactor's thread to itself. For one reactor's thread; it must outlive its guards and its
-/// waiters.
+/// Lets one coroutine at a time through. Needed only if the protected object is used across an await: between
+/// two awaits a coroutine has its reactor's thread to itself. For the thread of one reactor. It must outlive
+/// its guards and its waiters.
 class Mutex {
   public:
-    /// Has the mutex locked until it goes, or `release` is called.
+    /// Holds the lock until its destruction or `release`.
     using Guard = Semaphore::Permit;
 
     Mutex() = default;
     Mutex(const Mutex&) = delete;
     Mutex& operator=(const Mutex&) = delete;
 
-    /// Waits until it is the caller's turn, first come, first served: `auto guard = co_await mutex.lock();`.
-    /// Not recursive: locking it twice deadlocks. Throws Cancelled.
+    /// Waits for the lock, first come, first served: `auto guard = co_await mutex.lock();`. Not recursive:
+    /// locking twice deadlocks. Throws Cancelled.
     [[nodiscard]] auto lock() noexcept { return semaphore_.acquire(); }
 
-    /// A guard if nobody has the mutex.
+    /// A guard if the mutex is free.
     [[nodiscard]] std::optional<Guard> try_lock() noexcept { return semaphore_.try_acquire(); }
 
     [[nodiscard]] bool is_locked() const noexcept { return semaphore_.available() == 0; }
@@ -7375,23 +7374,23 @@ inline void Semaphore::give_back() noexcept {
 
 // ---- sake/async/pool.hpp ----
 
-// Pool<T>: things that are dear to make and can be used again, such as connections, lent to one coroutine at
+// Pool<T>: reusable objects that are expensive to make, such as connections. Each is lent to one coroutine at
 // a time.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How many things a Pool has, and for how long.
+/// How many objects a Pool has, and for how long.
 struct PoolOptions {
     int max_size = 10;                                 // lent or under construction at a time
-    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
-    std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
+    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for an object throws TimedOut
+    std::chrono::milliseconds idle_timeout{60'000};    // an object that is unused for this long is destroyed
     std::string name = "a turn in a pool";  // in messages: "timed out after 5 s waiting for <name>"
 };
 
-/// Lends things of type T. For one reactor at a time. When the reactor ends, what is idle is destroyed, so
-/// that a pool may be made before an Engine runs and live on after it. When the pool is destroyed, so is what
-/// is idle; whoever waits for one is cancelled, and a lease that lives on destroys its T when it goes.
+/// Lends objects of type T. For one reactor at a time. When the reactor ends, idle objects are destroyed, so
+/// a pool may be made before an Engine runs and live on after it. When the pool is destroyed, its idle
+/// objects are destroyed and its waiters are cancelled. A lease that outlives the pool destroys its T.
 ///
 ///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
@@ -7403,9 +7402,9 @@ class Pool {
   public:
     class Lease;
 
-    /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
-    /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
-    /// for a size that is not at least 1, or a time limit that is negative.
+    /// `make()` returns a new T, as a Task<T>. `is_healthy(T&)` returns a bool or a Task<bool>, and is called
+    /// before a T is lent again. If it returns false or throws, that T is destroyed. Throws
+    /// std::invalid_argument for a size below 1 or a negative time limit.
     template <class Make>
     Pool(PoolOptions options, Make make)
         : Pool(std::move(options), std::move(make), [](T&) { return true; }) {}
@@ -7415,15 +7414,17 @@ class Pool {
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
-    /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
-    /// Throws TimedOut if its turn does not come in time, Cancelled, also if the pool is destroyed meanwhile,
-    /// and what `make` throws.
+    /// Waits for its turn, first come, first served. Returns the T that was used last, or a new one. Throws
+    /// TimedOut if the turn does not come in time; Cancelled, also if the pool is destroyed meanwhile; and
+    /// what `make` throws.
     [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
 
-    /// Drops all that nobody uses.
+    /// Destroys all idle objects.
     void clear() noexcept { state_->clear(); }
 
+    /// The number of idle objects.
     [[nodiscard]] int idle() const noexcept { return state_->idle(); }
+    /// The number of objects that are lent or under construction.
     [[nodiscard]] int in_use() const noexcept { return state_->in_use(); }
 
   private:
@@ -7511,8 +7512,8 @@ class Pool<T>::State final : public detail::Counted, detail::ReactorEndListener 
     bool is_closed_ = false;
 };
 
-/// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
-/// ends the scope: what state it is in nobody knows then, so it is destroyed. Moves only.
+/// A T on loan. The destructor returns it to the pool. If an exception ends the scope, Cancelled included,
+/// the T is destroyed instead, because its state is unknown. Movable, not copyable.
 template <class T>
 class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
   public:
@@ -7530,15 +7531,15 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     }
     ~Lease() { give_back(); }
 
-    /// False when it was discarded or moved from.
+    /// False after discard() or a move.
     explicit operator bool() const noexcept { return item_ != nullptr; }
     [[nodiscard]] T& operator*() const noexcept { return *item_; }
     [[nodiscard]] T* operator->() const noexcept { return item_.get(); }
 
-    /// Whether it was lent before.
+    /// Whether this T was lent before.
     [[nodiscard]] bool is_used() const noexcept { return is_used_; }
 
-    /// Destroys it now: it does not go back. The lease is empty afterwards.
+    /// Destroys the T now instead of returning it. The lease is empty afterwards.
     void discard() noexcept {
         item_.reset();
         turn_.release();
@@ -7623,7 +7624,8 @@ void Pool<T>::State::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
     if (reactor_ != nullptr)
         throw std::logic_error(
-            "a Pool is used by two loops at a time, such as that of the server and one of a .worker() route");
+            "a Pool is used by two loops at a time, such as the server's and that of a .worker() route: make "
+            "one for each loop");
     reactor_ = &reactor;
     reactor.tell_at_end(*this);
 }
@@ -7660,18 +7662,18 @@ void Pool<T>::State::sweep() noexcept {
 
 // ---- sake/async/this_task.hpp ----
 
-// this_task: what a coroutine, or what it calls, can ask about the loop that it runs on.
+// this_task: what a coroutine, or a function that it calls, can ask about its loop.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The coroutine that runs, and whatever it calls.
+/// For the running coroutine and the functions that it calls.
 namespace this_task {
 
-/// Tells that the server whose loop this is has begun to stop gracefully: from now on it takes nothing new,
-/// and waits for what is in flight. Also for spawned tasks and for handlers of worker routes. Without a
-/// server, or outside of a loop, it never tells anything. A callback on it runs on the loop's thread and, as
-/// on every stop token, must not throw.
+/// A token that is stopped when a graceful stop of this loop's server begins: the server then accepts nothing
+/// new and finishes the requests under way. Works in handlers, spawned tasks and handlers of worker routes.
+/// Without a server, or outside of a loop, it is never stopped. A callback on it runs on the loop's thread.
+/// As on every stop token, it must not throw.
 ///
 ///     while (!sake::this_task::stop_token().stop_requested()) co_await work_off_one(queue);
 [[nodiscard]] inline std::stop_token stop_token() noexcept {
@@ -7686,13 +7688,13 @@ namespace this_task {
 
 // ---- sake/compute/pool_job.hpp ----
 
-// What a worker pool runs, and the queue of those that wait.
+// The jobs of a worker pool, and the queue in which they wait.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a pool runs. It is shared between the pool and whoever waits for it, or lent to the pool.
+/// A job. The pool shares it with the code that waits for it, or borrows it.
 class PoolJob : public Counted {
   public:
     PoolJob() = default;
@@ -7702,8 +7704,8 @@ class PoolJob : public Counted {
 
     /// Does the work, on a thread of the pool.
     virtual void run() = 0;
-    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
-    /// the middle of it, by pthread_exit. The pool does not touch a lent job from then on.
+    /// Called after `run`, when the pool has counted the job as done. `thread_ended`: the job ended its
+    /// thread by pthread_exit. From then on the pool does not touch a borrowed job.
     virtual void finished(bool /*thread_ended*/) noexcept {}
 
   private:
@@ -7745,8 +7747,8 @@ class PoolQueue {
 
 // ---- sake/compute/worker_pool.hpp ----
 
-// WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
-// returns does not take the pool down.
+// WorkerPool: threads that run jobs from one bounded queue. The pool survives jobs that fail, end their
+// thread or never return.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -7756,35 +7758,35 @@ class PoolState;
 
 }  // namespace detail
 
-/// A fixed number of threads and a queue with a limit. `submit` may be called from any thread.
+/// A fixed number of threads and a bounded queue. `submit` may be called from any thread.
 class WorkerPool {
   public:
     /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
     struct Stats {
         int queued = 0;
         int running = 0;
-        int stuck = 0;  // of those that run, nobody waits for these any more
+        int stuck = 0;  // running jobs that their callers have given up
         std::uint64_t done = 0;
-        std::uint64_t rejected = 0;  // the queue was full
-        std::uint64_t replaced = 0;  // threads that a job ended
+        std::uint64_t rejected = 0;  // because the queue was full
+        std::uint64_t replaced = 0;  // threads that a job ended, for example by pthread_exit
     };
 
-    /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. The largest value of its type means no limit. Throws std::invalid_argument if one of them is
-    /// negative, std::system_error if a thread cannot be made.
+    /// Starts `size` threads; 0 means one per usable CPU. Up to `queue_limit` jobs wait besides those that
+    /// run. The largest value of its type means "no limit". Throws std::invalid_argument if a number is
+    /// negative, std::system_error if a thread cannot be started.
     explicit WorkerPool(int size = 0) : WorkerPool(size, QueueLimit{256}) {}
     template <std::integral Number>
     WorkerPool(int size, Number queue_limit)
         : WorkerPool(size, QueueLimit{detail::limit_of<int>(0, queue_limit, "WorkerPool: queue_limit")}) {}
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads. In a job of the
-    /// pool it does not wait, which would be for itself: then the threads go on by themselves until all is
-    /// done.
+    /// Runs the queued jobs to their end, unless the pool was stopped, then ends the threads. When a job of
+    /// the pool itself destroys it, the destructor does not wait; the threads continue by themselves until
+    /// all jobs are done.
     ~WorkerPool();
 
-    /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
-    /// the pool is stopped. What `f` throws goes to the log.
+    /// Runs `f()` on a thread of the pool, in the order of the calls. Returns false at once if the queue is
+    /// full or the pool is stopped. An exception from `f` is logged.
     template <class F>
     bool submit(F f) {
         struct Call final : detail::PoolJob {
@@ -7796,24 +7798,26 @@ class WorkerPool {
     }
 
     [[nodiscard]] int size() const noexcept { return size_; }
+    /// From any thread.
     [[nodiscard]] Stats stats() const;
 
-    /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
-    /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Throws std::invalid_argument if `patience` is negative, std::logic_error in a job of the pool.
+    /// Accepts no further jobs, drops the queued ones, and waits for the running ones, at most for
+    /// `patience`. A thread that is not done by then is left running; objects that its job uses must stay
+    /// alive. Returns the number of such threads. Throws std::invalid_argument if `patience` is negative,
+    /// std::logic_error in a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
-    // What follows is for carriers, which look after a job that they have submitted.
+    // What follows is for carriers, which look after the jobs that they submit.
 
     bool submit_job(detail::CountedPtr<detail::PoolJob> job);
-    /// The same for a job that lives elsewhere, until `finished` has begun or it was withdrawn. Not for a
-    /// pool that may be stopped.
+    /// The same for a job that the caller owns, until `finished` has begun or the job was withdrawn. Not for
+    /// a pool that may be stopped.
     bool lend_job(detail::PoolJob& job);
-    /// Whether a job would be taken now; counts a rejection if not.
+    /// Whether the pool would accept a job now. Counts a rejection if not.
     [[nodiscard]] bool has_room();
-    /// Takes the job off the queue. False if it has begun: it goes on.
+    /// Removes the job from the queue. False if it has begun; it then runs on.
     bool withdraw(detail::PoolJob& job);
-    /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
+    /// Gives a job up: it does not run, or counts as stuck until it ends.
     void abandon(detail::PoolJob& job);
 
   private:
@@ -7842,8 +7846,8 @@ WorkerPool& process_pool();
 
 // ---- sake/compute/background.hpp ----
 
-// Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the
-// same for calls that block, of which the parts for files and names make use.
+// background: runs work that would block the loop on another thread: `co_await background(f)` for
+// computations. Sake's functions for files and names use the same for blocking calls.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -8037,17 +8041,17 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 
 }  // namespace detail
 
-/// Runs `f()` on a thread of the pool that the process shares, one per CPU, and gives what it gives or throws
-/// what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop, nor wait for
-/// other work of the background: it has a thread, of which there are few.
+/// Runs `f()` on a thread of the pool that the process shares, one thread per CPU. Returns what `f` returns,
+/// or throws what it throws. The loop goes on meanwhile. `f` must not touch objects of the loop, nor wait for
+/// other background work: the pool has few threads.
 ///
 ///     const Image small = co_await background([&] { return shrink(image); });
 ///     const auto all = co_await background([&] { return parallel(images, shrink); });
 ///
-/// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
-/// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws. Nor does the loop end before `f` has. So let it take a std::stop_token if it may take long: the
-/// token tells that the caller was cancelled, or that the server has begun to stop.
+/// If too much work waits already, the call waits for its turn. If it is cancelled before `f` has begun, it
+/// throws Cancelled and `f` never runs. Once `f` has begun, it is waited for, because it may use objects of
+/// the caller; the next wait then throws Cancelled. The loop, too, waits for `f` before it ends. A long `f`
+/// should accept a std::stop_token: it reports that the caller was cancelled or that the server is stopping.
 ///
 ///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };
 ///     const Route best = co_await background(search);
@@ -8068,16 +8072,16 @@ template <class F>
 
 // ---- sake/compute/crew.hpp ----
 
-// The machinery of parallel and stream: those who work on one call. They are its caller and whichever threads
-// of the pool come to help while it lasts.
+// The machinery of parallel and stream: the threads that work on one call. They are its caller, and pool
+// threads that help while it lasts.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
-/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end,
-/// and calls may nest. It lives in the caller's frame, which no helper outlasts.
+/// The threads that work on one call. The caller never waits for help that has not begun: at the end, calls
+/// for help that no thread has taken are removed from the pool's queue. So a call ends even if all pool
+/// threads stay busy, and calls may nest. It lives in the frame of the caller, which outlasts all helpers.
 class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
@@ -8085,8 +8089,8 @@ class Crew {
     Crew(const Crew&) = delete;
     Crew& operator=(const Crew&) = delete;
 
-    /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
-    /// what there is until nothing is left. Then throws the first exception, in time.
+    /// Calls `work()` here, and at the same time on helping threads. Each must take work until nothing is
+    /// left. Then throws the first exception, in time.
     template <class Work>
     void run(Work& work) {
         work_ = &work;
@@ -8096,20 +8100,20 @@ class Crew {
         if (failure_) std::rethrow_exception(failure_);
     }
 
-    /// To be asked while work is left: false once the call has failed or is to stop.
+    /// Asked while work is left: false once the call has failed or must stop.
     [[nodiscard]] bool goes_on() noexcept;
 
-    /// Whether it was found not to go on.
+    /// Whether goes_on() has returned false.
     [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
 
-    /// To be called by those who take something and leave something: one more helper is called, if there are
-    /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
+    /// Called by a member that takes work and leaves some: asks for one more helper, if there is one. So
+    /// helpers join one by one while there is work, and none joins for quick work.
     void call_help() noexcept;
 
-    /// How many may be at it.
+    /// The largest number of members.
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
-    /// For what the members share. Waits with `wait_until` end when the crew is over, too.
+    /// Guards the members' shared state. Waits with `wait_until` also end when the crew is over.
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
     template <class Fact>
     void wait_until(std::unique_lock<std::mutex>& lock, Fact fact) {
@@ -8117,28 +8121,29 @@ class Crew {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// For taking from a range, which may take its time.
+    /// Guards taking from a range, which may be slow.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
   private:
-    /// A call for help. It is in the pool's queue, or being answered, or over.
+    /// A call for help. It is in the pool's queue, being answered, or over.
     struct Helper final : PoolJob {
         void run() override { crew->take_part(); }
         void finished(bool) noexcept override { crew->leave(); }
         Crew* crew = nullptr;
     };
 
-    // Nothing passes it: a pthread_exit in the work, which the others could not survive, ends the process.
+    // No exception leaves it. A pthread_exit in the work, which the other members could not survive, ends the
+    // process.
     void take_part() noexcept;
 
     void note_failure(std::exception_ptr failure) noexcept;
 
-    // False if there is none to call.
+    // False if there is no helper to call.
     bool call_one();
 
     void engage();
 
-    // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
+    // The helper's last access, on its thread: when the lock is free, the crew may be destroyed.
     void leave() noexcept;
 
     void dismiss() noexcept;
@@ -8163,13 +8168,13 @@ class Crew {
     std::exception_ptr failure_;
 };
 
-/// How many items one member of a crew takes at a time: as many as last some 20 us, by how long the last
-/// took, so that taking costs little and nobody is left with much at the end.
+/// How many items a member takes at a time: as many as take about 20 us, judged by the last batch. So taking
+/// costs little, and no member is left with a long rest.
 class Pace {
   public:
     static constexpr std::size_t most = 4096;
 
-    /// Of so many that are left, to be shared by so many members.
+    /// For `left` items that `members` members share.
     [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept;
     [[nodiscard]] std::size_t next() noexcept;
 
@@ -8188,8 +8193,8 @@ class Pace {
 
 // ---- sake/compute/invoke.hpp ----
 
-// Calling whatever can be called, pointers to members as well: std::invoke, without all else that
-// <functional> brings.
+// Calls anything callable, including pointers to members: std::invoke without the compile time of
+// <functional>.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -8232,14 +8237,14 @@ std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
 
 // ---- sake/compute/batches.hpp ----
 
-// The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
-// of a range, which are numbered in its order, and put what comes of them in order again.
+// The machinery of parallel and stream: how the members of a crew share a range. They take numbered batches
+// of it, and put the results in order again.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Whatever a range-based for loop takes, with iterators as C++20 has them.
+/// Anything that a range-based for loop accepts, with C++20 iterators.
 template <class R>
 concept Iterable = requires(R& range) {
     { std::ranges::begin(range) } -> std::input_iterator;
@@ -8267,9 +8272,9 @@ T&& opened(T& value) noexcept {
     return std::move(value);
 }
 
-/// How large batches are.
+/// How the size of batches is chosen.
 enum class Sizes : std::uint8_t {
-    timed,  // as Pace has it
+    timed,  // by Pace
     fixed,  // by their number and the length of the range alone: the same every time
 };
 
@@ -8280,8 +8285,7 @@ struct Member {
     Pace pace{};
 };
 
-/// How an attempt to take a batch ended: with its number, with the number of all batches, or because the work
-/// is over.
+/// The result of taking a batch: its number, the number of all batches, or that the work is over.
 struct Taken {
     enum class Kind : std::uint8_t { batch, end, nothing };
     Kind kind;
@@ -8326,7 +8330,7 @@ class RangeSource {
         std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
     };
 
-    // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
+    // While it is in use, the range counts as ended: after an exception, no member may touch it again.
     Batch take(Member& member) {
         const std::lock_guard lock(member.crew.range_mutex());
         if (is_ended_ || taken_ >= limit_) return {{Taken::Kind::end, batches_}};
@@ -8470,7 +8474,7 @@ class MappedSource {
 template <class Source>
 using ValueOf = typename Source::Value;
 
-/// Does `work(member)` on every member of a crew, until it says that nothing is left.
+/// Runs `work(member)` on every member of a crew, until nothing is left.
 template <class Work>
 void work_together(Crew& crew, Sizes sizes, Work work) {
     auto take_all = [&] {
@@ -8491,7 +8495,7 @@ void for_each_in(Crew& crew, Source& source, F& f) {
     });
 }
 
-/// All that comes out of a source, in its order or as it comes.
+/// All results of a source, in order or as they arrive.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
     using Part = std::pair<std::uint64_t, std::vector<ValueOf<Source>>>;
@@ -8519,8 +8523,9 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
     return all;
 }
 
-/// Joins what comes of the batches, two neighbours at a time. The shape of this tree depends on the number of
-/// batches alone, so that what is not quite associative, as sums of floating-point numbers, repeats.
+/// Joins the results of batches, two neighbours at a time. The shape of this tree depends on the number of
+/// batches alone, so that operations which are not quite associative, such as floating-point sums, give the
+/// same result each time.
 template <class T, class Reduce>
 class Reduction {
   public:
@@ -8611,14 +8616,14 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
 
 // ---- sake/compute/cpu_count.hpp ----
 
-// How many CPUs this process may use: by affinity and by cgroup quota, which containers set, not how many the
-// machine has.
+// The number of CPUs that this process may use: by its affinity and its cgroup quota, which containers set.
+// The machine may have more.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// The CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup's quota
-/// says so. At least 1; 2 where the system does not tell.
+/// The number of CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup
+/// quota limits it. At least 1; 2 if the system does not report a number.
 [[nodiscard]] int usable_cpus();
 
 }  // namespace SAKE_ABI
@@ -8626,8 +8631,8 @@ inline namespace SAKE_ABI {
 
 // ---- sake/compute/parallel.hpp ----
 
-// Working on all items of a range at once: parallel, for_each and map_reduce. For chains of steps, and for
-// input that does not fit into memory, see stream.
+// parallel, for_each and map_reduce: work on all items of a range at once. For chains of steps, and for input
+// larger than memory, see stream.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -8644,40 +8649,38 @@ using ResultsFor =
 
 }  // namespace detail
 
-/// Calls `f(item)` for every item of the range, on the calling thread and on those of the process that are
-/// free, and gives the results in the order of the items:
+/// Calls `f(item)` for every item of the range, on the calling thread and on free threads of the process
+/// pool. Returns the results in the order of the items:
 ///
 ///     const std::vector<Image> small = parallel(images, shrink);
 ///
-/// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
-/// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item; pointers to members are functions, too. The results may be of any
-/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
+/// The range may be anything that a range-based for loop accepts. A random-access range is shared out in
+/// place. The items of a single-pass range are moved out of it in batches. Several threads call `f` at once,
+/// each with another item. `f` may be a pointer to member. Results may be of any movable type. Elements of a
+/// std::vector<bool> share bytes: read them, but do not change them in place.
 ///
-/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold results.
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
-/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
-/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
-/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
-/// })`.
+/// Throws std::length_error, before it calls `f`, if a vector cannot hold results for all items. The first
+/// exception of `f` or of the range, in time, is rethrown; no further items are begun then, except some
+/// quick ones. Throws Cancelled if `stop` is requested while items are left. In either case nothing runs when
+/// the call returns. Calls may nest, and may come from any thread, including pool threads. The call blocks
+/// its thread; in a coroutine use `co_await background([&] { return parallel(images, shrink); })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 [[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
-/// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
+/// Calls `f(item)` for every item and drops the results. Otherwise like `parallel`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 void for_each(Range&& range, F&& f, std::stop_token stop = {});
 
-/// Joins what `map(item)` gives for every item by `reduce(one, other)`, which takes and gives values of the
-/// type of `init`; that is `init` for an empty range. All else as with `parallel`:
+/// Joins the results of `map(item)` for every item by `reduce(one, other)`, which accepts and returns values
+/// of the type of `init`. Returns `init` for an empty range. Otherwise like `parallel`:
 ///
-///     const double length = map_reduce(roads, [](const Road& road) { return road.length; }, std::plus(),
-///     0.0);
+///     const double length = map_reduce(roads, &Road::length, std::plus(), 0.0);
 ///
-/// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
-/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
-/// however many threads.
+/// `reduce` must be associative. It receives neighbours in their order, so it need not be commutative. The
+/// grouping depends on the range alone: a sum of floating-point numbers is the same every time, with any
+/// number of threads.
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 [[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});
@@ -8784,8 +8787,8 @@ T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token 
 
 // ---- sake/compute/pipeline_queue.hpp ----
 
-// The machinery of a pipeline: what its items come from, wait in and end in. Every item carries its number in
-// the input, so that order can be kept however many threads a stage has; a Channel does not know numbers.
+// The machinery of a pipeline: the sources, queues and results of its items. Every item carries its number in
+// the input, so that the order can be kept with any number of threads per stage. (A Channel has no numbers.)
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -8895,8 +8898,8 @@ class PipelineFeed {
 
 // ---- What they wait in ----
 
-/// A window over the items: so many, from the first that has not come out on. Those that come early wait in
-/// it; those that come too early wait outside, on their threads.
+/// A window over the items: a limited number from the first item that has not left. Items that arrive early
+/// wait in the window; items that are too early wait outside, on their threads.
 template <class T>
 class PipelineQueue {
   public:
@@ -8942,8 +8945,8 @@ class PipelineQueue {
         --filled_;
         const bool is_more = cell(first_).has_value();
         const bool wakes_other = is_more && waiting_to_pop_ > 0;
-        // Not for every single place, which would be a change of threads for each item. But the one who has
-        // the item that is next must not wait for those behind it.
+        // Not for every free place, which would switch threads for each item. But the thread that has the
+        // next item must not wait for the items behind it.
         const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= window_ / 2);
         lock.unlock();
         if (wakes_other) has_item_.notify_one();
@@ -9039,8 +9042,8 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
-/// whose reader has gone fails with EPIPE there, and does not end a server.
+/// While it lives, new threads block the signals that this thread blocks, and SIGPIPE: writing to a pipe or
+/// socket without a reader then fails with EPIPE instead of ending the server.
 class PipeSignalBlocked {
   public:
     PipeSignalBlocked() noexcept;
@@ -9058,8 +9061,8 @@ class PipeSignalBlocked {
 
 // ---- sake/compute/thread.hpp ----
 
-// thread::spawn: a thread of one's own, for work that blocks or goes on for long. Its handle gives what the
-// function gives, to a thread that joins or to a coroutine that awaits it; no thread is ever left to itself.
+// thread::spawn: a thread of your own, for work that blocks or runs for long. Its handle gives the result:
+// join it on another thread, or await it in a coroutine. No thread is ever detached.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -9096,30 +9099,30 @@ ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept;
 
 }  // namespace detail
 
-/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
-/// cancels the thread and waits until it has ended, as std::jthread does; an exception that nobody has taken
-/// then goes to the log. Not to be used by several threads at once.
+/// A spawned thread: join it, or await it in a coroutine, for its result. Destroying the handle requests a
+/// stop and waits until the thread has ended, as std::jthread does; an exception that was not collected is
+/// then logged. Not for use by several threads at once.
 template <class T>
 class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
     /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
     [[nodiscard]] bool is_done() const { return state().is_over(); }
 
-    /// Tells the stop token that the function was given. No effect once it has ended.
+    /// Requests a stop by the token that the function received. No effect once it has ended.
     void cancel() noexcept {
         if (state_ != nullptr) state_->cancel();
     }
 
-    /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
-    /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
-    /// moved from, it throws std::logic_error. A coroutine holds its loop with it: co_await instead.
+    /// Blocks until the thread has ended. Returns what the function returned, or throws what it threw;
+    /// std::runtime_error if it ended its thread by pthread_exit. Call it once: later, or on a moved-from
+    /// handle, it throws std::logic_error. In a coroutine use co_await, since join() blocks the loop.
     T join() { return state().join(); }
 
-    /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
-    /// and can be joined or awaited again. Throws std::logic_error if the handle went meanwhile.
+    /// The same for a coroutine, without blocking the loop. Throws Cancelled; the thread then runs on and can
+    /// be joined or awaited again. Throws std::logic_error if the handle was destroyed meanwhile.
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
-    /// Whether the thread has not been joined yet; it may have ended.
+    /// Whether the thread was not joined yet; it may have ended.
     [[nodiscard]] bool is_joinable() const noexcept { return state_ != nullptr && state_->is_joinable(); }
 
   private:
@@ -9145,15 +9148,15 @@ ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept {
 
 }  // namespace detail
 
-/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+/// Threads of your own. With both `using namespace std` and `using namespace sake` the name is ambiguous.
 namespace thread {
 
-/// What `spawn` gives, by the name that other libraries have for it.
+/// The result of `spawn`, under the name that other libraries use.
 template <class T>
 using JoinHandle = ThreadHandle<T>;
 
-/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
-/// character of UTF-8.
+/// The name of a thread, as debuggers and `top -H` show it. They show 15 bytes; a longer name is cut between
+/// two characters of UTF-8.
 class Name {
   public:
     explicit Name(std::string_view text) noexcept;
@@ -9163,15 +9166,16 @@ class Name {
     std::array<char, 16> text_{};
 };
 
-/// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
-/// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
-/// made.
+/// Runs `f(args...)` on a new thread of this name. If `f` accepts a std::stop_token first, it receives the
+/// handle's. Function and arguments are moved or copied into the thread; share objects by std::ref. Signals
+/// are blocked in the thread, except those of faults. Throws std::system_error if the thread cannot be
+/// started.
 ///
-///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
-///     path); const Model model = loader.join();  // in a coroutine: co_await loader
+///     auto read = [](std::string path) { return load(path); };
+///     auto loader = thread::spawn(thread::Name("loader"), read, path);
+///     const Model model = loader.join();  // in a coroutine: co_await loader
 ///
-/// For plain functions: a coroutine is run by `run_until_complete` in one.
+/// For plain functions. Run a coroutine by `run_until_complete` in one.
 template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
@@ -9352,7 +9356,8 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     }
     T await_resume() {
         throw_if_cancelled();
-        if (state_ == nullptr) throw std::logic_error("thread: the handle went while it was awaited");
+        if (state_ == nullptr)
+            throw std::logic_error("thread: the handle was destroyed while it was awaited");
         try {
             return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {
@@ -9387,13 +9392,13 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
 
 // ---- sake/compute/pipeline.hpp ----
 
-// pipeline: items go through stages one after the other, and the stages work side by side, each on threads of
-// its own.
+// pipeline: items pass through stages one after the other. The stages work at the same time, each on threads
+// of its own.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What a pipeline does to each item, and on how many threads. See `stage`.
+/// A function of a pipeline, and its number of threads. See `stage`.
 template <class F>
 struct Stage {
     explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
@@ -9404,49 +9409,48 @@ struct Stage {
     int threads;
 };
 
-/// A stage on several threads, 0 meaning one per usable CPU; they call the same `f` at the same time. Throws
+/// A stage on `threads` threads, which call the same `f` at the same time; 0 means one per usable CPU. Throws
 /// std::invalid_argument if `threads` is negative.
 template <class F>
 [[nodiscard]] Stage<std::decay_t<F>> stage(F&& f, int threads) {
     return Stage<std::decay_t<F>>(std::forward<F>(f), threads);
 }
 
-/// Stages that items go through, with a bounded queue between each two. Made by `pipeline`. It may run again
-/// and again; what it runs over, and it itself, must outlive the run.
+/// Stages that items pass through, with a bounded queue between each two. `pipeline` makes it. It may run
+/// several times. The pipeline and its input must outlive a run.
 ///
-/// A run has threads of its own, so stages may block; they need not know of each other. Between two stages
-/// wait at most as many items as the queue limit, and each thread has one in hand: memory is bounded however
-/// long the input is. The first exception that a stage or the source throws is thrown by the run; what is not
-/// done by then is dropped, and when the run returns, its threads have ended and its items are gone. A stage
-/// or source that waits for something else is waited for.
+/// A run has threads of its own, so stages may block. At most `queue_limit` items wait between two stages,
+/// and each thread holds one item: memory is bounded for input of any length. The first exception from a
+/// stage or the source is rethrown by the run; unfinished items are dropped. When the run returns, its
+/// threads have ended and its items are destroyed. A stage or source that blocks delays this.
 template <class... Fs>
 class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said; the largest value of its type means no
-    /// limit. Throws std::invalid_argument if it is not at least 1.
+    /// Sets how many items may wait between two stages; 16 by default. The largest value of its type means
+    /// "no limit". Throws std::invalid_argument unless it is at least 1.
     template <std::integral Number>
     [[nodiscard]] Pipeline queue_limit(Number items) && {
         shape_.queue_limit = detail::limit_of<std::size_t>(1, items, "Pipeline: queue_limit");
         return std::move(*this);
     }
-    /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
-    /// them in the order of the input, and so do the results.
+    /// Lets items overtake each other in stages with several threads. By default single-threaded stages and
+    /// the results keep the order of the input.
     [[nodiscard]] Pipeline unordered() && {
         shape_.keeps_order = false;
         return std::move(*this);
     }
 
-    /// Runs all of `inputs` through the stages and blocks until that is done. Gives a vector of what the last
-    /// stage gives, or nothing if it gives nothing. `inputs` is a range, of which the first stage is given
-    /// references, to move from if the range is a temporary container; or a callable that gives a
-    /// std::optional, empty at the end, which is called by one thread at a time. Throws Cancelled when `stop`
-    /// is requested.
+    /// Runs all inputs through the stages, and blocks until that is done. Returns a vector of the last
+    /// stage's results, or nothing if it returns nothing. `inputs` is a range, or a callable that returns a
+    /// std::optional, empty at the end; one thread at a time calls it. The first stage receives references to
+    /// the items of a range; it may move from them if the range is a temporary container. Throws Cancelled
+    /// when `stop` is requested.
     template <class Inputs>
     auto run(Inputs&& inputs, std::stop_token stop = {});
 
-    /// The same in a coroutine, whose loop goes on meanwhile: `co_await p.run_async(inputs)`. Where it is
+    /// The same for a coroutine, without blocking the loop: `co_await p.run_async(inputs)`. When it is
     /// cancelled, the run is abandoned, waited for, and throws Cancelled. A temporary container or pipeline
     /// is moved into the task.
     template <class Inputs>
@@ -9474,7 +9478,7 @@ using StageFunction = typename StageOf<std::decay_t<F>>::type;
 
 }  // namespace detail
 
-/// Makes a pipeline of callables: one that stands alone has one thread, `stage(f, n)` has n.
+/// Makes a pipeline of callables. A bare callable has one thread, `stage(f, n)` has n.
 ///
 ///     auto pages = pipeline(fetch, stage(parse, 4), index);
 ///     pages.run(urls);
@@ -9671,8 +9675,8 @@ auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
 
 // ---- sake/compute/stream_stages.hpp ----
 
-// The machinery of stream: the stages that a range's batches pass through, after those of batches.hpp. Each
-// stage is a source for the next: what it gives is made by whoever asks for it.
+// The machinery of stream: the stages that batches pass through, after those of batches.hpp. Each stage is a
+// source for the next, and works when it is asked for items.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -9738,9 +9742,9 @@ class FilteredSource {
 /// Whether batches are used in the order of the range, or as they are ready.
 enum class Order : std::uint8_t { kept, free };
 
-/// Brings batches, which the members of a crew hand in as they are ready, to a receiver: in order, one at a
-/// time, outside of every lock. Only so many wait for one that is late; whoever is further ahead waits.
-/// What it keeps is under the lock of the crew.
+/// Passes batches from the members of a crew to a receiver: in order, one at a time, outside of every lock. A
+/// limited number of batches waits for a late one; members that are further ahead wait. Its state is under
+/// the lock of the crew.
 template <class T>
 class Turns {
   public:
@@ -9974,25 +9978,24 @@ void for_each_in_turn(Crew& crew, Source& source, F& f) {
 
 // ---- sake/compute/stream.hpp ----
 
-// stream: steps that are made of the items of a range, each item apart, by several threads at once, with
-// memory for a bounded number of them.
+// stream: steps that are applied to the items of a range by several threads at once, in bounded memory.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
-/// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
+/// A lazy description of work on the items of a range. Nothing runs, and nothing is read, until a final
+/// function is called: `collect`, `for_each` or `reduce`:
 ///
 ///     const auto names = stream(lines).map(parse).filter(is_new).map(name_of).take(10).collect();
 ///
-/// Then the calling thread and those of the process that are free take batches of items through all steps,
-/// as `parallel` does it, with the same promises: functions are called by several threads at once, the first
-/// exception is thrown on, Cancelled is thrown if `stop` is requested while there is work left, nothing runs
-/// any more at the end, and calls may nest.
+/// Then the calling thread and free threads of the process pool take batches of items through all steps, with
+/// the rules of `parallel`: several threads call the functions at once, the first exception is rethrown,
+/// Cancelled is thrown if `stop` is requested while work is left, nothing runs when the call returns, and
+/// calls may nest.
 ///
-/// Order is kept unless `unordered()` is asked for. Only so many batches are under way at a time: the range
-/// may be endless if `take` ends it. Steps may have been made of some items beyond the last that is wanted,
-/// unless there are only `map`s in front of `take`. A stream is used up by its verbs.
+/// The order is kept unless `unordered()` is called. Only a limited number of batches is under way, so the
+/// range may be endless if `take` ends it. Steps may run for some items after the last one wanted, unless
+/// only `map`s precede `take`. A final function uses the stream up.
 template <class Source, detail::Order order = detail::Order::kept>
 class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
     using Value = detail::ValueOf<Source>;
@@ -10000,12 +10003,12 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
 
   public:
     using Item = typename Source::Item;
-    /// What `for_each` calls its function with: an item, which has waited for its turn where order is kept.
+    /// The argument of `for_each`'s function: an item, which has waited for its turn if the order is kept.
     using LastItem = std::conditional_t<order == detail::Order::kept, detail::Opened<Kept>, Item>;
 
     explicit Stream(Source source) : source_(std::move(source)) {}
 
-    /// `f(item)` instead of every item.
+    /// Replaces every item by `f(item)`.
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
@@ -10014,15 +10017,15 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
-    /// Only items of which `predicate(item)` is true.
+    /// Keeps the items for which `predicate(item)` is true.
     template <class Predicate>
         requires std::predicate<Predicate&, std::remove_reference_t<Item>&>
     auto filter(Predicate predicate) && {
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. The
-    /// largest value of its type means all. Throws std::invalid_argument if it is negative.
+    /// Keeps the first `count` items; any `count` of them if the order is not kept. The largest value of its
+    /// type means all. Throws std::invalid_argument if it is negative.
     template <std::integral Number>
     auto take(Number count) && {
         const auto most = detail::limit_of<std::uint64_t>(0, count, "stream: the count of take");
@@ -10035,8 +10038,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         }
     }
 
-    /// Vectors of `size` items each, of those that are left at the end. The largest value of its type means
-    /// one vector of all. Throws std::invalid_argument if `size` is not at least 1.
+    /// Groups the remaining items into vectors of `size` items; the last may be shorter. The largest value of
+    /// its type means one vector of all. Throws std::invalid_argument unless `size` is at least 1.
     template <std::integral Number>
     auto chunks(Number size) && {
         const auto most = detail::limit_of<std::size_t>(1, size, "stream: the size of chunks");
@@ -10044,17 +10047,17 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             std::move(source_), detail::ChunkStep<Source>(most), order);
     }
 
-    /// From here on items may pass each other, so that nothing waits for one that takes long.
+    /// From here on items may overtake each other, so that none waits for a slow one.
     auto unordered() && { return Stream<Source, detail::Order::free>(std::move(source_)); }
 
-    /// All that comes out.
+    /// Runs the stream and returns all results.
     [[nodiscard]] std::vector<Value> collect(std::stop_token stop = {}) && {
         detail::Crew crew(std::move(stop));
         return detail::collect(crew, source_, order == detail::Order::kept);
     }
 
-    /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
-    /// thread; or, where order is not kept, by several threads at once.
+    /// Runs the stream and calls `f(item)` for all results. If the order is kept: in order and one at a time,
+    /// though not always on the same thread. Else by several threads at once.
     template <class F>
         requires std::invocable<F&, LastItem>
     void for_each(F&& f, std::stop_token stop = {}) && {
@@ -10065,8 +10068,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             detail::for_each_in(crew, source_, f);
     }
 
-    /// Joins all that comes out by `reduce(one, other)`, which is associative; `init` if nothing does. As
-    /// with `map_reduce` the result is the same every time, if order is kept.
+    /// Runs the stream and joins all results by `reduce(one, other)`, which must be associative; `init` if
+    /// there are none. If the order is kept, the result is the same every time, as with `map_reduce`.
     template <class Reduce, class T>
         requires std::invocable<Reduce&, T, T>
     [[nodiscard]] T reduce(Reduce&& reduce, T init, std::stop_token stop = {}) && {
@@ -10083,10 +10086,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     Source source_;
 };
 
-/// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
-/// is a temporary, and refers to it otherwise. Functions are given references to the items where they are,
-/// and only `collect`, `chunks` and `reduce` copy what is left of them. The items of what can be read once
-/// only are moved out of it.
+/// A stream of the items of a range: anything that a range-based for loop accepts. It owns a temporary range,
+/// and refers to any other. Functions receive references to the items in place; only `collect`, `chunks` and
+/// `reduce` copy the remaining items. The items of a single-pass range are moved out of it.
 template <detail::Iterable Range>
 auto stream(Range&& range) {
     using Source = detail::RangeSource<Range>;
@@ -10098,8 +10100,8 @@ auto stream(Range&& range) {
 
 // ---- sake/io/file.hpp ----
 
-// Files, read and written without holding the loop. A disk cannot be waited for as a socket can, so each call
-// is made on a thread that may block.
+// Reading and writing files without blocking the loop. The system cannot wait for a disk as it waits for a
+// socket, so each call runs on a thread that may block.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -10133,25 +10135,25 @@ template <class Unused = void>
 
 }  // namespace detail
 
-/// The content of a file. Throws std::system_error that names the file, std::length_error if it is longer
-/// than `longest`, and Cancelled.
+/// The content of a file. Throws std::system_error that names the file, std::length_error if the file is
+/// longer than `longest` bytes, and Cancelled.
 template <detail::Path P>
 [[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
     return detail::read_named_file(std::string(std::move(path)), longest);
 }
 
-/// Makes a file, or empties it, and writes `content`. Throws std::system_error that names the file.
-/// Cancelled, it may have been written in part or be written still.
+/// Creates a file or empties it, and writes `content`. Throws std::system_error that names the file. After
+/// Cancelled, a part may have been written, and writing may still go on.
 template <detail::Path P>
 [[nodiscard]] Task<> write_file(P path, std::string content) {
     return detail::write_named_file(std::string(std::move(path)), std::move(content));
 }
 
-/// Opens a file that is to be read piece by piece. Throws std::system_error that names the file.
+/// Opens a file to be read piece by piece. Throws std::system_error that names the file.
 template <detail::Path P>
 [[nodiscard]] Task<FileReader> open_file(P path);
 
-/// A file that is read from its beginning to its end. Moves only; one read at a time.
+/// A file that is read from its beginning to its end. Movable, not copyable; one read at a time.
 ///
 ///     auto file = co_await open_file("log.txt");
 ///     for (;;) {
@@ -10161,7 +10163,8 @@ template <detail::Path P>
 ///     }
 class FileReader {
   public:
-    /// The next bytes, at most `most` of them; none at the end. After Cancelled the position is uncertain.
+    /// The next bytes, at most `most`; empty at the end of the file. After Cancelled, the position is
+    /// unknown.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
 
@@ -10184,8 +10187,8 @@ Task<FileReader> open_file(P path) {
 
 // ---- sake/io/tcp_stream.hpp ----
 
-// TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
-// connect.hpp and tcp_listener.hpp.
+// TcpStream: a connection that coroutines read and write, over TCP or a Unix socket. connect.hpp and
+// tcp_listener.hpp make one.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -10209,10 +10212,11 @@ struct StreamParts;
 
 }  // namespace detail
 
-/// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
-/// reactor ends. For one reactor's thread, on which it was made; at a time one coroutine may read and one may
-/// write. Every operation throws std::system_error when the connection fails, or is closed meanwhile,
-/// TimedOut after the limit that it may be given as its last argument, and Cancelled.
+/// A connection. Movable, also while coroutines read or write; not copyable. Closes when it is destroyed, and
+/// when its reactor ends. For the thread of the reactor on which it was made. One coroutine may read and one
+/// may write at a time. Every operation accepts a time limit as its last argument. It throws
+/// std::system_error when the connection fails or is closed meanwhile, TimedOut after the limit, and
+/// Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -10223,36 +10227,35 @@ class TcpStream {
     TcpStream& operator=(TcpStream&& other) noexcept;
     ~TcpStream();
 
-    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
-    /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
-    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error or
-    /// TimedOut that name the address.
+    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". Looks names up without blocking the loop. If a
+    /// name has several addresses, the next one is tried after a failure or 250 ms, IPv6 and IPv4 in turns
+    /// (RFC 8305); the first connection wins. Throws std::system_error or TimedOut that names the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max()) {
         return connect_to(std::move(address), detail::to_clock(limit));
     }
-    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a
-    /// Unix socket. For what comes from elsewhere.
+    /// The same for a host and a port; IPv6 addresses have no brackets: "::1". The host is never read as the
+    /// path of a Unix socket. Use it for hosts from outside the program.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max()) {
         return connect_to_host(std::move(host), port, detail::to_clock(limit));
     }
 
-    /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
-    /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
-    /// then too.
+    /// Adopts a connected socket, for example one of another library. The stream then owns `fd` and makes it
+    /// non-blocking. Throws std::logic_error if no reactor runs on this thread; `fd` is closed in that case
+    /// too.
     [[nodiscard]] static TcpStream adopt(int fd);
 
-    /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
+    /// Waits for bytes and reads those that are there. Returns their number; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
         return read_into(into, detail::to_clock(limit));
     }
 
-    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
-    /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
-    /// Throws std::length_error if it does not come within `longest` bytes, std::system_error if the end
-    /// comes before it.
+    /// Reads up to `delimiter` and returns the bytes before it. Returns std::nullopt if the peer has ended
+    /// the stream and no bytes are left, so that `while (auto line = co_await stream.read_until("\n"))` loops
+    /// over all lines. Throws std::length_error if the delimiter does not come within `longest` bytes,
+    /// std::system_error if the stream ends before it.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
                                                               std::size_t longest = 64 * 1024,
@@ -10260,47 +10263,48 @@ class TcpStream {
         return read_to(std::move(delimiter), longest, detail::to_clock(limit));
     }
 
-    /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
+    /// Reads exactly this many bytes. Throws std::system_error if the stream ends before that.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
         return read_size(size, detail::to_clock(limit));
     }
 
-    /// For parsers: what has come and was not read yet, valid until the next read.
+    /// For parsers: the bytes that have arrived and were not read yet. Valid until the next read.
     [[nodiscard]] std::string_view unread() const;
-    /// Waits for more behind it, and gives how many bytes came; 0 at the end.
+    /// Waits for more unread bytes and returns how many arrived; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
         return read_behind(detail::to_clock(limit));
     }
-    /// Takes the first `size` bytes of what is unread for read.
+    /// Marks the first `size` unread bytes as read.
     void skip(std::size_t size);
 
-    /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
+    /// Writes all bytes, and waits while the peer is slow. `bytes` must stay valid until then.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
         return write(bytes, detail::to_clock(limit));
     }
 
-    /// Tells the peer that nothing more is written; what it sends can still be read.
+    /// Ends the sending direction; the peer sees the end of the stream. Reading goes on.
     void shutdown_write();
 
-    /// Whoever reads or writes is resumed with std::system_error.
+    /// Closes the connection. Coroutines that read or write resume with std::system_error.
     void close() noexcept;
-    /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
+    /// Closes with a reset: unsent bytes are dropped, and the peer learns at once that nothing is read any
     /// more.
     void abort() noexcept;
     [[nodiscard]] bool is_open() const noexcept;
 
-    /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
+    /// Whether the connection is open and no unread bytes have arrived, as an idle connection should be.
     [[nodiscard]] bool is_quiet() const noexcept;
 
-    /// "127.0.0.1", "2001:db8::1" or "unix".
+    /// The peer's address: "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
+    /// The descriptor, which stays the stream's. Throws std::logic_error if the stream is closed.
     [[nodiscard]] int fd() const;
 
   private:
-    // What operations in progress share.
+    // Shared with operations in progress.
     struct State;
     using SharedState = detail::CountedPtr<State>;
 
@@ -10356,14 +10360,14 @@ class TcpStream {
 
 // ---- sake/io/tcp_listener.hpp ----
 
-// TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
+// TcpListener: accepts connections, for servers that do not speak HTTP.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A listening socket, TCP or Unix, or one for each address of a name. Moves only, also while somebody
-/// accepts; closes when it is destroyed, and when its reactor ends. For one reactor's thread, on which it was
-/// made; one coroutine at a time may accept.
+/// A listening socket, TCP or Unix; for a name, one per address of the name. Movable, also while a coroutine
+/// waits in accept(); not copyable. Closes when it is destroyed, and when its reactor ends. For the thread of
+/// the reactor on which it was made. One coroutine at a time may wait in accept().
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -10372,17 +10376,17 @@ inline namespace SAKE_ABI {
 ///     }
 class TcpListener {
   public:
-    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens, at every
-    /// address that a name has. Throws std::system_error that names the address, std::logic_error where no
-    /// reactor runs.
+    /// Binds and listens: "host:port" at every address of the name, ":port", "[ipv6]:port" or "unix:/path".
+    /// Port 0 means any free port. Throws std::system_error that names the address, std::logic_error if no
+    /// reactor runs on this thread.
     explicit TcpListener(std::string_view address, int backlog = 4096);
     TcpListener(TcpListener&& other) noexcept;
     TcpListener& operator=(TcpListener&& other) noexcept;
     ~TcpListener();
 
-    /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
-    /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
-    /// TimedOut and Cancelled, and std::system_error if the listener is closed meanwhile.
+    /// Waits for a connection. A connection that dies before it is accepted is skipped. Without free
+    /// descriptors, it tries again every 100 ms, so a loop of accepts never has to handle this. Throws
+    /// TimedOut, Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
         return accept_in(detail::to_clock(limit));
@@ -10578,8 +10582,8 @@ class [[nodiscard]] WsCloseWait {
 
 // ---- sake/websocket/websocket.hpp ----
 
-// WebSocket (RFC 6455): one end of a conversation in messages, as handlers of Engine::ws and clients see it.
-// How it travels is in ws_link.hpp.
+// WebSocket (RFC 6455): one end of a connection that carries messages, for handlers of Engine::ws and for
+// clients. ws_link.hpp has the transport.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -10590,71 +10594,69 @@ class WsLink;
 
 }  // namespace detail
 
-/// What one side has sent at once.
+/// One message of the other side.
 struct Message {
     std::string data;
-    bool is_text = true;  // UTF-8, which was checked; else bytes of any kind
+    bool is_text = true;  // valid UTF-8; else any bytes
 };
 
-/// What becomes of a message that is posted for a client that does not read, when
-/// WebSocketOptions::max_backlog is reached.
+/// What happens to a posted message when the client does not read and WebSocketOptions::max_backlog is
+/// reached.
 enum class SlowSocket : std::uint8_t {
-    close,  // the connection closes, with the code 1013
-    drop    // that message is dropped
+    close,  // the connection closes with the code 1013
+    drop    // this message is dropped
 };
 
-/// permessage-deflate (RFC 7692), by zlib: see SAKE_WITH_ZLIB. Without that, none is agreed on.
+/// Compression by permessage-deflate (RFC 7692). Needs SAKE_WITH_ZLIB; without it nothing is compressed.
 enum class WebSocketCompression : std::uint8_t {
     off,
-    shared,    // each message by itself: an idle connection holds no memory for it
-    dedicated  // with what came before in mind: smaller, and up to 300 KiB for each connection
+    shared,    // compresses each message by itself: an idle connection holds no memory for it
+    dedicated  // uses earlier messages: smaller, but up to 300 KiB per connection
 };
 
-/// The limits of a WebSocket and what it agrees to. Each has a default.
+/// The limits of a WebSocket, and what it accepts in the handshake.
 struct WebSocketOptions {
-    /// Pages of which other sites may connect, such as "https://app.example"; "*" for all. Those of the
-    /// server's own host may always, and so may clients that are no browsers, which send no Origin.
+    /// Other sites whose pages may connect, such as "https://app.example"; "*" allows all. Pages of the
+    /// server's own host are always allowed, and so are clients without Origin, which are not browsers.
     std::vector<std::string> origins = {};
-    /// Subprotocols that the server speaks, the best first. If a client offers none of them, none is agreed
-    /// on.
+    /// The subprotocols that the server speaks, best first. If a client offers none of them, none is used.
     std::vector<std::string> protocols = {};
 
-    std::size_t max_message = 1024 * 1024;  // bytes, inflated; 1009 beyond
-    int max_fragments = 1000;               // frames of one message, empty ones too; 1008 beyond
+    std::size_t max_message = 1024 * 1024;  // bytes, after decompression; a larger one closes with 1009
+    int max_fragments = 1000;               // frames of one message, empty ones too; more close with 1008
 
-    /// After so much silence of the other side, it is sent a ping; and if nothing comes for the second time,
-    /// the connection ends, with the code 1006. Time in which this side does not read does not count.
+    /// After this much silence of the other side, a ping is sent. If nothing arrives within pong_timeout, the
+    /// connection ends with the code 1006. Time in which this side does not read does not count.
     std::chrono::milliseconds ping_after = std::chrono::seconds(30);
     std::chrono::milliseconds pong_timeout = std::chrono::seconds(30);
     /// How long the other side may take to answer a Close.
     std::chrono::milliseconds close_timeout = std::chrono::seconds(5);
 
-    /// What `post` may leave for a client that does not read, in bytes. A subscription leaves the rest to its
-    /// hub: see HubOptions.
+    /// How many bytes may wait for a slow client, a posted message included. Messages of subscriptions wait
+    /// in their hub instead: see HubOptions.
     std::size_t max_backlog = 1024 * 1024;
     SlowSocket slow = SlowSocket::close;
 
     WebSocketCompression compression = WebSocketCompression::shared;
     int window_bits = 12;              // 9 to 15, for WebSocketCompression::dedicated
-    std::size_t compress_from = 1024;  // bytes; shorter messages are sent as they are
+    std::size_t compress_from = 1024;  // bytes; shorter messages are not compressed
 };
 
-/// For sending from elsewhere: from other threads, from workers, from other connections. Copies are cheap,
-/// and may outlive the connection.
+/// Sends from other threads, workers or other connections. Copies are cheap, and may outlive the connection.
 class WebSocketSender {
   public:
     WebSocketSender(const WebSocketSender&) noexcept;
     WebSocketSender& operator=(const WebSocketSender&) noexcept;
     ~WebSocketSender();
 
-    /// Sends a text, soon, in the order of the calls. From any thread; never waits. False if the connection
-    /// is closed or closing, or has more to send already than it may hold; see WebSocketOptions::slow. Throws
+    /// Queues a text message, in the order of the calls. From any thread; never waits. Returns false if the
+    /// connection is closed or closing, or if its backlog is full; see WebSocketOptions::slow. Throws
     /// std::invalid_argument if the text is not UTF-8.
     bool post(std::string_view text) const;
     bool post_binary(std::string_view bytes) const;
-    /// Closes it, soon. From any thread.
+    /// Closes the connection, soon. From any thread.
     void close(int code = 1000, std::string_view reason = {}) const;
-    /// Whether it was open a moment ago.
+    /// Whether the connection was open a moment ago.
     [[nodiscard]] bool is_open() const noexcept;
 
   private:
@@ -10712,74 +10714,76 @@ Task<> pump(WsHold hold, Subscription subscription) {
 
 }  // namespace detail
 
-/// One connection, for the thread of its reactor; `post` is for any.
+/// One connection, for the thread of its reactor. `post` may be called from any thread.
 ///
 ///     app.ws("/echo", [](sake::WebSocket& ws) -> sake::Task<> {
 ///         while (auto message = co_await ws.receive()) co_await ws.send(*message);
 ///     });
 ///
-/// When the handler ends, or this object in a client, the connection closes in order, with the code 1000; if
-/// the handler throws, with 1011. It can be moved, not copied: one that was moved from throws
-/// std::logic_error. That of a server must not outlive it.
+/// When the handler ends (or, in a client, this object is destroyed), the connection closes in order with the
+/// code 1000; if the handler throws, with 1011. Movable, not copyable: after a move, the source throws
+/// std::logic_error. A server's WebSocket must not outlive its server.
 class WebSocket {
   public:
     WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
     WebSocket& operator=(WebSocket&& other) noexcept;
     ~WebSocket();
 
-    /// The next message, in the order in which they were sent; nothing once the connection is closed or
-    /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has taken
-    /// none; std::logic_error if two coroutines wait at a time.
+    /// Waits for the next message, in the order of sending; std::nullopt once the connection is closed or
+    /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has
+    /// consumed no message; std::logic_error if two coroutines wait at a time.
     detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
         return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
     }
 
-    /// Sends a text, and waits while the other side does not read. False once the connection is closed or
-    /// closing. Throws std::invalid_argument if the text is not UTF-8, which the other side would refuse.
+    /// Sends a text message, and waits while the other side does not read. Returns false once the connection
+    /// is closed or closing. Throws std::invalid_argument if the text is not UTF-8.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
-    /// The same with bytes of any kind.
+    /// The same for a binary message.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
-    /// The same with a message as it was received: a text, or bytes.
+    /// The same for a message such as receive() returns: as text or as bytes.
     detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 
-    /// Says that nothing more comes, and waits until the other side has said so too, for close_timeout at
-    /// most. What that one sends meanwhile is dropped. Throws std::invalid_argument for a code that may not
-    /// be sent (1000 to 1003, 1007 to 1014 and 3000 to 4999 may), and for a reason of more than 123 bytes.
+    /// Sends a Close and waits for the Close of the other side, at most for close_timeout. Messages that
+    /// arrive meanwhile are dropped. Throws std::invalid_argument for a code that may not be sent (allowed:
+    /// 1000 to 1003, 1007 to 1014, 3000 to 4999) and for a reason of more than 123 bytes.
     detail::Operation<detail::WsCloseWait, detail::WsToClose> close(int code = 1000,
                                                                     std::string_view reason = {});
 
-    /// As WebSocketSender::post. From any thread, as long as this object lives: for longer, use a `sender`.
+    /// Like WebSocketSender::post, while this object lives. From any thread. To post for longer, use a
+    /// `sender`.
     bool post(std::string_view text) const { return sender().post(text); }
     bool post_binary(std::string_view bytes) const { return sender().post_binary(bytes); }
-    /// From any thread.
+    /// A sender for this connection. From any thread.
     [[nodiscard]] WebSocketSender sender() const;
 
-    /// From now on sends what is published to this topic of a Hub, each message as a text (as bytes if it is
-    /// not UTF-8), after the one with this id. The connection pulls them as fast as its client reads; what
-    /// the hub has dropped meanwhile is left out, and a subscription that the hub closes for being too slow
-    /// closes the connection, with 1013. No effect if it subscribes to that topic of that hub already.
+    /// Sends the messages that are published to this topic of a Hub, after the one with this id; each as
+    /// text, or as bytes if it is not UTF-8. The connection takes them as fast as its client reads. Messages
+    /// that the hub has dropped meanwhile are skipped. If the hub closes the subscription as too slow, the
+    /// connection closes with 1013. No effect if it is subscribed to that topic of that hub already.
     template <class H>
     void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
         if (detail::has_pump(link(), &hub, topic)) return;
         detail::add_pump(link(), &hub, topic,
                          detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
     }
-    /// Sends no more of that topic.
+    /// Ends the subscription to that topic.
     template <class H>
     void unsubscribe(H& hub, std::string_view topic) {
         detail::remove_pump(link(), &hub, topic);
     }
 
+    /// Whether messages can be sent.
     [[nodiscard]] bool is_open() const;
-    /// What the other side has closed with; 1005 if it gave no code, 1006 if the connection was lost, and 0
-    /// while it is open.
+    /// The close code of the other side; 1005 if it sent none, 1006 if the connection was lost, 0 while it is
+    /// open.
     [[nodiscard]] int close_code() const;
     [[nodiscard]] std::string_view close_reason() const;
-    /// The subprotocol that both have agreed on; "" for none.
+    /// The subprotocol of the connection; "" for none.
     [[nodiscard]] std::string_view protocol() const;
-    /// Whether both have agreed to compress.
+    /// Whether messages may be compressed.
     [[nodiscard]] bool is_compressed() const;
 
   private:
@@ -10799,27 +10803,27 @@ class WebSocket {
 
 // ---- sake/app/answered.hpp ----
 
-// What Engine::on_answered is told of every answer, also of those that no handler made.
+// What Engine::on_answered receives for every answer, including answers that no handler made.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
 class Context;
 
-/// Why an answer is what it is.
+/// The reason for an answer.
 enum class AnswerCause : std::uint8_t {
     handler,        // a handler or middleware made it
-    error,          // it was made of what they threw
-    no_route,       // no route takes the request: 404, 405, 501, OPTIONS
+    error,          // it was made from an exception of theirs
+    no_route,       // no route matches the request: 404, 405, 501, OPTIONS
     refused,        // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
     timeout,        // the client was too slow, 408, or the handler, 504
-    overload,       // no memory or no worker was free: 503
-    stop,           // the server stops: a 503, or a stream that a graceful stop has ended early
-    cut,            // it was sent in pieces and has no end: the handler threw, or the client was too slow
-    client_closed,  // the client left before its answer was made, or before the end of one in pieces
+    overload,       // no memory or no worker thread was free: 503
+    stop,           // the server is stopping: a 503, or a stream that the stop ended early
+    cut,            // a streamed answer without its end: the handler threw, or the client was too slow
+    client_closed,  // the client disconnected before its answer was made, or before the end of a streamed one
 };
 
-/// The name of a cause: "handler", "error", ...
+/// The name of a cause: "handler", "error", "no_route", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
     constexpr std::string_view names[] = {"handler",  "error", "no_route", "refused",      "timeout",
                                           "overload", "stop",  "cut",      "client_closed"};
@@ -10828,22 +10832,22 @@ enum class AnswerCause : std::uint8_t {
 
 namespace detail {
 
-/// The status of a request that had no answer, as nginx writes it.
+/// The status that is reported for a request without an answer, as nginx logs it.
 inline constexpr int no_answer = 499;
 
 }  // namespace detail
 
-/// An answer that is about to leave; one that is sent in pieces has left. Or a request that has none, since
-/// its client has left: status 499. Valid during the call.
+/// An answer that is about to leave. A streamed answer is reported after its end. A request whose client has
+/// disconnected is reported with status 499. Valid during the call.
 struct Answered {
-    std::string_view method;  // "" if the request was refused before it was known
-    std::string_view target;  // as it was sent; "" likewise
+    std::string_view method;  // "" if the request was refused before its method was known
+    std::string_view target;  // as the client sent it; "" if the request was refused before it was known
     std::string_view route;   // the pattern that matched, or "unmatched"
     int status = 0;
-    std::uint64_t bytes = 0;              // of the body that is sent
-    std::chrono::nanoseconds duration{};  // since the first byte of the request came
+    std::uint64_t bytes = 0;              // bytes of the body that is sent
+    std::chrono::nanoseconds duration{};  // since the first byte of the request arrived
     AnswerCause cause = AnswerCause::handler;
-    Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
+    Context& ctx;  // everything else about the request; setting an answer here has no effect
 };
 
 }  // namespace SAKE_ABI
@@ -10851,12 +10855,12 @@ struct Answered {
 
 // ---- sake/app/api_info.hpp ----
 
-// ApiInfo: what the description of an API says of the API as a whole. See Engine::openapi.
+// ApiInfo: the title, version and other facts of an API for its OpenAPI document. See Engine::openapi.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A way in which clients prove who they are, for Route::security. It describes; middleware checks.
+/// A way in which clients authenticate, for Route::security. It only describes; middleware does the checking.
 struct SecurityScheme {
     enum class Kind : std::uint8_t { bearer, basic, api_key };
 
@@ -10864,17 +10868,17 @@ struct SecurityScheme {
     static SecurityScheme bearer(std::string name) { return {std::move(name), Kind::bearer}; }
     /// `Authorization: Basic ...`
     static SecurityScheme basic(std::string name) { return {std::move(name), Kind::basic}; }
-    /// A key in a header field of this name.
+    /// A key in the header field named `header`.
     static SecurityScheme api_key(std::string name, std::string header) {
         return {std::move(name), Kind::api_key, std::move(header)};
     }
 
-    std::string name = {};  // by which routes name it
+    std::string name = {};  // the name that Route::security refers to
     Kind kind = Kind::bearer;
     std::string header = {};
 };
 
-/// What a tag of Route::tag is about.
+/// The description of a tag that Route::tag sets.
 struct ApiTag {
     std::string name = {};
     std::string description = {};
@@ -10891,14 +10895,14 @@ struct ApiLicense {
     std::string url = {};
 };
 
-/// For Engine::openapi. What is empty is left out.
+/// The facts of an API for Engine::openapi. Empty members are left out of the document.
 struct ApiInfo {
     std::string title = "API";
     std::string version = "0.1.0";  // of the API, not of OpenAPI
     std::string description = {};
-    std::vector<std::string> servers = {};      // their addresses; "/" if there are none
-    std::vector<SecurityScheme> security = {};  // what routes may name
-    std::vector<ApiTag> tags = {};              // in this order, before the tags that only routes name
+    std::vector<std::string> servers = {};      // their addresses; "/" if the list is empty
+    std::vector<SecurityScheme> security = {};  // the schemes that Route::security may name
+    std::vector<ApiTag> tags = {};              // listed in this order, before tags that only routes name
     ApiContact contact = {};
     ApiLicense license = {};
 };
@@ -10908,7 +10912,7 @@ struct ApiInfo {
 
 // ---- sake/app/problem.hpp ----
 
-// Errors as answers: HttpError for handlers to throw, and the body that every error gets, RFC 9457 "problem
+// Errors as answers: HttpError, which handlers throw, and the body of every error answer, RFC 9457 "problem
 // details".
 
 namespace sake {
@@ -10920,7 +10924,7 @@ namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+/// Extension members of a problem document as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
     std::string errors = {};  // the same, of what does not fit a type
@@ -10951,29 +10955,30 @@ class Faults;
 
 }  // namespace detail
 
-/// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
-/// client:
+/// Throw it in a handler to answer with an error. The client receives its detail, fields and members as a
+/// problem document (RFC 9457):
 ///
 ///     throw sake::HttpError(429, "slow down").header("Retry-After", "3").with({{"limit", 5}});
 ///
-/// Throws std::invalid_argument for a status that is not an error (400 to 599).
+/// The constructor throws std::invalid_argument unless the status is 400 to 599.
 class HttpError : public std::exception {
   public:
+    /// The status, and the text for `detail`. An empty detail is sent as the title of the status.
     explicit HttpError(int status, std::string detail = {});
 
-    /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
-    /// byte that may not stand there, and for the fields that frame the message.
+    /// Sets a header field of the answer, and replaces those of the same name. Throws std::invalid_argument
+    /// for a byte that a field cannot hold, and for the fields that frame the message.
     HttpError& header(std::string_view name, std::string_view value);
-    /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
-    /// for what is not an object.
+    /// Adds members to the problem document (RFC 9457 section 3.2). They may include "type", "title" and
+    /// "instance". Throws std::invalid_argument for "status" and "detail", which the constructor sets, and if
+    /// `members` is not an object.
     template <std::same_as<Json> Value = Json>
     HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    /// The problem document that is sent, as JSON.
+    /// The problem document as it is sent, as JSON text.
     [[nodiscard]] std::string document() const;
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
@@ -10984,7 +10989,7 @@ class HttpError : public std::exception {
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::CountedPtr<const detail::GivenMembers> given_;  // none until some are given
+    detail::CountedPtr<const detail::GivenMembers> given_;  // null until members are given
     detail::ProblemMembers extra_;                          // the same as text
 };
 
@@ -10993,13 +10998,13 @@ class HttpError : public std::exception {
 
 // ---- sake/app/bind.hpp ----
 
-// From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
+// From a client's text to a type of the program: JSON bodies and parameters, with errors that name the place.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a parameter should have been, in words.
+/// The words for the kind of value that a parameter should have.
 template <class T>
 constexpr const char* kind_of() noexcept {
     if constexpr (std::is_same_v<T, bool>)
@@ -11014,7 +11019,7 @@ constexpr const char* kind_of() noexcept {
         return "is not text";
 }
 
-/// Whether a text is a number with or without a fraction: "-1.5e300".
+/// Whether a text is a decimal number, with or without a fraction: "-1.5e300".
 bool is_decimal_number(std::string_view text) noexcept;
 
 /// Throws HttpError 400: "query parameter 'page' is missing".
@@ -11046,9 +11051,9 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
 
-/// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
-/// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
-/// them, and then the others, until it fails as it did with all of them.
+/// The name of the top-level member that does not fit T, or "". nlohmann does not report which member failed
+/// to convert, only which one is missing. So members are added one by one, first those it asks for, until it
+/// fails as it did with all of them.
 template <class T, class Value>
 std::string culprit(Value document) {
     JsonFit<Value>::tame(document);
@@ -11063,7 +11068,7 @@ std::string culprit(Value document) {
         } catch (const typename Value::out_of_range& error) {
             key = missing_key(error);
         } catch (const std::exception&) {
-            return {};  // a from_json of the program that does not like half an object
+            return {};  // a from_json of the program that cannot read half an object
         }
         const auto member = document.find(key);
         if (member == document.end()) return {};
@@ -11073,8 +11078,8 @@ std::string culprit(Value document) {
     return {};
 }
 
-/// Finding the culprit converts the body once per member, so this is done for what people send, not for what
-/// is made to be costly.
+/// Finding the member converts the body once per member. So this is done only for documents of an ordinary
+/// size, not for those made to be costly.
 template <class T>
 std::string find_culprit(Json&& document, std::size_t body_size) {
     constexpr std::size_t most_members = 64;
@@ -11210,8 +11215,8 @@ inline constexpr Shape any_shape{ShapeKind::any};
 
 // ---- sake/app/arguments.hpp ----
 
-// What a handler may take by type, after its path parameters, and give back: the body, the query or the form
-// of a request as a type of the program, and an answer of something that was made.
+// What a handler accepts by type after its path parameters: the body, the query or the form of a request as a
+// type of the program. Also what it may return.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11233,25 +11238,25 @@ class Bound {
 
 }  // namespace detail
 
-/// The JSON body as a T, as ctx.bind<T>() reads it: `app.post("/notes", [](sake::Body<Note> note) {...})`. A
-/// body that does not fit is answered with 422, and the handler does not run.
+/// The JSON body as a T, read as ctx.bind<T>() reads it: `app.post("/notes", [](sake::Body<Note> note)
+/// {...})`. If the body does not fit, the answer is 422 and the handler does not run.
 template <class T>
 struct Body : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
-/// The parameters of the query as a T, as ctx.query<T>() reads them.
+/// The query parameters as a T, read as ctx.query<T>() reads them. If they do not fit, the answer is 422.
 template <class T>
 struct Query : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
-/// The form in the body as a T, as ctx.form<T>() reads it.
+/// The form in the body as a T, read as ctx.form<T>() reads it. If it does not fit, the answer is 422.
 template <class T>
 struct FormBody : detail::Bound<T> {
     using detail::Bound<T>::Bound;
 };
 
-/// Returned by a handler: 201 with the value as JSON, and the place of what was made in the field Location,
-/// if it is given.
+/// Return it from a handler to answer 201 with the value as JSON. If `location` is set, it is sent in the
+/// field Location.
 template <class T>
 struct Created {
     explicit Created(T made, std::string place = {}) : value(std::move(made)), location(std::move(place)) {}
@@ -11299,7 +11304,7 @@ inline constexpr bool is_created<Created<T>> = true;
 
 // ---- sake/app/call_handle.hpp ----
 
-// CallHandle: a call for those that may outlive it.
+// CallHandle: a reference to a call that stays safe when the call has ended.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11307,20 +11312,19 @@ namespace detail {
 
 struct Call;
 
-/// Where those that may outlive a call look for it: nullptr once its handlers have ended.
+/// Where holders of a handle find the call: nullptr once its handlers have ended.
 struct CallSpot : Counted {
     explicit CallSpot(Call& its_call) noexcept : call(&its_call) {}
     Call* call;
 };
 
-/// A call for something that may outlive it, such as a task: a Call is recycled, and freed with its
-/// connection.
+/// A call for objects that may outlive it, such as a task. A Call is recycled, and freed with its connection.
 class CallHandle {
   public:
     explicit CallHandle(Call& call);
-    /// nullptr from when its handlers have ended.
+    /// The call; nullptr once its handlers have ended.
     [[nodiscard]] Call* get() const noexcept { return spot_->call; }
-    /// Throws std::logic_error from then on.
+    /// The call. Throws std::logic_error once its handlers have ended.
     [[nodiscard]] Call& running() const;
 
     static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
@@ -11329,8 +11333,9 @@ class CallHandle {
     CountedPtr<CallSpot> spot_;
 };
 
-/// For a coroutine that begins now. A task that the handler has left behind may come so late that the call is
-/// between two requests: then it throws std::logic_error. Nothing tells it from a coroutine of the next one.
+/// For a coroutine that begins now. A task that the handler left behind may begin when the call is between
+/// two requests: then it throws std::logic_error. If the next request has begun, it cannot be told from a
+/// coroutine of that request.
 [[nodiscard]] CallHandle handle_of_running(Call& call);
 
 }  // namespace detail
@@ -11339,19 +11344,18 @@ class CallHandle {
 
 // ---- sake/app/client_wait.hpp ----
 
-// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
-// the answer. How the bytes travel is behind Answerer and BodySource.
+// ClientWait: a coroutine waits for its client to send more of the request or to accept more of the answer.
+// Answerer and BodySource move the bytes.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
-/// awaited.
+/// Tries at once, and again whenever its signal is woken. Exceptions of a derived class are thrown at the
+/// await.
 class ClientWait : public Wait, private Timer {
-    /// Is woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled
-    /// while a signal is on its way, the coroutine is resumed after that signal, so no signal arrives too
-    /// late.
+    /// Woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled while
+    /// a signal is on its way, it is resumed after that signal, so that no signal arrives too late.
     class Signal final : public Resumable {
       public:
         explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
@@ -11381,22 +11385,22 @@ class ClientWait : public Wait, private Timer {
     }
 
     [[nodiscard]] Resumable& signal() noexcept { return signal_; }
-    /// The handlers have ended, and a task that they left behind waits here.
+    /// The handlers have ended while a task that they left behind waits here.
     void call_has_ended() noexcept;
 
   protected:
     ~ClientWait() = default;
 
-    /// Goes as far as it gets without waiting. Returns whether that is all.
+    /// Goes as far as possible without waiting. Returns whether it is finished.
     virtual bool try_now() = 0;
-    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
+    /// Wakes the signal when another try is worthwhile. Returns the time by which the client must have acted.
     virtual TimePoint wake_later() = 0;
-    /// The signal is not expected any more. Not called twice.
+    /// The signal is no longer expected. Called once at most.
     virtual void stop_waiting() noexcept = 0;
-    /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
+    /// The wait ends unfinished: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
-    /// The client has not done its part in time. Returns until when it has more of it. If it has none,
-    /// returns {} and arranges that the fiber is cancelled, or throws.
+    /// The client has not acted in time. Returns its new deadline. Without one, returns {} and has the fiber
+    /// cancelled, or throws.
     virtual TimePoint be_late() = 0;
 
     /// For await_resume.
@@ -11406,7 +11410,7 @@ class ClientWait : public Wait, private Timer {
     void go_on() noexcept;
     bool attempt() noexcept;
     void listen() noexcept;
-    /// In a handler of what was thrown while it listens.
+    /// Called in a catch block while it listens.
     void end_by_failure() noexcept;
     void unlisten() noexcept;
     void give_up() noexcept;
@@ -11427,7 +11431,7 @@ class ClientWait : public Wait, private Timer {
 
 // ---- sake/app/body_writer.hpp ----
 
-// BodyWriter: the body of an answer as a handler writes it, in pieces.
+// BodyWriter: writes the body of an answer in pieces.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11444,13 +11448,14 @@ class WriteWait;
 
 }  // namespace detail
 
-/// What Context::stream returns: a view of the call, for as long as its handler runs. It may be copied. A
-/// write after that throws std::logic_error.
+/// What Context::stream returns: writes the body of a streamed answer. It may be copied. It is valid while
+/// the handler of the call runs; a later write throws std::logic_error.
 class BodyWriter {
   public:
-    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
-    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
-    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
+    /// Sends these bytes, and waits while the client reads slowly. The first write sends the head of the
+    /// answer before them. An empty write does nothing. One write at a time: a write that begins while
+    /// another waits throws std::logic_error. Throws Cancelled when the client disconnects or reads too
+    /// slowly.
     [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
         std::string_view bytes) noexcept;
 
@@ -11499,7 +11504,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
 
 // ---- sake/app/chain.hpp ----
 
-// The rest of the chain, as middleware awaits it by Context::next. The chain itself is in chain_impl.hpp.
+// The rest of the chain, as middleware awaits it by Context::next. chain_impl.hpp runs it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11507,10 +11512,9 @@ namespace detail {
 
 struct Call;
 
-/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
-/// sees the answer, as it does when the handler runs in a worker. Only a cancellation passes through to what
-/// runs the call.
+/// Runs the rest of the chain. If middleware has awaited next(), nothing is left when it returns; if it has
+/// not, the rest runs then. Exceptions of handlers are answered here, so that outer middleware sees the
+/// answer, as it does when the handler runs in a worker. Only a cancellation passes through to the caller.
 Task<> run_rest(Call& call);
 
 }  // namespace detail
@@ -11519,16 +11523,15 @@ Task<> run_rest(Call& call);
 
 // ---- sake/app/config.hpp ----
 
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
+// Config: the settings of an Engine. Every limit and timeout is a field with a safe default.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
 namespace detail {
 
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+/// Converts what a setter was given. A number too large for the field becomes its largest value, which means
+/// "no limit". A negative number stays negative, so that `validate` refuses it.
 template <std::integral Field, std::integral Number>
 constexpr Field as_setting(Number value) noexcept {
     const std::int64_t number = written_number(value);
@@ -11544,66 +11547,68 @@ constexpr Field as_setting(Number value) noexcept {
 
 }  // namespace detail
 
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
+/// The settings of an Engine. Write `Config{.max_connections = 100}` or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a field's type
+/// means "no limit". The constructor of Engine throws std::invalid_argument that names an invalid field.
+/// docs/configuration.md has the minimum and the meaning of 0 for each field.
 struct Config {
     // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+    int worker_pool_size = 0;                               // threads; 0 means one per usable CPU
+    bool enable_worker_pool = true;                         // false: worker routes run on the reactor
+    int worker_queue_limit = 256;                           // jobs that may wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait is a 503
 
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
+    // A handler that holds the reactor's thread for longer is logged.
+    std::chrono::milliseconds stall_warning{50};
 
     // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    // 0 means the limit of open files less 128, at most 65,536. At the limit, the connection that was idle
+    // for longest is closed; if all are busy, new clients wait in the backlog.
+    int max_connections = 0;
+    int listen_backlog = 4096;    // connections that may wait to be accepted; the system may lower it
+    int unix_socket_mode = 0666;  // permissions of a Unix socket's file, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after this time
+    std::chrono::milliseconds header_timeout{10'000};      // to receive a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds event_keep_alive{15'000};  // a comment after so much silence of an event stream
-    std::chrono::milliseconds shutdown_grace{30'000};    // what is in flight at stop() has this long to end
-    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+    std::chrono::milliseconds read_timeout{30'000};        // the longest pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // the longest pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // minimum_rate counts after this time
+    int minimum_rate = 240;                                // bytes per second: 408 or close, if slower
+    // A client that closes its sending side together with its request, or this soon after it, still gets
+    // its answer. A later end of input counts as a disconnect.
+    std::chrono::milliseconds half_close_window{50};
+    std::chrono::milliseconds event_keep_alive{15'000};  // a silent event stream sends a comment after it
+    std::chrono::milliseconds shutdown_grace{30'000};    // for requests under way when a stop begins
+    bool end_streams_at_stop = true;  // streamed answers end when a stop begins; false: they have the grace
 
     // A request.
     std::size_t max_request_line = 8 * 1024;       // 414
     std::size_t max_header_block = 16 * 1024;      // 431
     int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_body = 1024 * 1024;            // after decoding chunks: 413
     std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, objects and arrays included: 400
-    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
+    std::size_t max_json_values = 250'000;         // of one document, counting objects and arrays: 400
+    std::size_t max_form_parts = 1'000;            // of a multipart body, counting fields and files: 413
     std::size_t max_form_files = 100;              // 413
-    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
-    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
-    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
-    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
+    std::size_t max_form_field = 64 * 1024;        // bytes of one field of any form: 413
+    std::size_t max_form_pairs = 10'000;           // pairs of a urlencoded body: 413
+    std::size_t form_memory = 256 * 1024;          // larger files of a streamed form go to a temporary file
+    std::string temporary_directory = {};          // where these files are; "" means TMPDIR, else /tmp
 
     // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to this size
 
     // The process.
     std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
+    // If max_connections is 0, run() raises the soft limit of open files to the hard limit while the engine
+    // runs. This concerns the whole process and the programs that it starts.
     bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
+    bool handle_signals = true;   // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;         // logs one line with each address at the start
+    LogSink log = log_to_stderr;  // may be called from several threads at once
 
     [[nodiscard]] static Config with_defaults() { return {}; }
 
@@ -11707,8 +11712,8 @@ struct Config {
 
 namespace detail {
 
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws std::invalid_argument naming the first field that makes no sense.
+/// The settings that an engine works with. "No limit" for a time becomes ten years, because larger times
+/// overflow the clock. Throws std::invalid_argument that names the first invalid field.
 [[nodiscard]] Config settled(Config config);
 
 }  // namespace detail
@@ -11717,7 +11722,7 @@ namespace detail {
 
 // ---- sake/app/request_headers.hpp ----
 
-// RequestHeaders: the fields of a request, as Context::headers returns them.
+// RequestHeaders: the header fields of a request, as Context::headers returns them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11727,7 +11732,7 @@ namespace detail {
 class Request;
 }
 
-/// The fields of a request in the order received: `for (auto& [name, value] : ctx.headers())`.
+/// The header fields of a request in the order received: `for (auto& [name, value] : ctx.headers())`.
 class RequestHeaders {
   public:
     using value_type = std::pair<std::string_view, std::string_view>;
@@ -11782,7 +11787,7 @@ class RequestHeaders {
 
 // ---- sake/app/response_view.hpp ----
 
-// ResponseView: a response as it stands, as Context::response returns it.
+// ResponseView: the response as set so far, as Context::response returns it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11792,16 +11797,16 @@ namespace detail {
 class Response;
 }
 
-/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until
-/// the handler ends.
+/// The response as set so far, for middleware after the handler: see Context::response. Valid until the
+/// handler ends.
 class ResponseView {
   public:
     [[nodiscard]] int status() const noexcept;
     [[nodiscard]] std::string_view body() const noexcept;
-    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among
-    /// them.
+    /// The header fields that were set. Fields that the server adds, such as Content-Length and Date, are not
+    /// included.
     [[nodiscard]] const http::Headers& headers() const noexcept;
-    /// The type of the body; "" if there is none.
+    /// The content type of the body; "" if no type is set.
     [[nodiscard]] std::string_view content_type() const noexcept;
 
   private:
@@ -11816,8 +11821,8 @@ class ResponseView {
 
 // ---- sake/app/context.hpp ----
 
-// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
-// valid until the handler ends, and so are all views that it gives. What the functions do is in
+// Context: one request and its response, as a handler sees them. A view of a Call, which holds both. It is
+// valid until the handler ends, and so are all views that it returns. The functions are defined in
 // context_methods.hpp and context_impl.hpp.
 
 namespace sake {
@@ -11841,43 +11846,43 @@ class Context {
 
     // --- The request ---
 
-    /// The method as it was sent: "GET".
+    /// The method as the client sent it: "GET".
     [[nodiscard]] std::string_view method() const noexcept;
     /// The path, percent-decoded.
     [[nodiscard]] std::string_view path() const noexcept;
-    /// The request target as it was sent: path and query, of an absolute one also scheme and host.
+    /// The request target as the client sent it: path and query; an absolute target also has scheme and host.
     [[nodiscard]] std::string_view target() const noexcept;
-    /// What follows the '?', as it was sent.
+    /// The text after the '?' as the client sent it, without decoding.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
-    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
-    /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
-    /// when the body is here.
+    /// The whole body, after the framing of the protocol is removed. Throws std::logic_error on a route with
+    /// stream_body(): use `read` there. Plain middleware first runs before a large body has arrived. If it
+    /// asks for the body then, an exception leaves it, its changes to the answer are undone, and it runs
+    /// again when the body is here.
     [[nodiscard]] std::string_view body() const;
-    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
-    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
-    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
-    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
-    /// handler that is a coroutine, until it ends: then what this has returned throws std::logic_error.
+    /// The next piece of the body, valid until the next read; std::nullopt at the end of the body. On a route
+    /// with stream_body() it waits for the client and reads no further ahead than asked. Throws HttpError 413
+    /// (body too large), 400 (malformed) or 408 (too slow), and Cancelled when the client disconnects. On
+    /// other routes it returns the whole body once. For coroutine handlers. Once the handler has ended,
+    /// awaiting it throws std::logic_error.
     [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
-    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
-    /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
+    /// The host that the request is for, with the port if the client sent one. An absolute target names it
+    /// (RFC 9112 section 3.2.2), else the field Host. "" if there is neither, which HTTP/1.0 permits.
     [[nodiscard]] std::string_view host() const noexcept;
-    /// "http", or "https" where the connection is secured. What trusted proxies say wins: see
-    /// middleware::trusted_proxies.
+    /// "https" on a secured connection, else "http". Behind middleware::trusted_proxies, the scheme that the
+    /// proxy reports.
     [[nodiscard]] std::string_view scheme() const noexcept;
-    /// The address of the other end, without its port: "127.0.0.1", "2001:db8::1", or "unix". Behind a proxy
-    /// it is the proxy's.
+    /// The address of the other end of the connection, without its port: "127.0.0.1", "2001:db8::1", or
+    /// "unix" for a Unix socket. Behind a proxy this is the proxy's address.
     [[nodiscard]] std::string_view remote_address();
-    /// The address of the client: what the proxies say that middleware::trusted_proxies lists; without it, or
-    /// for any other peer, the remote_address.
+    /// The address of the client. Behind middleware::trusted_proxies, the address that a listed proxy
+    /// reports. Otherwise the same as remote_address.
     [[nodiscard]] std::string_view client_ip();
-    /// The pattern that matched: "/users/:id"; "" where no route did.
+    /// The pattern that matched: "/users/:id"; "" if no route matched.
     [[nodiscard]] std::string_view route() const noexcept;
-    /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
+    /// All header fields in the order received: `for (auto& [name, value] : ctx.headers())`.
     [[nodiscard]] RequestHeaders headers() const noexcept;
 
-    // Headers, cookies, query parameters and path parameters are asked for in the same ways. For each x:
+    // Headers, cookies, query parameters and path parameters share one set of functions. For each x:
     //   x(name)               its text, decoded; "" if it is absent
     //   x(name, fallback)     its text, or the fallback
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
@@ -11886,7 +11891,7 @@ class Context {
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
-    /// A field of the request by its name in any case; of several with that name the first.
+    /// A header field by name, in any case. If the client sent several, the first.
     [[nodiscard]] std::string_view header(std::string_view name,
                                           std::string_view fallback = {}) const noexcept;
     template <class T>
@@ -11895,7 +11900,7 @@ class Context {
     [[nodiscard]] T header(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const noexcept;
 
-    /// A cookie that the client sent.
+    /// A cookie that the client sent, by name.
     [[nodiscard]] std::string_view cookie(std::string_view name,
                                           std::string_view fallback = {}) const noexcept;
     template <class T>
@@ -11904,21 +11909,22 @@ class Context {
     [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
 
-    /// A parameter of the query; one that is badly escaped is answered with 400.
+    /// A query parameter by name. If several have this name, the first. If it is badly escaped, the answer is
+    /// 400.
     [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
     template <class T>
     [[nodiscard]] T query(std::string_view name);
     template <class T>
     [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
-    /// All parameters of the query as a T, a struct of the program: `ctx.query<Paging>()`. Answers 422, which
-    /// lists every fault.
+    /// All query parameters as a struct of the program: `ctx.query<Paging>()`. If they do not fit, the answer
+    /// is 422 and lists every fault.
     template <class T>
     [[nodiscard]] T query();
-    /// All values of a query parameter that may be there more than once, in order.
+    /// All values of a query parameter that may occur more than once, in order.
     [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
 
-    /// A parameter of the path.
+    /// A parameter of the path by name.
     [[nodiscard]] std::string_view param(std::string_view name);
     [[nodiscard]] std::string_view param(std::string_view name, std::string_view fallback);
     template <class T>
@@ -11927,36 +11933,38 @@ class Context {
     [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
-    /// from_json. Answers 415 if the request says that its body is of another type, 400 if it is not JSON,
-    /// and 422 if it does not fit T, which lists every fault.
+    /// The JSON body as a T: Json itself, an aggregate, or a type with nlohmann's from_json. Throws
+    /// HttpError: 415 if Content-Type names another type, 400 if the body is not JSON, 422 that lists every
+    /// fault if it does not fit T.
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
-    /// The body as a form, urlencoded or multipart (415 for another type); read once, and kept for as long as
-    /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
+    /// The body as a form, urlencoded or multipart. For another type the answer is 415. The form is read
+    /// once and lives as long as the request. form<T>() converts its fields to a T and answers 422 as
+    /// bind<T>() does.
     template <class T = Form>
     [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
-    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
-    /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
+    /// Reads the form while the body arrives. For coroutines. A route with stream_body() has no other way to
+    /// read a form. Files larger than Config::form_memory are kept in temporary files, which end with the
+    /// request.
     template <class F = Form>
     [[nodiscard]] Task<F&> read_form();
 
-    // --- The response; the last body set wins. Once the head of a streamed answer has been sent, all of
-    // these throw std::logic_error ---
+    // --- The response. The last body set counts. After the head of a streamed answer has left, these throw
+    // std::logic_error ---
 
-    /// Throws std::invalid_argument unless 200 <= code <= 599.
+    /// Sets the status. Throws std::invalid_argument unless 200 <= code <= 599.
     Context& status(int code);
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
-    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
-    /// be set).
+    /// Sets a header field, and replaces all of that name. Throws std::invalid_argument for a byte that a
+    /// field cannot hold, and for the fields that frame the message, such as Content-Length: the server sets
+    /// these. Of them only "Connection: close" may be set.
     Context& set_header(std::string_view name, std::string_view value);
-    /// Adds a field beside those of the same name. Throws like set_header.
+    /// Adds a header field and keeps those of the same name. Throws as set_header does.
     Context& add_header(std::string_view name, std::string_view value);
-    /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
+    /// Adds a Set-Cookie field. Throws std::invalid_argument that names the bad part of the cookie.
     Context& set_cookie(const http::SetCookie& cookie);
 
-    /// A copy of this text; a std::string that is moved in is not copied.
+    /// Sets a text as the body, as text/plain in UTF-8. The text is copied unless a std::string is moved in.
     Context& text(std::string_view body);
     Context& text(int code, std::string_view body) { return status(code).text(body); }
     template <std::same_as<std::string> Moved>
@@ -11965,6 +11973,7 @@ class Context {
     Context& text(int code, Moved&& body) {
         return status(code).text(std::move(body));
     }
+    /// Sets HTML as the body, as text/html in UTF-8. Copied unless a std::string is moved in.
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
     template <std::same_as<std::string> Moved>
@@ -11973,8 +11982,8 @@ class Context {
     Context& html(int code, Moved&& body) {
         return status(code).html(std::move(body));
     }
-    /// JSON of a struct of the program as it stands, of lists, maps and optionals of such, and of anything
-    /// that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    /// Sets JSON as the body, made of an aggregate, a list, map or optional of such, or any type that
+    /// nlohmann/json converts. Text that is not UTF-8 is replaced by U+FFFD.
     template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
     template <std::same_as<Json> Value = Json>
@@ -11994,97 +12003,102 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
-    /// A regular file by its path, relative to the working directory: with its type, ranges, ETag and
-    /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
-    /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
+    /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
+    /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
+    /// the file does not exist, 412 or 416 as the request demands. Never pass a path that a client has named:
+    /// see Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));
     }
-    /// The same, to be saved under this name, in any script; without one, under its own.
+    /// The same, for the browser to save under this name, in any script. "" saves it under its own name.
     template <std::convertible_to<std::string> Path>
     Context& attachment(const Path& path, std::string_view download_name = {}) {
         return send_attachment(std::string(path), download_name);
     }
-    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
-    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
-    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
-    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
-    /// without a body.
+    /// Starts a streamed answer, in a coroutine handler. The head leaves with the first write, and the answer
+    /// ends when the handler ends. If the handler throws in between, the answer is cut, so that no client
+    /// takes the answer for complete. A HEAD request has no body: the first write ends the handler, as a
+    /// cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status without a
+    /// body.
     [[nodiscard]] BodyWriter stream(std::string_view content_type);
     [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
-    /// An answer of server-sent events, by a handler that is a coroutine; the rest as with `stream`, but that
-    /// the head leaves at once. Sets Cache-Control, unless that is set, and X-Accel-Buffering.
+    /// Starts an answer of server-sent events, in a coroutine handler. Like `stream`, except that the head
+    /// leaves at once. Sets X-Accel-Buffering, and Cache-Control unless it is set already.
     [[nodiscard]] EventStream events();
-    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
-    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
+    /// Redirects the client. Bytes that a URI cannot hold are escaped; existing escapes stay. Throws
+    /// std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
-    /// 204, without a body.
+    /// Answers 204 without a body.
     Context& no_content();
 
-    /// What is set so far: `status() body() headers()`, for middleware that runs after the handler.
+    /// The response as set so far: `status() body() headers()`. For middleware after the handler.
     [[nodiscard]] ResponseView response() const noexcept;
 
     // --- Values for this request ---
 
-    /// Keeps a value for the handlers that follow, on this thread or in a worker.
+    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form.
     template <class T>
     void set(std::string_view key, T&& value);
-    /// A value that was set, as JSON; null if there is none.
+    /// A stored value as JSON; null if the key is not set.
     template <int = 0, std::same_as<Json> Value = Json>  // the int leaves get<Json>(key) to the next one
     [[nodiscard]] const Value& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range, which names the key, if there is none or it is
-    /// not a T.
+    /// A stored value as a T. Throws std::out_of_range that names the key if it is not set or does not
+    /// convert.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
-    /// The same, or the fallback if there is none. It still throws if the value is not a T.
+    /// The same, or the fallback if the key is not set. Still throws if the value does not convert.
     template <class T>
     [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
-    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
-    /// its own.
+    /// The T of this request. The first call makes it by T(). It does not cross to a worker: a worker has one
+    /// of its own.
     template <class T>
     [[nodiscard]] T& state();
 
-    // --- The session, behind middleware::sessions; without that, in a worker, and once the head of the
-    // answer has been sent, these throw std::logic_error ---
+    // --- The session, behind middleware::sessions. These throw std::logic_error without it, in a worker, and
+    // once the head of the answer has left ---
 
-    /// What the program keeps of this visitor from one request to the next: an object, to be read and
-    /// changed. Changes are kept when the answer is made, unless its status is 500 or above. Of two requests
-    /// at a time, the changes of the one that ends later stay.
+    /// The data that the program keeps for this visitor between requests: a JSON object to read and change.
+    /// Changes are stored when the answer is made, unless its status is 500 or above. If two requests of one
+    /// visitor overlap, the one that ends later overwrites the other's changes.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] Value& session();
-    /// Gives the session a new id, and keeps what is in it. Call it when a visitor logs in or gets other
-    /// rights: whoever knew the id from before is left outside.
+    /// Gives the session a new id and keeps its data. Call it when a visitor logs in or gains rights: an
+    /// attacker who knew the old id loses access (session fixation).
     void renew_session();
-    /// Ends the session, at once and for all requests, and empties it. What is put into it from then on is a
-    /// new one.
+    /// Ends the session at once, for all requests, and empties it. Data stored afterwards starts a new
+    /// session.
     void end_session();
 
-    // --- The way through the handlers ---
+    // --- The chain of handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
-    /// see response() and error(). For middleware that is a coroutine.
+    /// Runs the rest of the chain, to its end. For coroutine middleware. After it the response is complete,
+    /// even if a handler threw: see response() and error().
     [[nodiscard]] Task<> next();
-    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
-    /// called first. What it throws is answered as if the handler had thrown it. Called for every answer,
-    /// also for one that no handler made, such as a 504. What a worker's handler gives is called in the
-    /// worker, and not if that handler throws.
+    /// Calls `f(ctx)` when the answer is complete, before it leaves. `f` is plain. The last function added
+    /// runs first. An exception from it is answered as if the handler had thrown it. Called for every answer,
+    /// also for one that no handler made, such as a 504. A function added in a worker runs there, and not if
+    /// the worker's handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
-    /// What follows is not run; the response stands as it is, with the status that may be given here.
+    /// Skips the rest of the chain. The response stands as it is, with this status if one is given.
     Context& abort() noexcept;
     Context& abort(int code);
+    /// Whether abort() was called.
     [[nodiscard]] bool is_aborted() const noexcept;
-    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
+    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing was
+    /// thrown.
     [[nodiscard]] std::exception_ptr error() const noexcept;
 
+    /// Whether this runs on a thread of the worker pool.
     [[nodiscard]] bool in_worker_pool() const noexcept;
-    /// The number of worker threads; 0 when the pool is off.
+    /// The number of worker threads; 0 if the pool is off.
     [[nodiscard]] int worker_pool_size() const noexcept;
-    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
-    /// stops at once.
+    /// A token that is stopped when the answer is no longer wanted: the client disconnected, the time limit
+    /// passed, or the server is stopping at once.
     [[nodiscard]] std::stop_token stop_token();
-    /// Tells that the server has begun to stop gracefully: this request is still answered, if that is soon.
+    /// A token that is stopped when a graceful stop of the server begins. This request still gets its answer
+    /// within the grace.
     [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
@@ -12107,8 +12121,7 @@ class Context {
 
 // ---- sake/app/form.hpp ----
 
-// Form: what an HTML form or its like has sent, or is to send: fields and files. What reads a body is in
-// form_reader.hpp.
+// Form: the fields and files of an HTML form, received or to be sent. form_reader.hpp reads it from a body.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -12121,36 +12134,40 @@ template <class Unused = void>
 class FormReader;
 }  // namespace detail
 
-/// A file of a form. It is in memory, or, if it is large and the form was streamed, in a temporary file that
-/// nothing names. It lives as long as its form; copies share the file.
+/// A file of a form. It is in memory. A large file of a streamed form is in an unnamed temporary file
+/// instead. It lives as long as its form; copies share the file.
 class Upload {
   public:
-    /// The name of the field that it was sent for.
+    /// The name of the form field that holds the file.
     [[nodiscard]] std::string_view field() const noexcept { return field_; }
-    /// The name of the file as it was sent: any text. Never use it as a path.
+    /// The file name as the client sent it: any text. Never use it as a path.
     [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
-    /// The type that the client gave; "" if it gave none.
+    /// The content type that the client sent; "" if it sent none.
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+    /// The size of the content in bytes.
     [[nodiscard]] std::uint64_t size() const noexcept;
 
+    /// Whether the content is in memory, and not in a temporary file.
     [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
     /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
     /// temporary file: use save(path), or read(offset, most) for its pieces.
     [[nodiscard]] std::string_view bytes() const;
-    /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
+    /// Up to `most` bytes from `offset` on, from memory or the temporary file; empty at the end. Does not
+    /// block the loop.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
 
-    /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
-    /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
-    /// same.
+    /// A file name that is safe to use: the last segment of the client's name, valid UTF-8, 1 to 200 bytes.
+    /// It has no separators, no leading dot, no control characters, and is not a Windows device name. Two
+    /// uploads may have the same one.
     [[nodiscard]] std::string safe_name() const;
 
-    /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
-    /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
-    /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
+    /// Saves the content as a file. The file appears only when it is complete, and it never replaces an
+    /// existing one. Throws std::system_error that names the path if something exists there, or if saving
+    /// fails. Blocks the thread: a large file may have to be copied to another file system. In a coroutine
+    /// use save_async.
     void save(const std::string& path) const;
-    /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
+    /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>
     [[nodiscard]] Task<> save_async(P path) const {
         return save_elsewhere(std::string(std::move(path)));
@@ -12183,14 +12200,13 @@ class Upload {
     detail::CountedPtr<detail::TemporaryFile> file_;
 };
 
-/// A field of a form, other than a file.
+/// A field of a form that is not a file.
 struct FormField {
     std::string name;
     std::string value;
 };
 
-/// Fields and files in the order in which they came. ctx.form() gives the one of a request; a TestClient
-/// sends one:
+/// Fields and files in the order received. ctx.form() returns the form of a request; a TestClient sends one:
 ///
 ///     sake::Form form;
 ///     form.add("title", "Holiday").add_file("photo", "beach.jpg", bytes);
@@ -12199,13 +12215,13 @@ class Form {
   public:
     Form() = default;
 
-    /// The first field with this name; "" if there is none.
+    /// The value of the first field with this name; "" if there is none.
     [[nodiscard]] std::string_view value(std::string_view name) const noexcept { return value(name, {}); }
     [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
         return find_value(name).value_or(fallback);
     }
-    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert. A
-    /// number or bool that was left empty is absent, and "on", which a checkbox sends, is true.
+    /// The same as a number, bool or string. Throws HttpError 400 that names the field if it is absent or
+    /// does not convert. An empty number or bool counts as absent. "on", which a checkbox sends, is true.
     template <class T>
     [[nodiscard]] T value(std::string_view name) const {
         return detail::convert_required<T>(find_as<T>(name), "form field", name);
@@ -12216,24 +12232,24 @@ class Form {
         return detail::convert_or<T>(find_as<T>(name), "form field", name, std::move(fallback));
     }
     [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept;
-    /// All fields with this name, in order.
+    /// The values of all fields with this name, in order.
     [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
-    /// All fields except files: `for (auto& [name, value] : form.fields())`.
+    /// All fields that are not files: `for (auto& [name, value] : form.fields())`.
     [[nodiscard]] std::span<const FormField> fields() const noexcept {
         return {fields_.data(), fields_.size()};
     }
 
-    /// The first file of this field; null if none was sent. A browser sends an empty part without a file
-    /// name where nothing was chosen: that does not count as a file.
+    /// The first file of this field; null if the client sent none. If no file was chosen, a browser sends an
+    /// empty part without a file name: it does not count as a file.
     [[nodiscard]] const Upload* file(std::string_view name) const noexcept;
     /// All files of this field, in order.
     [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const;
     /// All files.
     [[nodiscard]] std::span<const Upload> files() const noexcept { return {files_.data(), files_.size()}; }
 
-    /// One more field, for a form that is to be sent.
+    /// Adds a field to a form that is to be sent.
     Form& add(std::string_view name, std::string_view value);
-    /// One more file.
+    /// Adds a file to a form that is to be sent.
     Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
                    std::string_view content_type = "application/octet-stream");
 
@@ -12268,17 +12284,17 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
-/// that was left empty: as a number, it counts as absent.
+/// The fields as an object: a member is an array if T has one, else the first field of its name. A browser
+/// sends empty inputs: an empty number counts as absent.
 template <class Value>
 Value form_document(const Form& form, const Value& shape);
 
-/// Puts numbers in the place of texts that are numbers. False if there are none.
+/// Replaces texts that are numbers by numbers. False if there are none.
 template <class Value>
 bool settle_numbers(Value& value);
 
-/// What an array or an optional member has in it is not seen from outside: where a T does not like texts
-/// there, they become numbers.
+/// The elements of an array or optional member cannot be seen from outside: if T rejects texts there, they
+/// become numbers.
 template <class T>
 void settle_members(Json& document, std::size_t size) {
     for (;;) {
@@ -12360,7 +12376,7 @@ std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
 
 // ---- sake/app/typed_slots.hpp ----
 
-// What a program keeps with a call: an object for each type, values as JSON, and functions for its end.
+// Data that a program keeps with a call: one object per type, values as JSON, and functions for its end.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -12370,7 +12386,7 @@ namespace detail {
 
 struct Call;
 
-/// One object each of the types that a program asks for; the last that was made goes first.
+/// One object for each type that the program asked for. The last made is destroyed first.
 class TypedSlots {
   public:
     template <class T>
@@ -12378,7 +12394,7 @@ class TypedSlots {
         if (T* const found = find<T>()) return *found;
         return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
-    /// nullptr if nobody has asked for it by `get`.
+    /// The object; nullptr if `get` has not made it.
     template <class T>
     [[nodiscard]] T* find() noexcept {
         for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
@@ -12408,7 +12424,8 @@ class TypedSlots {
     OwningList<Slot> slots_;
 };
 
-/// What Context::set has set, in a slot of the call. Only a program that sets something compiles JSON for it.
+/// The values of Context::set, in a slot of the call. Only a program that sets something compiles JSON for
+/// it.
 template <class Value>
 struct KeptValues {
     KeptValues() = default;
@@ -12569,15 +12586,15 @@ void Context::after(F f) {
 
 // ---- sake/app/docs_options.hpp ----
 
-// What may be set for the page of an API's documentation.
+// The options of an API's documentation page.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// For Engine::docs.
+/// The options of Engine::docs.
 struct DocsOptions {
-    std::string openapi = "/openapi.json";  // the path of the document, from the root of the engine
-    std::string title = {};                 // of the page; "" for the title in the document
+    std::string openapi = "/openapi.json";  // the path of the OpenAPI document, from the root of the engine
+    std::string title = {};                 // of the page; "" uses the title in the document
 };
 
 }  // namespace SAKE_ABI
@@ -12585,17 +12602,17 @@ struct DocsOptions {
 
 // ---- sake/app/embed.hpp ----
 
-// Files that are part of the program: a table of names and bytes that were linked into it, which
-// Engine::static_files and Engine::frontend serve as they serve a directory.
+// Files that are part of the program: a table of names and bytes linked into it. Engine::static_files and
+// Engine::frontend serve such a table as they serve a directory.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
-/// program.
+/// A file: its path in the table, "assets/app.js", and its bytes. The bytes are not copied and must live as
+/// long as the program.
 struct EmbeddedFile {
     EmbeddedFile(std::string path, std::string_view content) : name(std::move(path)), bytes(content) {}
-    /// As `xxd -i`, an assembler's .incbin and #embed have them.
+    /// For the arrays that `xxd -i`, an assembler's .incbin or #embed make.
     EmbeddedFile(std::string path, const unsigned char* data, std::size_t size)
         : name(std::move(path)), bytes(reinterpret_cast<const char*>(data), size) {}
     template <std::size_t Size>
@@ -12608,7 +12625,8 @@ struct EmbeddedFile {
 
 class EmbeddedFiles;
 
-/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
+/// Makes a table of files to serve. Throws std::invalid_argument if a name occurs twice, is empty, or
+/// begins or ends with a slash.
 ///
 ///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
 template <class File = EmbeddedFile>
@@ -12617,7 +12635,7 @@ template <class File = EmbeddedFile>
 /// A table of embedded files, made by `embed`.
 class EmbeddedFiles {
   public:
-    /// In the order of their names.
+    /// The files, sorted by name.
     [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
 
   private:
@@ -12633,7 +12651,7 @@ class EmbeddedFiles {
 
 // ---- sake/app/handler_arguments.hpp ----
 
-// The arguments of a handler: which it takes, found from its type, and how they are taken from a request.
+// The arguments of a handler: derived from its type, and taken from a request.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -12771,14 +12789,14 @@ Params take_params(Call& call) {
 
 // ---- sake/app/step_info.hpp ----
 
-// What a piece of Sake's own middleware says of itself, so that an order which cannot work is said at
+// What Sake's own middleware declares about itself, so that an order which cannot work is reported at
 // start-up.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Middleware that may not stand behind another one, or with it on the same route.
+/// Middleware that must not stand behind another one, or not on the same route with it.
 struct StepRule {
     enum class Kind : std::uint8_t { not_behind, not_with };
     const char* other;   // by its name
@@ -12786,7 +12804,7 @@ struct StepRule {
     Kind kind = Kind::not_behind;
 };
 
-/// The list of rules ends with one that has no name.
+/// The list of rules ends with one without a name.
 struct StepInfo {
     const char* name;  // of the function in sake::middleware
     const StepRule* rules;
@@ -13159,8 +13177,8 @@ Handler make_error_handler(F&& function) {
 
 // ---- sake/app/event.hpp ----
 
-// Event: a flag that coroutines wait for, and the message of a stream of events. One class is both, because
-// both are called an event wherever they are used; a program seldom has one that is.
+// Event: a flag that coroutines wait for, and also one message of an event stream. One class serves both
+// because both are commonly called an event.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -13169,24 +13187,24 @@ namespace detail {
 struct EventFields;
 }
 
-/// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
-/// waiters.
+/// A flag: coroutines that wait for it go on when it is set. For the thread of one reactor. It must outlive
+/// its waiters.
 ///
 ///     Event opened;
 ///     co_await opened.wait();  // in one coroutine
 ///     opened.set();            // in another
 ///
-/// Or what an EventStream sends:
+/// Also one message for an EventStream:
 ///
 ///     co_await events.send(Event("7 of 9").name("progress").id(7));
 ///
-/// A copy has the message and is set if the original is. It has no waiters.
+/// A copy has the message, and is set if the original is set. It has no waiters.
 class Event {
   public:
     Event() noexcept;
-    /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
+    /// A message with this data. Each line of it, whatever its line end, becomes one `data:` line.
     explicit Event(std::string data);
-    /// An event whose data is JSON.
+    /// A message whose data is JSON.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
@@ -13198,15 +13216,16 @@ class Event {
 
     Event(const Event& other);
     Event(Event&& other) noexcept;
-    /// Resumes the waiters of this one if the other is set.
+    /// Copies message and flag. If `other` is set, the waiters of this event resume.
     Event& operator=(const Event& other);
     Event& operator=(Event&& other) noexcept;
     ~Event();
 
     // --- The flag ---
 
-    /// Resumes all waiters. Until `reset`, later calls of `wait` do not wait.
+    /// Resumes all waiters. Until `reset`, later calls of `wait` return at once.
     void set() noexcept { flag_.set(); }
+    /// Clears the flag: later waits wait until the next `set`.
     void reset() noexcept { flag_.reset(); }
     [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
     /// Waits until the event is set. Throws Cancelled.
@@ -13214,11 +13233,11 @@ class Event {
 
     // --- The message ---
 
-    /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
-    /// std::invalid_argument on CR, LF and NUL.
+    /// Sets the type of the message; a browser receives it by addEventListener(name, ...). Throws
+    /// std::invalid_argument for CR, LF and NUL.
     Event& name(std::string text) &;
     Event&& name(std::string text) && { return std::move(name(std::move(text))); }
-    /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
+    /// Sets the id. A client that reconnects sends it back as Last-Event-ID. Throws as `name` does.
     Event& id(std::string text) &;
     Event&& id(std::string text) && { return std::move(id(std::move(text))); }
     template <std::integral Number>
@@ -13229,8 +13248,8 @@ class Event {
     Event&& id(Number number) && {
         return std::move(id(std::to_string(number)));
     }
-    /// After how long a client that has lost its connection comes again. Throws std::invalid_argument if it
-    /// is negative.
+    /// Sets how long a client waits before it reconnects. Throws std::invalid_argument if the time is
+    /// negative.
     template <class Rep, class Period>
     Event& retry(std::chrono::duration<Rep, Period> time) & {
         set_retry(time < time.zero() ? detail::Clock::duration(-1) : detail::to_clock(time));
@@ -13240,10 +13259,10 @@ class Event {
     Event&& retry(std::chrono::duration<Rep, Period> time) && {
         return std::move(retry(time));
     }
-    /// What was set by it.
+    /// The retry time, if one was set.
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept;
 
-    /// The message as it is sent, with the empty line at its end; "" for a flag.
+    /// The message as it is sent, with the empty line at its end; "" for an event without a message.
     [[nodiscard]] std::string text() const;
 
   private:
@@ -13262,7 +13281,7 @@ class Event {
 
 // ---- sake/app/event_stream.hpp ----
 
-// EventStream: server-sent events as a handler sends them.
+// EventStream: sends server-sent events (WHATWG HTML, section 9.2) from a handler.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -13327,23 +13346,22 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
 }  // namespace detail
 
 /// What Context::events returns: an answer of server-sent events, which lasts until the handler ends. Every
-/// send waits while the client is slow, and throws Cancelled when the client leaves or takes nothing for too
-/// long. One at a time: a send that begins while another waits throws std::logic_error.
+/// send waits while the client reads slowly. It throws Cancelled when the client disconnects or reads nothing
+/// for too long. One send at a time: a send that begins while another waits throws std::logic_error.
 ///
-/// After Config::event_keep_alive of silence a comment is sent, so that nothing between here and the client
-/// closes a connection that seems dead. At a stop of the server, the client is told to come again in some
-/// seconds.
+/// After Config::event_keep_alive of silence, a comment is sent, so that proxies do not close an idle
+/// connection. When the server stops, the client is told to reconnect after a few seconds.
 class EventStream {
   public:
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;
     ~EventStream();
 
-    /// An event of this data, which may have any number of lines.
+    /// Sends an event with this data, of any number of lines.
     [[nodiscard]] detail::SendEvents send(std::string_view data);
-    /// An event with a name, an id or a retry time. One that has no message sends nothing.
+    /// Sends an event with a name, an id or a retry time. An event without a message sends nothing.
     [[nodiscard]] detail::SendEvents send(const Event& event);
-    /// An event whose data is JSON, of anything that nlohmann/json converts.
+    /// Sends an event whose data is JSON, of any type that nlohmann/json converts.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
@@ -13352,11 +13370,11 @@ class EventStream {
     [[nodiscard]] detail::SendEvents send_json(const T& value) {
         return send(Event::json(value));
     }
-    /// A comment, which clients ignore.
+    /// Sends a comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {});
 
-    /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
-    /// handler ends; then it throws std::logic_error.
+    /// The id of the last event that this client received, as it reports; "" if it reports none. Valid until
+    /// the handler ends; later calls throw std::logic_error.
     [[nodiscard]] std::string_view last_event_id();
 
   private:
@@ -13373,13 +13391,13 @@ class EventStream {
 
 // ---- sake/app/observers.hpp ----
 
-// What a program gave to Engine::on_answered, and the one place that tells it.
+// The functions given to Engine::on_answered, and the one place that calls them.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What Engine::use gives to on_answered; a type of this name within it says so.
+/// A class that Engine::use passes to on_answered contains a type of this name.
 template <class F>
 concept ObservesAnswers = requires { typename std::remove_cvref_t<F>::ObservesAnswers; };
 
@@ -13388,7 +13406,7 @@ struct Call;
 /// Counts the answers of a server.
 class AnswerCounter {
   public:
-    /// An answer is about to leave, or has left in pieces; so many bytes of its body, and of the request's.
+    /// An answer is about to leave, or a stream has ended; `sent` and `received` are bytes of the bodies.
     virtual void count(const Call& call, std::uint64_t sent, std::uint64_t received,
                        std::chrono::nanoseconds duration, bool is_stream) noexcept = 0;
 
@@ -13420,11 +13438,11 @@ class Observers {
         empty_ = false;
     }
     [[nodiscard]] bool empty() const noexcept { return empty_; }
-    /// Null if nobody counts.
+    /// Null if answers are not counted.
     [[nodiscard]] AnswerCounter* counter() const noexcept { return counter_; }
     [[nodiscard]] bool has_any_to_tell() const noexcept { return !list_.empty(); }
 
-    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
+    /// Calls all observers in the order of registration. An exception is logged, and the answer leaves all
     /// the same.
     void tell(const Answered& answered) const noexcept {
         for (Observer* each = list_.first(); each != nullptr; each = each->next) {
@@ -13471,15 +13489,15 @@ class Observers {
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// A pattern that is known only at run time, with the place in the source that made it. See `runtime`.
+/// A pattern made at run time, with the place in the source that made it. See `runtime`.
 struct RuntimePattern {
     std::string text;
     const char* file;
     int line;
 };
 
-/// Lets a pattern be made at run time: `app.get(sake::runtime(prefix + "/users/:id"), ...)`. A bad one throws
-/// std::invalid_argument when it is registered.
+/// Marks a pattern as made at run time: `app.get(sake::runtime(prefix + "/users/:id"), ...)`. A bad pattern
+/// throws std::invalid_argument when it is registered.
 [[nodiscard]] inline RuntimePattern runtime(std::string text, const char* file = __builtin_FILE(),
                                             int line = __builtin_LINE()) {
     return {std::move(text), file, line};
@@ -13487,7 +13505,7 @@ struct RuntimePattern {
 
 namespace detail {
 
-/// The most parameters that one pattern may have.
+/// The largest number of parameters in one pattern.
 inline constexpr std::size_t max_path_params = 16;
 
 enum class PatternError : std::uint8_t {
@@ -13720,7 +13738,7 @@ using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::rou
 
 // ---- sake/app/route.hpp ----
 
-// Route: a handler under a method and a pattern, with what is set for it alone. Programs see a Route, the
+// Route: a handler under a method and a pattern, and the settings of it alone. Programs see a Route, the
 // server the RouteEntry behind it.
 
 namespace sake {
@@ -13741,65 +13759,69 @@ using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const Counte
 
 }  // namespace detail
 
-/// A registered route. What is set here holds for this route only. Set it before serving: afterwards all but
-/// the getters throw std::logic_error.
+/// A registered route. Settings made here concern this route only. Make them before the engine serves:
+/// afterwards all but the getters throw std::logic_error.
 class Route {
   public:
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body; the largest value of its type means no
-    /// limit. Throws std::invalid_argument for a negative size.
+    /// Accepts bodies up to this many bytes instead of Config::max_body. The largest value of a type means
+    /// "no limit". Throws std::invalid_argument for a negative size.
     template <std::integral Number>
     Route& max_body(Number bytes) {
         return set_max_body(detail::written_number(bytes), detail::as_setting<std::size_t>(bytes));
     }
 
-    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
-    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    /// Runs the handler on the worker pool instead of the reactor's thread, for CPU-heavy work. Its
+    /// middleware stays on the reactor. Without a pool (Config::enable_worker_pool is false) it runs on the
+    /// reactor.
     template <class Pool = WorkerPool>
     Route& worker(bool on = true);  // in pool_carrier.hpp
 
-    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
-    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or
-    /// the route a worker route.
+    /// Starts the handler as soon as the head of the request is here. It reads the body in pieces, at its own
+    /// pace, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or if
+    /// this is a worker route.
     Route& stream_body();
 
-    /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
+    /// Middleware for this route alone, inside the middleware of its groups. The first added is the
+    /// outermost.
     template <class F>
     Route& use(F&& middleware) {
         return add_middleware(detail::make_middleware(std::forward<F>(middleware)));
     }
 
-    // --- What Engine::openapi says of the route, besides what the types of its handler say ---
+    // --- The description of the route for Engine::openapi, in addition to what the handler's types show ---
 
-    /// In a few words what it does.
+    /// What the route does, in a few words.
     Route& summary(std::string text);
-    /// The same at length, in Markdown.
+    /// What the route does, at length, in Markdown.
     Route& description(std::string text);
-    /// A heading that it stands under; it may have several.
+    /// A heading under which the document lists the route. A route may have several.
     Route& tag(std::string name);
-    /// The name of its function in generated clients; without one it is made of method and pattern,
+    /// The name of its function in generated clients. By default it is made of method and pattern:
     /// "get_users_id".
     Route& operation_id(std::string id);
-    /// An answer with this status and a T as its body. Throws std::invalid_argument for what is not a status.
+    /// Documents an answer with this status and a T as its body. Throws std::invalid_argument for an invalid
+    /// status.
     template <class T>
     Route& responds(int code, std::string text = {}) {
         // A constant: of the temporary, clang 14 takes another member.
         constexpr const detail::Shape* shape = detail::part_of_answer<T>().shape;
         return add_answer(code, std::move(text), shape);
     }
-    /// The same without a body; of an error, with a problem document.
+    /// Documents an answer without a body. An error is documented with a problem document.
     Route& responds(int code, std::string text = {}) { return add_answer(code, std::move(text), nullptr); }
-    /// Names one of ApiInfo::security that a client needs; of several it needs any one.
+    /// Names a scheme of ApiInfo::security that clients need. If several are named, any one of them suffices.
     Route& security(std::string scheme);
+    /// Marks the route as deprecated.
     Route& deprecated(bool on = true);
-    /// Leaves it out.
+    /// Leaves the route out of the document.
     Route& hidden(bool on = true);
 
     [[nodiscard]] std::string_view method() const noexcept;
     [[nodiscard]] std::string_view pattern() const noexcept;
-    /// "GET /users/:id (main.cpp:12)", for logs and errors.
+    /// "GET /users/:id (main.cpp:12)", as logs and errors name the route.
     [[nodiscard]] const std::string& description() const noexcept;
 
   private:
@@ -13814,9 +13836,9 @@ class Route {
 
 /// A route in the list that Engine::routes returns.
 struct RouteInfo {
-    std::string method;   // "GET"; "*" for every method
+    std::string method;   // "GET"; "*" if the route accepts every method
     std::string pattern;  // "/users/:id"
-    std::string file;     // where it was registered
+    std::string file;     // the source file that registered it
     int line = 0;
 };
 
@@ -13825,7 +13847,7 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
-/// A handler that stands in front of others.
+/// A handler that runs before others.
 struct Middleware {
     explicit Middleware(Handler function) noexcept : handler(std::move(function)) {}
     Handler handler;
@@ -13934,7 +13956,7 @@ class RouteTable : public Counted {
     RouteTable& operator=(const RouteTable&) = delete;
     ~RouteTable();
 
-    /// The modules of the program in which handlers were compiled.
+    /// The modules of the program whose handlers are registered.
     ReactorSlots modules;
 
     [[nodiscard]] Scope& root() noexcept { return root_; }
@@ -13953,32 +13975,31 @@ class RouteTable : public Counted {
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler);
 
-    /// Finds the route of a call, and where the parameters of its path are.
+    /// Finds the route of a call and the positions of its path parameters.
     void route(Call& call) const noexcept;
     [[nodiscard]] const RouteEntry& fallback() const noexcept;
-    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
-    /// none.
+    /// The methods of all routes on this path, sorted, HEAD and OPTIONS included; empty if there are none.
     [[nodiscard]] Array<std::string> allowed(std::string_view path) const;
 
-    /// Serving begins: from now on the table is only read.
+    /// Serving begins: from now on the table is read-only.
     void freeze(bool has_carrier);
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const { root_.require_unfrozen(); }
-    /// How often serving has begun: what was made of the routes in another run may be out of date.
+    /// How often serving has begun. Data made from the routes of an earlier run may be out of date.
     [[nodiscard]] unsigned runs() const noexcept { return runs_; }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept;
-    /// The methods that the server takes on some path.
+    /// The methods of all routes of the server.
     [[nodiscard]] Array<std::string> methods() const;
     [[nodiscard]] std::vector<RouteInfo> list() const;
     [[nodiscard]] const RouteEntry* first() const noexcept { return routes_.first(); }
-    /// The route that was registered with this pattern and takes this method, for calls that come with their
+    /// The route registered with this pattern that accepts this method, for calls that arrive with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept;
-    /// What makes the carrier of worker routes; nullptr if there are none.
+    /// Makes the carrier of worker routes; nullptr if there are none.
     [[nodiscard]] MakeCarrier make_carrier() const noexcept;
 
-    /// A job that has the table, and may outlive the engine with it.
+    /// A job that uses the table, and may outlive the engine with it.
     class Use {
       public:
         explicit Use(CountedPtr<const RouteTable> table) noexcept : table_(std::move(table)) {
@@ -14015,18 +14036,18 @@ class RouteTable : public Counted {
 
 // ---- sake/app/static_options.hpp ----
 
-// What may be said of files that are served.
+// The options for serving files.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// For Engine::static_files and Engine::frontend.
+/// The options of Engine::static_files and Engine::frontend.
 struct StaticOptions {
-    std::string index = "index.html";  // what a directory is answered with; "" for none
-    std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
-    std::string immutable = {};        // "assets": a directory whose files never change, kept for a year
-    bool listing = false;              // of a directory without an index
-    bool dotfiles = false;             // serves names that begin with a dot; else they are 404
+    std::string index = "index.html";  // the file that answers for a directory; "" for none
+    std::string cache_control = {};    // the field of the answers; values that frontend sets take precedence
+    std::string immutable = {};        // a directory, "assets", whose files never change: kept for a year
+    bool listing = false;              // shows a page for a directory without an index
+    bool dotfiles = false;             // serves names that begin with a dot; by default they are 404
     bool precompressed =
         true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
 };
@@ -14174,7 +14195,7 @@ class WsHandler {
 
 // ---- sake/app/group.hpp ----
 
-// The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
+// The functions that register routes, on an engine and on a group of routes under a common prefix.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -14185,11 +14206,11 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
-// A template, so that only programs with such a page compile it; in docs_page.hpp.
+// A template, so that only programs with such a page compile it; defined in docs_page.hpp.
 template <class Unused = void>
 Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
 
-// Templates, so that only programs that serve files compile them; in static_files.hpp.
+// Templates, so that only programs that serve files compile them; defined in static_files.hpp.
 template <class Unused = void>
 Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
                      StaticOptions options, SiteKind kind);
@@ -14197,19 +14218,19 @@ template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
 
-// The same for programs with WebSockets; in server/ws_session.hpp.
+// The same for programs with WebSockets; defined in server/ws_session.hpp.
 template <class Unused = void>
 Handler make_ws_handler(WsHandler handler, WebSocketOptions options);
 
-// The same for programs that describe their API; in openapi_impl.hpp.
+// The same for programs that describe their API; defined in openapi_impl.hpp.
 template <class Unused = void>
 Route& add_openapi(RouteTable& table, Scope& scope, const PatternInfo& pattern, ApiInfo info);
 template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
-/// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
-/// conflict, naming both routes.
+/// The functions that Engine and RouterGroup share. A pattern is a literal, which is checked while compiling,
+/// or runtime(text). docs/handlers.md describes handlers. If two routes conflict, registration throws
+/// std::invalid_argument that names both. While the engine serves, registration throws std::logic_error.
 template <class Self, PatternUse Use>
 class Verbs {
   public:
@@ -14244,19 +14265,19 @@ class Verbs {
     Route& options(PatternOf<F> pattern, F&& handler) {
         return add("OPTIONS", pattern, std::forward<F>(handler));
     }
-    /// QUERY (RFC 10008): as safe as a GET, with a body that says what is wanted. Without a Content-Type the
-    /// answer is a 400.
+    /// QUERY (RFC 10008): safe like GET, with a body that describes what is wanted. A request without
+    /// Content-Type is answered with 400.
     template <class F>
     Route& query(PatternOf<F> pattern, F&& handler) {
         return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
             if (ctx.header("Content-Type").empty())
-                throw HttpError(400, "a QUERY says what its content is, by Content-Type");
+                throw HttpError(400, "a QUERY request needs the field Content-Type");
         });
     }
-    /// A WebSocket (RFC 6455): GET with an Upgrade. Middleware sees the handshake, and may refuse it, with an
-    /// answer like any other; `after` sees it as 101. Then the handler runs, a coroutine, for as long as the
-    /// connection: it takes a Context& or not, the WebSocket&, then path parameters and a Query as other
-    /// handlers. Throws std::invalid_argument that names an option which makes no sense.
+    /// A WebSocket (RFC 6455). The handshake is a GET with Upgrade. It passes the middleware, which may
+    /// refuse it with an ordinary answer; ctx.after sees its 101. Then the handler runs for as long as the
+    /// connection. The handler is a coroutine: it accepts an optional Context&, then WebSocket&, then path
+    /// parameters and a Query. Throws std::invalid_argument that names an invalid option.
     template <class F>
     Route& ws(PatternOf<WsPattern<F>> pattern, F&& handler, WebSocketOptions options = {}) {
         Handler made = make_ws_handler<>(WsHandler(std::forward<F>(handler)), std::move(options));
@@ -14264,18 +14285,19 @@ class Verbs {
         entry.is_hidden = entry.upgrades = true;
         return noted(entry.route);
     }
-    /// Every method that has no route of its own on this pattern.
+    /// Every method that has no route of its own on this pattern, including unknown methods.
     template <class F>
     Route& any(PatternOf<F> pattern, F&& handler) {
         return add(any_method, pattern, std::forward<F>(handler));
     }
-    /// A method by name, in capitals: "PROPFIND".
+    /// A method by its name in capitals: "PROPFIND".
     template <class F>
     Route& route(std::string_view method, PatternOf<F> pattern, F&& handler) {
         return add(method, pattern, std::forward<F>(handler));
     }
-    /// Middleware for every route of this engine or group, whenever registered. The first added is the
-    /// outermost. A logger, which is told of all answers, is for the engine alone.
+    /// Middleware for every route of this engine or group, including routes that are registered later. The
+    /// first added is the outermost. A logger sees all answers of the server, so it is accepted on the engine
+    /// only.
     template <class F>
     Self& use(F&& middleware) {
         if constexpr (ObservesAnswers<F>) {
@@ -14290,30 +14312,31 @@ class Verbs {
         return self();
     }
 
-    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
-    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
-    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
-    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    /// A page that shows the API from its OpenAPI document and can send requests to it. Page, script and
+    /// style are part of the program; nothing is loaded from elsewhere. To guard it, register it in a group
+    /// with middleware: settings of the returned Route concern the page alone, not its script and style.
+    /// Throws std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a
+    /// slash.
     Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
         return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
-    /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
-    /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
-    /// directory if it cannot be opened.
+    /// Serves the files of a directory under a prefix, for GET and HEAD. Only regular files are served, and
+    /// nothing outside the directory can be reached. Throws std::system_error that names the directory if it
+    /// cannot be opened.
     Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
         return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
                                      std::move(options), SiteKind::files));
     }
-    /// The same for files that are part of the program.
+    /// The same for files that are part of the program: see embed.
     Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::files));
     }
-    /// The files of a web application that routes in the browser: where there is no file and no other route,
-    /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
-    /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
-    /// (`immutable`).
+    /// Serves a web application that does its routing in the browser. If no file and no other route matches,
+    /// a request for a page is answered with the index. Such a request accepts text/html by name, and its
+    /// path has no extension. A browser revalidates HTML each time (`no-cache`) and keeps files with a hash
+    /// in their name (`immutable`).
     Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
         return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
                                      std::move(options), SiteKind::frontend));
@@ -14323,22 +14346,21 @@ class Verbs {
                                     std::move(options), SiteKind::frontend));
     }
 
-    /// GET of the OpenAPI 3.1 document of the routes of this engine or group, made of their patterns, the
-    /// types of their handlers and what is set by Route::summary and the like; the route of the document is
-    /// not among them. It is made at the first request. Throws std::invalid_argument if the info has no title
-    /// or version.
+    /// Serves the OpenAPI 3.1 document of this engine's or group's routes. It is made at the first request,
+    /// from patterns, handler types and what Route::summary and its like set; its own route is left out.
+    /// Throws std::invalid_argument if the info has no title or version.
     Route& openapi(const PatternOf<void (*)(Context&)>& pattern, ApiInfo info) {
         return noted(add_openapi<>(self().table(), self().scope(), pattern.info(), std::move(info)));
     }
-    /// The same document as text, of the routes that are registered by now: for a tool that writes it to a
-    /// file. Throws std::invalid_argument if two routes have the same operation id, or one needs a security
+    /// The same document as text, with the routes registered so far: for a tool that writes it to a file.
+    /// Throws std::invalid_argument if two routes have the same operation id, or a route names a security
     /// scheme that the info does not have.
     [[nodiscard]] std::string openapi_document(const ApiInfo& info) {
         return detail::openapi_document<>(self().table(), self().scope(), info);
     }
 
   private:
-    // As all that is compiled where the program calls it, this finds the module of the handler.
+    // Compiled in the module that calls it, as all registration is: so it notes the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
@@ -14358,17 +14380,18 @@ class Verbs {
 
 }  // namespace detail
 
-/// Routes under a common prefix with middleware of their own. A handle: copy it freely; the engine owns what
-/// it names.
+/// Routes under a common prefix, with middleware of their own. A handle: copy it freely. The engine owns the
+/// group.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    /// A group inside this one; it adds its prefix and passes this group's middleware first.
+    /// A group inside this one. Its prefix follows this group's prefix, and its requests pass this group's
+    /// middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
-    friend class Engine;  // which makes the first
+    friend class Engine;  // makes the outermost groups
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
     RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
@@ -14412,8 +14435,8 @@ class HubWaiter : public Wait, public ListNode {
 
 // ---- sake/app/hub.hpp ----
 
-// Hub: messages under topics, published on any thread and read by any number of subscribers, with what a
-// subscriber needs who was away for a while. Not here: how they are sent to clients (hub_serve.hpp).
+// Hub: messages under topics, published from any thread and read by any number of subscribers. A subscriber
+// that reconnects can continue where it stopped. hub_serve.hpp sends messages to clients.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -14428,33 +14451,32 @@ struct HubPost;
 struct HubReader;
 }  // namespace detail
 
-/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+/// What happens to a subscriber that is so slow that a message it has not read must leave the ring.
 enum class SlowSubscriber {
-    drop_oldest,  // it loses messages, and is told how many
+    drop_oldest,  // it misses messages, and is told how many
     close,        // its subscription ends
 };
 
-/// How much a Hub keeps. The largest value of a type means "no limit".
+/// How much a Hub keeps. The largest value of a field's type means "no limit".
 struct HubOptions {
-    int messages = 1000;              // of each topic: for subscribers that come again or are slow
-    std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
+    int messages = 1000;              // of each topic, for subscribers that are slow or reconnect
+    std::size_t bytes = 1024 * 1024;  // of each topic; the newest message is always kept
     SlowSubscriber slow = SlowSubscriber::drop_oldest;
-    // Topics without subscribers are kept for subscribers that come again. Beyond these limits, the topics
-    // that were used longest ago are forgotten.
+    // Topics without subscribers are kept for subscribers that reconnect. Beyond these limits, the topics
+    // that were used longest ago are dropped.
     int topics = 10'000;
-    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
+    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all topics without subscribers
 };
 
-/// Text of a message, a view that becomes a std::string where one is wanted. Valid as long as a copy of the
-/// message lives.
+/// The text of a message: a view that converts to std::string. Valid while a copy of the message lives.
 class HubText : public std::string_view {
   public:
     HubText() = default;
     explicit HubText(std::string_view text) noexcept : std::string_view(text) {}
-    operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
+    operator std::string() const { return std::string(data(), size()); }  // NOLINT: the purpose of this class
 };
 
-/// A message as a subscriber receives it. Copying is cheap: all copies share one text.
+/// A message as a subscriber receives it. Copies are cheap: all share one text.
 class HubMessage {
   public:
     HubMessage(const HubMessage&) noexcept;
@@ -14466,10 +14488,10 @@ class HubMessage {
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
-    /// This is not a message that was published: it reports that some are missing before the next one. `data`
-    /// is empty, and a subscriber can go on from its id.
+    /// True for a report that messages are missing before the next one. It was not published, and its `data`
+    /// is empty. A subscriber can continue from its id.
     bool is_stale = false;
-    /// How many are missing; 0 if that is not known.
+    /// How many messages are missing; 0 if the number is not known.
     std::uint64_t lost = 0;
 
   private:
@@ -14479,9 +14501,9 @@ class HubMessage {
     detail::CountedPtr<const detail::HubPost> post_;
 };
 
-/// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub. It must not be destroyed while its `next` is
-/// awaited. It can be moved, not copied; its destructor ends it.
+/// The messages of one topic from some moment on, for one reader: at most one `next` waits at a time. It may
+/// be made on one thread and read on another, and it may outlive its hub. Do not destroy it while its `next`
+/// is awaited. Movable, not copyable; its destructor ends the subscription.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
@@ -14490,13 +14512,14 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     Subscription& operator=(Subscription&&) noexcept;
     ~Subscription();
 
-    /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
-    /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
+    /// Waits for the next message. Returns std::nullopt when the hub is closed and all messages are read, or
+    /// when this subscription was closed because it was too slow. Throws Cancelled, and then has consumed no
+    /// message.
     [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
-    /// The next message if it is there.
+    /// The next message if one is there, without waiting.
     [[nodiscard]] std::optional<HubMessage> try_next();
 
-    /// Whether it was closed because it was too slow: see SlowSubscriber::close.
+    /// Whether the subscription was closed because it was too slow: see SlowSubscriber::close.
     [[nodiscard]] bool was_too_slow() const noexcept;
 
   private:
@@ -14507,34 +14530,35 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     detail::OwningPtr<detail::HubReader> reader_;
 };
 
-/// Carries messages from whoever publishes, on any thread, to all who subscribe to their topic:
+/// Passes messages from publishers on any thread to all subscribers of a topic:
 ///
 ///     Hub hub;
 ///     hub.publish("prices", "7.20");                 // anywhere
 ///     Subscription prices = hub.subscribe("prices");
 ///     while (auto message = co_await prices.next()) use(message->data);
 ///
-/// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
-/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and names the last
-/// message that it has seen, goes on behind it. If messages in between are no longer kept, the subscriber
-/// first receives one that `is_stale`.
+/// All subscribers of a topic see the same messages in the same order. Messages of one publisher keep its
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that reconnects and names the last
+/// message it received, continues after it. If messages in between were dropped, the subscriber first
+/// receives a message that `is_stale`.
 ///
-/// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
-/// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
-/// one is unknown like any other that this hub has not given out. The messages do not survive a restart.
+/// Ids grow from message to message, over all topics. They also grow over a restart of the program, because
+/// they begin with the time of day. If the clock is set back over a restart, new ids are below the old
+/// ones, and an old id counts as unknown. Messages do not survive a restart.
 class Hub {
   public:
-    /// Throws std::invalid_argument that names an option which makes no sense.
+    /// Throws std::invalid_argument that names an invalid option.
     explicit Hub(const HubOptions& options = {});
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
-    /// Closes it.
+    /// Closes the hub.
     ~Hub();
 
-    /// Hands a message to all who subscribe to the topic, and returns its id; 0 if the hub is closed. From
-    /// any thread. Never waits for a subscriber.
+    /// Sends a message to all subscribers of the topic and returns its id; 0 if the hub is closed. From any
+    /// thread. Never waits for a subscriber.
     std::uint64_t publish(std::string_view topic, std::string text);
-    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). Text in it has quotes.
+    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). A text value is
+    /// published with quotes.
     template <std::same_as<Json> Value>
     std::uint64_t publish(std::string_view topic, const Value& value) {
         return publish(topic, dump_json<Value>(value));
@@ -14545,17 +14569,17 @@ class Hub {
         return publish(topic, dump_json(value));
     }
 
-    /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
-    /// id that this hub has not given out, below its first or above its newest, is taken for one of an
-    /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
-    /// has come in between. From any thread.
+    /// The messages of a topic after the one with this id; with 0, those published from now on. An id
+    /// outside the range of this hub, below its first or above its newest, is taken as an id of an earlier
+    /// run: all kept messages follow, after a message that `is_stale`, because nobody knows what came in
+    /// between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0);
 
-    /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
-    /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
-    /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
-    /// Last-Event-ID that is not a number is ignored. Ends when the hub is closed, or this client was too
-    /// slow for SlowSubscriber::close.
+    /// A complete endpoint of server-sent events. Sends the messages of a topic, each with its id. A client
+    /// that reconnects continues after the last message it received (Last-Event-ID; ignored unless it is a
+    /// number). A message that is_stale becomes an event named "stale" with the data {"lost":3}, or
+    /// {"lost":null} if the number is unknown. Ends when the hub is closed, or when this client was too slow
+    /// for SlowSubscriber::close.
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
     template <std::convertible_to<std::string_view> Topic>
@@ -14563,12 +14587,12 @@ class Hub {
         return serve_topic(ctx, std::string(std::string_view(topic)));
     }
 
-    /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
-    /// time.
+    /// Accepts no further messages. Subscribers receive the remaining messages, and then std::nullopt. A
+    /// second call has no effect.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept;
 
-    /// How many topics it knows, and how many subscribe to one.
+    /// The number of topics that the hub knows, and of subscribers to one of them.
     [[nodiscard]] int topics() const noexcept;
     [[nodiscard]] int subscribers(std::string_view topic) const noexcept;
 
@@ -14584,7 +14608,7 @@ class Hub {
 
 namespace detail {
 
-/// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
+/// For tests: a Hub whose first message has the id after this one, whatever the clock shows.
 struct HubFrom {
     std::uint64_t before_first_id;
     [[nodiscard]] OwningPtr<Hub> make(const HubOptions& options = {}) const {
@@ -14662,7 +14686,7 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 
 // ---- sake/app/request_id.hpp ----
 
-// RequestId: the name of a request, by which its answer, its log lines and what it called are found again.
+// RequestId: the id of a request, which connects its answer, its log lines and the requests that it caused.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -14671,13 +14695,13 @@ namespace detail {
 struct IdWriter;
 }
 
-/// The id of a request, as ctx.state<sake::RequestId>() returns it behind request_id().
+/// The id of a request: ctx.state<sake::RequestId>() returns it behind request_id().
 class RequestId {
   public:
-    /// The longest id of a client that is kept.
+    /// A longer id from a client is replaced.
     static constexpr std::size_t max_size = 128;
 
-    /// "" where request_id() has not run.
+    /// The id; "" if request_id() has not run.
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 
   private:
@@ -14709,7 +14733,7 @@ inline bool is_request_id(std::string_view text) noexcept {
 
 // ---- sake/app/trace_context.hpp ----
 
-// TraceContext: the place of a request in a trace that passes through several programs (W3C Trace Context).
+// TraceContext: the position of a request in a trace through several programs (W3C Trace Context).
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -14718,23 +14742,23 @@ namespace detail {
 struct TraceWriter;
 }
 
-/// The trace of a request, as ctx.state<sake::TraceContext>() returns it behind trace_context().
+/// The trace of a request: ctx.state<sake::TraceContext>() returns it behind trace_context().
 class TraceContext {
   public:
-    /// 32 hex digits; "" where trace_context() has not run.
+    /// 32 hex digits; "" if trace_context() has not run.
     [[nodiscard]] std::string_view trace_id() const noexcept { return text(trace_id_); }
-    /// 16 hex digits, which stand for the work on this request.
+    /// 16 hex digits: the id of this request's span.
     [[nodiscard]] std::string_view span_id() const noexcept { return text(span_id_); }
-    /// The span that sent this request; "" if the trace begins here.
+    /// The id of the span that sent this request; "" if the trace begins here.
     [[nodiscard]] std::string_view parent_id() const noexcept { return text(parent_id_); }
-    /// Whether the trace is being recorded.
+    /// Whether the trace is recorded (the sampled flag).
     [[nodiscard]] bool is_sampled() const noexcept { return (flags_ & sampled) != 0; }
-    /// What tracing systems have added, to be passed on; "" if nothing.
+    /// Data of tracing systems, to be passed on; "" if there is none.
     [[nodiscard]] std::string_view tracestate() const noexcept { return tracestate_; }
 
-    /// The field traceparent of requests that are sent on behalf of this one.
+    /// The traceparent field for requests that are sent on behalf of this one.
     [[nodiscard]] std::string traceparent() const;
-    /// Sets both fields on a request that is about to be sent: `trace.add_to(request)` of an http::Request.
+    /// Sets both fields on an outgoing request: `trace.add_to(request)` for an http::Request.
     template <class Request>
     void add_to(Request& request) const {
         if (trace_id().empty()) return;
@@ -14764,20 +14788,19 @@ class TraceContext {
 
 // ---- sake/app/span.hpp ----
 
-// Span: the work on a request, as systems that show traces want it (OpenTelemetry, semantic
-// conventions 1.44).
+// Span: the work on one request, in the terms of tracing systems (OpenTelemetry, semantic conventions 1.44).
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What Engine::on_span is told of a request. Valid during the call; its kind is "server".
+/// What Engine::on_span receives for a request. Valid during the call. Its span kind is "server".
 struct Span {
-    std::string name;                             // "GET /users/:id", or the method where no route matched
+    std::string name;                             // "GET /users/:id", or the method alone if no route matched
     const TraceContext& trace;                    // trace_id(), span_id(), parent_id(), tracestate()
-    std::chrono::system_clock::time_point start;  // when the first byte of the request came
-    std::chrono::nanoseconds duration{};          // until the answer left, of a stream until its end
-    bool is_error = false;                        // the status is 5xx, or the answer has no end
-    const Answered& answered;  // the attributes: method, route, status, bytes, cause, and ctx for the rest
+    std::chrono::system_clock::time_point start;  // when the first byte of the request arrived
+    std::chrono::nanoseconds duration{};          // until the answer left; of a stream, until its end
+    bool is_error = false;                        // 5xx, a cut answer, or a client that left before its end
+    const Answered& answered;  // attributes: method, route, status, bytes, cause, and ctx for the rest
 };
 
 namespace detail {
@@ -14804,14 +14827,14 @@ struct SpanObserver {
 
 // ---- sake/app/user.hpp ----
 
-// User: who sent a request, as middleware that asks for credentials leaves it.
+// User: who sent a request, as the authentication middleware stores it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Who sent the request: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
+/// The authenticated user: `ctx.state<sake::User>().name`, behind basic_auth, bearer_auth or jwt.
 struct User {
-    std::string name = {};  // "" if nobody was asked
+    std::string name = {};  // "" if no such middleware has run
 };
 
 }  // namespace SAKE_ABI
@@ -14819,8 +14842,8 @@ struct User {
 
 // ---- sake/worker/document.hpp ----
 
-// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
-// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+// The documents in which a request goes to a worker and its response returns: plain data with a JSON schema
+// for other programs, exact to the byte. docs/worker-context.md describes the schema.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -14832,22 +14855,23 @@ namespace detail {
 
 }  // namespace detail
 
-/// A response as it travels. The fields are those that handlers set.
+/// A response on its way back. Its fields are those that handlers have set.
 struct WorkerResponse {
     int status = 200;
     std::string content_type = {};
     std::vector<std::pair<std::string, std::string>> headers = {};
     std::string body = {};
-    Json values = detail::empty_object();  // those of the request, as the handler left them
+    Json values = detail::empty_object();  // values of the request, as the handler left them
     bool close = false;                    // the handler wants the connection closed
     bool aborted = false;                  // the handler called ctx.abort()
-    // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
-    // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
+    // The exception of a handler in another process, in words. With a status from 400 to 599 other than 500
+    // it is the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a
+    // 500.
     std::optional<std::string> error = {};
-    // The path of a file that is the body: the process that answers the client opens it. See Context::file.
+    // The path of a file that is the body. The process that answers the client opens it. See Context::file.
     std::optional<std::string> file = {};
 
-    // A template: a comparison of Json values is long to compile.
+    // A template, because comparing Json values is slow to compile.
     template <std::same_as<WorkerResponse> Other>
     bool operator==(const Other& other) const {
         return status == other.status && content_type == other.content_type && headers == other.headers &&
@@ -14856,26 +14880,26 @@ struct WorkerResponse {
     }
 };
 
-/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
+/// A request on its way to a worker. Texts may hold any bytes; text that is not UTF-8 travels as base64.
 struct WorkerContext {
     static constexpr int version = 1;  // of the schema
 
     std::string route = {};  // the pattern: "/users/:id"
     std::string method = {};
-    std::string target = {};                                        // as it was sent
+    std::string target = {};                                        // as the client sent it
     std::string path = {};                                          // decoded
     std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
-    std::string query = {};                                         // what follows the '?', as it was sent
+    std::string query = {};                                         // after the '?', as the client sent it
     std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
     std::string body = {};
-    Json values = detail::empty_object();  // what ctx.set has set
+    Json values = detail::empty_object();  // values that ctx.set has stored
     std::string remote_address = {};
-    std::string client_ip = {};    // of trusted proxies; "" if they say nothing
-    std::string user = {};         // who sent it: the name in ctx.state<User>(); "" if nobody was asked
-    std::string request_id = {};   // of request_id and trace_context, as are the next three; "" without them
-    std::string traceparent = {};  // whose span is that of this request
+    std::string client_ip = {};    // as trusted proxies report it; "" if they report nothing
+    std::string user = {};         // the name in ctx.state<User>(); "" if no authentication has run
+    std::string request_id = {};   // of request_id and trace_context, like the next three; "" without them
+    std::string traceparent = {};  // its span is that of this request
     std::string tracestate = {};
-    std::string parent_id = {};    // the span that sent the request
+    std::string parent_id = {};    // the span that sent this request
     WorkerResponse response = {};  // what middleware has set so far
 
     template <std::same_as<WorkerContext> Other>
@@ -14889,7 +14913,7 @@ struct WorkerContext {
     }
 };
 
-/// How large and how deeply nested a document may be that is read, and how many values it may have.
+/// The limits for reading a document: bytes, depth of nesting, number of values.
 struct WorkerLimits {
     std::size_t bytes = 256 * 1024 * 1024;
     std::size_t depth = 128;
@@ -14907,13 +14931,13 @@ concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, Worke
 template <detail::WorkerDocument Document>
 [[nodiscard]] std::string to_text(const Document& document);
 
-/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
-/// Throws JsonError that says what is wrong with it.
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Unknown members are skipped. Throws JsonError
+/// that names the fault.
 template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 /// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
-/// a program that uses them compiles them.
+/// programs that use them compile them.
 template <class Value, detail::WorkerDocument Document>
 void to_json(Value& json, const Document& document) {
     constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
@@ -14929,64 +14953,63 @@ void from_json(const Value& json, Document& document) {
 
 // ---- sake/client/client_habits.hpp ----
 
-// The habits that a client may have: it repeats requests that failed, spares a server that fails all the
-// time, and keeps answers. Each is off until its options turn it on.
+// The optional habits of a client: repeating failed requests, sparing a server that keeps failing, and
+// caching answers. Each is off until its options turn it on.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// Sends a request again after a failure of the connection, a time limit of the client, or a 429, 502, 503 or
-/// 504: if its method is idempotent or it is marked `idempotent()`, and its body is no stream. What comes of
-/// the last attempt is the result.
+/// Repeats a request after a failure of the connection, a time limit of the client, or an answer 429, 502,
+/// 503 or 504. Only requests with an idempotent method, or marked `idempotent()`, are repeated, and never a
+/// streamed body. The caller receives the outcome of the last attempt.
 struct RetryOptions {
-    int attempts = 1;  // at most, the first included; 1 is off, 10 the most
-    // The pause before the second attempt is a random time up to this, before the third up to twice as much,
-    // and so on.
+    int attempts = 1;  // including the first; 1 is off, 10 is the most
+    // The pause before the second attempt is a random time up to this. The limit doubles with each attempt.
     std::chrono::milliseconds first_delay{100};
-    // No pause is longer. If a Retry-After asks for more, there is no further attempt.
+    // The longest pause. If Retry-After asks for more, there are no further attempts.
     std::chrono::milliseconds max_delay{5'000};
     std::chrono::milliseconds max_total{30'000};  // no attempt begins later than this after the first began
-    // So many retries for each 100 requests of the client, whatever their origin, so that an outage is not
-    // multiplied; 0 to 100.
+    // Retries per 100 requests of the client, over all origins, so that an outage does not multiply the load;
+    // 0 to 100.
     int budget_percent = 20;
-    int budget_reserve = 10;  // retries that a client has at its start, and can save at most
+    int budget_reserve = 10;  // retries available at the start, and the most that can be saved
 };
 
-/// Refuses requests to an origin that fails all the time, so that they fail at once and the origin can
-/// recover. A 5xx, a failure of the connection, a time limit of the client and an answer that is not HTTP as
-/// it should be count. A 4xx is a success, and so is an answer that is only longer than `max_body`.
+/// Refuses requests to an origin that keeps failing. They then fail at once, and the origin can recover.
+/// Failures are a 5xx, a failure of the connection, a time limit of the client, and an answer that violates
+/// HTTP. A 4xx counts as success, and so does an answer that is only longer than `max_body`.
 struct BreakerOptions {
-    int failures = 0;  // in a row, which open the circuit; 0 is off
-    // Requests are refused for so long. Then one is let through: its success closes the circuit, and its
-    // failure opens it again.
+    int failures = 0;  // in a row, to open the circuit; 0 is off
+    // How long requests are refused. Then one is sent: its success closes the circuit, its failure opens it
+    // again.
     std::chrono::milliseconds open_time{10'000};
     int max_origins = 256;  // whose failures are remembered; the one that failed least recently is forgotten
 };
 
-/// Keeps answers to GET in memory, as RFC 9111 allows: for as long as they say themselves, then asks whether
-/// they have changed. For `get` and `send`; `open` passes it by.
+/// Keeps answers to GET in memory as RFC 9111 allows: uses them for their stated lifetime, and asks
+/// afterwards whether they have changed. Applies to `get` and `send`, not to `open`.
 struct CacheOptions {
-    std::size_t max_bytes = 0;  // of all that is kept; 0 is off. What was used least recently is dropped
-    std::size_t max_response = 1024 * 1024;  // of one body
-    // For so long after its time, an answer stands in for one that failed or is a 500, 502, 503 or 504,
-    // unless it says otherwise.
+    std::size_t max_bytes = 0;               // of all answers; 0 is off. The least recently used is dropped
+    std::size_t max_response = 1024 * 1024;  // bytes of one body; larger answers are not kept
+    // How long after its lifetime an answer may replace a failure, or a 500, 502, 503 or 504, unless it
+    // forbids that.
     std::chrono::milliseconds stale_if_error{0};
-    // All requests speak for one user. Without it, answers for one user alone are not kept: those marked
-    // private or with Set-Cookie and, unless they say that they may be shared, those to requests with
-    // Authorization or Cookie.
+    // Set it if all requests are for one user. Without it, answers for a single user are not kept: those
+    // marked private or with Set-Cookie, and answers to requests with Authorization or Cookie unless they
+    // state that they may be shared.
     bool is_private = false;
 };
 
-/// Thrown for a request that the breaker refuses: nothing was sent.
+/// Thrown for a request that the breaker refuses. Nothing was sent.
 class CircuitOpen : public std::runtime_error {
   public:
     CircuitOpen(const std::string& what, const std::string& origin, std::chrono::milliseconds retry_after)
         : std::runtime_error(what), origin_(origin), retry_after_(retry_after) {}
 
-    /// "http://host:port".
+    /// The origin: "http://host:port".
     [[nodiscard]] std::string_view origin() const noexcept { return origin_.what(); }
-    /// When the next request is let through.
+    /// How long until the next request is let through.
     [[nodiscard]] std::chrono::milliseconds retry_after() const noexcept { return retry_after_; }
 
   private:
@@ -15000,26 +15023,27 @@ class CircuitOpen : public std::runtime_error {
 
 // ---- sake/client/url.hpp ----
 
-// URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// What people and servers write into a path or query, such as a space or UTF-8, is read as browsers do (the
-// WHATWG URL standard), and escaped. Control bytes are refused, so that nothing can be put into a request,
-// and so is a backslash at the host, so that no two readers see two hosts.
+// URLs of the http scheme, for the client: where to connect, what to request, and where a redirect leads.
+// Characters that people and servers write into a path or query, such as a space or UTF-8, are read as
+// browsers read them (the WHATWG URL standard) and escaped. Control bytes are refused, so that a URL cannot
+// inject anything into a request. A backslash at the host is refused, because readers disagree about the host
+// then.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
+/// The parts of a URL: "http://host:port/path?query". The fragment is dropped, since it is never sent.
 struct Url {
-    std::string authority;  // "host", or "host:port" for a port other than 80, in small letters: as in Host
+    std::string authority;  // "host" or "host:port" in lower case, without port 80: as in Host
     std::string target;     // "/path?query"
 
-    /// "example.com", "127.0.0.1" or "::1".
+    /// The host without brackets: "example.com", "127.0.0.1" or "::1".
     [[nodiscard]] std::string host() const;
     [[nodiscard]] std::uint16_t port() const noexcept;
-    /// "host:port", with the port 80 where none is given.
+    /// "host:port", with port 80 if none is given.
     [[nodiscard]] std::string address() const;
-    /// "http://host:port", as messages name it: without what may be secret in a target.
+    /// "http://host:port", for messages: without secrets that a target may contain.
     [[nodiscard]] std::string origin() const;
     [[nodiscard]] std::string to_string() const;
     friend bool operator==(const Url&, const Url&) = default;
@@ -15027,13 +15051,13 @@ struct Url {
     static constexpr std::uint16_t default_port = 80;
 };
 
-/// A tab is dropped, a backslash in the path is a slash, and what may not stand in a path or query is
-/// escaped, but control bytes. Throws std::invalid_argument for what is no URL, or has another scheme; a user
-/// name and a password in it are refused, and not repeated in the message.
+/// Reads a URL. Tabs are dropped, a backslash in the path counts as a slash, and characters that a path or
+/// query cannot hold are escaped. Throws std::invalid_argument for a text that is not a URL, for control
+/// bytes, for another scheme, and for a user name or password, which the message does not repeat.
 [[nodiscard]] Url parse_url(std::string_view text);
 
-/// Where a Location leads from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative, as
-/// browsers read them. Throws as parse_url does.
+/// The URL that a Location leads to from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative,
+/// as in browsers. Throws as parse_url does.
 [[nodiscard]] Url resolve_url(const Url& base, std::string_view text);
 
 }  // namespace http
@@ -15042,44 +15066,44 @@ struct Url {
 
 // ---- sake/client/client_request.hpp ----
 
-// What a client sends, and the options of a client.
+// http::Request: what a client sends. ClientOptions: the limits of a client.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
+/// The limits of a client. Sizes are bytes. When a time limit passes, TimedOut is thrown.
 struct ClientOptions {
     // Connections.
-    int max_connections_per_origin = 64;  // to one host and port; further requests wait for their turn
-    int max_idle_connections = 256;  // to all origins together; the origin used least recently loses its own
+    int max_connections_per_origin = 64;  // to one host and port; further requests wait
+    int max_idle_connections = 256;       // to all origins; the least recently used origin loses its own
 
-    std::chrono::milliseconds acquire_timeout{30'000};  // a request waits for its turn
-    // An idle connection is closed after it. Shorter than what servers usually have, so that they seldom
-    // close first.
+    std::chrono::milliseconds acquire_timeout{30'000};  // the longest wait for a connection
+    // An idle connection is closed after this time. It is shorter than most servers' limit, so that they
+    // seldom close first.
     std::chrono::milliseconds idle_timeout{30'000};
 
     // A request.
-    std::chrono::milliseconds connect_timeout{10'000};  // looking the name up and connecting
-    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB: a body of any size may be sent
+    std::chrono::milliseconds connect_timeout{10'000};  // for the name lookup and the connection together
+    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB; a body may have any size
 
     // A response.
     std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the end of its head
-    std::chrono::milliseconds read_timeout{30'000};      // a pause within its body
+    std::chrono::milliseconds read_timeout{30'000};      // the longest pause within the answer's body
     std::size_t max_status_line = 8 * 1024;
     std::size_t max_header_block = 16 * 1024;
     int max_header_count = 100;
-    std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
+    std::size_t max_body = 64 * 1024 * 1024;  // of a body that is received whole; a stream may have any size
     int max_redirects = 10;
 
-    // Habits, which are off.
+    // Optional habits. All are off by default.
     RetryOptions retry = {};
     BreakerOptions breaker = {};
     CacheOptions cache = {};
 };
 
-/// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
-/// `Json{{...}}` there ("array used as initializer"); a Json with a name of its own, and this, it does.
+/// A JSON object of a few members, for a call that is awaited in the same statement. There g++ 12 does not
+/// compile `Json{{...}}` ("array used as initializer"); a named Json and JsonMembers work.
 ///
 ///     co_await http::post(url, {{"name", name}, {"age", 7}});
 class JsonMembers {
@@ -15106,28 +15130,29 @@ class JsonMembers {
     Json value_;
 };
 
-/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
-/// wrong.
+/// A request to send. Everything is checked when it is set: std::invalid_argument names the mistake.
 ///
 ///     http::Request request("POST", "http://localhost:8080/orders");
 ///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
 ///     const auto response = co_await client.send(std::move(request));
 class Request {
   public:
-    /// Gives the body piece by piece; an empty piece is its end.
+    /// Returns the body piece by piece; an empty piece is its end.
     using Source = sake::detail::UniqueFunction<Task<std::string>()>;
 
     Request(std::string method, std::string_view url);
 
-    /// Appends key=value to the query, encoded.
+    /// Appends key=value to the query, percent-encoded.
     Request& query(std::string_view key, std::string_view value);
-    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
-    /// TE and the like) are the client's own.
+    /// Sets a header field. The client itself sets Host, the fields that frame the message, and those of the
+    /// connection (Upgrade, TE and their like): std::invalid_argument.
     Request& header(std::string_view name, std::string_view value);
+    /// Sets the body and its Content-Type.
     Request& body(std::string bytes, std::string_view content_type);
+    /// Sets a JSON body.
     Request& json(const Json& value);
-    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
-    /// redirected.
+    /// Sends the body in pieces that `source`, a coroutine, returns; chunked. Such a request is neither
+    /// repeated nor redirected.
     template <class F>
     Request& stream(F source, std::string_view content_type) {
         headers_.set("Content-Type", content_type);
@@ -15136,8 +15161,8 @@ class Request {
         return *this;
     }
 
-    /// Says that sending it twice is as good as once, whatever its method: a POST with a key by which the
-    /// server knows it again. Then it may be repeated, as a GET may. A streamed body is never repeated.
+    /// Marks the request as safe to repeat, whatever its method: for example a POST with a key by which the
+    /// server detects repetitions. It may then be repeated, as a GET may. A streamed body is never repeated.
     Request& idempotent() noexcept {
         repeating_ = Repeating::is_harmless;
         return *this;
@@ -15198,25 +15223,26 @@ class Request {
 
 // ---- sake/client/client_response.hpp ----
 
-// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
+// http::Response, an answer with its whole body, and http::ResponseStream, an answer whose body is read in
+// pieces.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
+/// Thrown for an answer that violates HTTP or exceeds a limit of the client.
 class BadResponse : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-/// Thrown for an answer whose body is longer than ClientOptions::max_body. That is no failure of the server.
+/// Thrown for an answer whose body is longer than ClientOptions::max_body. It is not a failure of the server.
 class ResponseTooLong : public BadResponse {
   public:
     using BadResponse::BadResponse;
 };
 
-/// An answer with all of its body.
+/// An answer with its whole body.
 struct Response {
     int status = 0;
     Headers headers;
@@ -15224,7 +15250,7 @@ struct Response {
 
     /// Whether the status is 2xx.
     [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
-    /// The body as JSON, with the limits of parse_json. Throws JsonError.
+    /// The body as JSON, within the limits of parse_json. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
         return parse_json<Value>(body);
@@ -15259,8 +15285,8 @@ class SharedBody : public sake::detail::Counted {
 
 }  // namespace detail
 
-/// An answer whose body is still to come. If it is destroyed before all is read, the connection is closed. It
-/// may outlive its client. Moves only, also while somebody reads.
+/// An answer whose body is still arriving. Destroying it early closes its connection. It may outlive its
+/// client. Movable, also while a read is waiting; not copyable.
 class ResponseStream {
   public:
     int status = 0;
@@ -15269,13 +15295,12 @@ class ResponseStream {
     ResponseStream(ResponseStream&&) noexcept = default;
     ResponseStream& operator=(ResponseStream&&) = delete;
 
-    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
-    /// ends in the middle or the stream is closed meanwhile, TimedOut if nothing comes in time, and
-    /// Cancelled.
+    /// The next piece of the body; empty at its end. Throws BadResponse; std::system_error if the connection
+    /// ends early or the stream is closed meanwhile; TimedOut if nothing arrives in time; Cancelled.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read();
 
-    /// Gives up what is still to come.
+    /// Discards the rest of the body and closes the connection.
     void close() noexcept {
         if (body_) body_->close();
     }
@@ -15294,7 +15319,7 @@ class ResponseStream {
 
 // ---- sake/client/client.hpp ----
 
-// http::Client: requests to other services from coroutines, over connections that are kept and used again.
+// http::Client: sends requests to other services from coroutines, over connections that it reuses.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -15320,20 +15345,19 @@ concept Content = is_content<Body...>;
 
 }  // namespace detail
 
-/// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
-/// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
-/// connection. For one reactor at a time. A request that is under way when the client is destroyed goes on,
-/// and so does a ResponseStream. Retries, a circuit breaker and a cache are options. All its coroutines throw
-/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen for what the
-/// breaker refuses, and std::invalid_argument for what cannot be sent; their messages name what was being
-/// done, the origin and the cause.
+/// Sends requests. Keeps connections per origin and reuses them. If the server has closed a reused
+/// connection, the request is sent again where that is harmless. Cancelling a request closes its connection.
+/// For one reactor at a time. When the client is destroyed, requests under way and ResponseStreams continue.
+/// Retries, a circuit breaker and a cache are options. Its coroutines throw std::system_error if the
+/// connection fails, BadResponse, TimedOut, Cancelled, CircuitOpen if the breaker refuses, and
+/// std::invalid_argument for what cannot be sent. The messages name the action, the origin and the cause.
 ///
 ///     http::Client client({.response_timeout = 2s});
 ///     const auto response = co_await client.get("http://localhost:8080/users/7");
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    /// Throws std::invalid_argument that names the option which makes no sense.
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
         connections_ = make_connections(options);
@@ -15343,13 +15367,13 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
+    /// Sends the request, follows redirects and receives the whole body, up to `max_body`.
     template <std::same_as<Request> R>
     [[nodiscard]] Task<Response> send(R request) {
         return gather(connections_, std::move(request));
     }
 
-    /// The same, but gives the answer when its head has come: the body is read from it.
+    /// The same, but returns when the head of the answer has arrived. Read the body from the stream.
     template <std::same_as<Request> R>
     [[nodiscard]] Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));
@@ -15367,8 +15391,7 @@ class Client {
     [[nodiscard]] Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
-    /// With a JSON body, or with text and its type; an object may be written as `{{"name", name}, {"age",
-    /// 7}}`.
+    /// Sends a JSON body, or text and its type. Write a JSON object as `{{"name", name}, {"age", 7}}`.
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
     [[nodiscard]] Task<Response> post(Url url, Body... body) {
@@ -15397,7 +15420,7 @@ class Client {
         return send(with_body("PATCH", std::string(std::move(url)), members.value()));
     }
 
-    /// Connections that are kept for later, of all origins.
+    /// The number of idle connections, of all origins.
     [[nodiscard]] int idle_connections() const noexcept { return connections_->idle(); }
 
   private:
@@ -15418,7 +15441,7 @@ class Client {
         return request;
     }
 
-    // What requests share with the client, and keep.
+    // Shared by the client, its requests and its streams.
     using Shared = sake::detail::CountedPtr<detail::SharedConnections>;
 
     // Templates: see task.hpp.
@@ -15492,42 +15515,42 @@ template <detail::Text Url>
 
 // ---- sake/client/client_websocket.hpp ----
 
-// http::websocket: a WebSocket to another server, from its URL to the open connection. What happens on it
-// from then on is in websocket/websocket.hpp, as on the server.
+// http::websocket: opens a WebSocket to another server. The open connection is in websocket/websocket.hpp,
+// the same class as on the server.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
 /// Thrown if the server answers the handshake with another status than 101. The message names the URL without
-/// its query, the status, the beginning of the body, and what may help.
+/// its query, the status, the beginning of the body, and a possible cure.
 class WebSocketRefused : public BadResponse {
   public:
     WebSocketRefused(const std::string& what, int its_status, std::string its_body)
         : BadResponse(what), status(its_status), body(std::move(its_body)) {}
 
     int status;
-    std::string body;  // its beginning, up to 1 KiB
+    std::string body;  // the first 1 KiB of it
 };
 
-/// Which WebSocket to open, and how. Everything in it is checked when it is set: std::invalid_argument says
-/// what is wrong.
+/// A WebSocket to open, with its options. Everything is checked when it is set: std::invalid_argument names
+/// the mistake.
 ///
 ///     http::WebSocketRequest request("ws://localhost:8080/chat/7");
 ///     request.header("Authorization", token).handshake_timeout(2s);
 ///     sake::WebSocket ws = co_await http::websocket(std::move(request));
 class WebSocketRequest {
   public:
-    /// "ws://host:port/path?query". The scheme may also be http. Port and path may be missing.
+    /// The URL: "ws://host:port/path?query". The scheme may also be http. Port and path are optional.
     explicit WebSocketRequest(std::string_view url);
 
-    /// Sets a field of the handshake, such as Authorization, Cookie or Origin. Host, and those that make the
-    /// handshake, are set by the client.
+    /// Sets a field of the handshake, such as Authorization, Cookie or Origin. The client itself sets Host
+    /// and the fields of the handshake proper.
     WebSocketRequest& header(std::string_view name, std::string_view value);
-    /// Sets the limits, the pings, the compression, and the subprotocols that the client offers. `origins` is
-    /// for servers.
+    /// Sets the limits, the pings, the compression and the offered subprotocols. Throws
+    /// std::invalid_argument if `origins` is set, which is for servers.
     WebSocketRequest& options(WebSocketOptions options);
-    /// Sets the time for connecting and the handshake together. At first that is 10 s.
+    /// Sets the time limit for connecting and the handshake together; 10 s by default.
     WebSocketRequest& handshake_timeout(std::chrono::milliseconds limit);
 
     [[nodiscard]] const Url& url() const noexcept { return url_; }
@@ -15550,17 +15573,18 @@ template <class R>
 
 }  // namespace detail
 
-/// Connects and shakes hands. Redirects are not followed. Throws WebSocketRefused, BadResponse if the answer
-/// is 101 but not that of a WebSocket, std::system_error if the connection fails, TimedOut, and Cancelled.
+/// Connects and completes the handshake. Does not follow redirects. Throws WebSocketRefused; BadResponse if
+/// the answer is 101 but not a valid WebSocket handshake; std::system_error if the connection fails;
+/// TimedOut; Cancelled.
 ///
-/// The connection is for this reactor's thread; `post` is for any. When the WebSocket is destroyed, it says
-/// Close with the code 1000, and waits for the server's in the background, for close_timeout at most. When
-/// the reactor ends, it closes at once.
+/// The connection belongs to this reactor's thread; `post` works from any thread. When the WebSocket is
+/// destroyed, it sends Close with the code 1000 and waits in the background for the server's Close, at most
+/// for close_timeout. When the reactor ends, it closes at once.
 template <std::same_as<WebSocketRequest> R>
 [[nodiscard]] Task<WebSocket> websocket(R request) {
     return detail::open_websocket(std::move(request));
 }
-/// The same with default options. Throws std::invalid_argument if that is not a URL of the scheme ws or http.
+/// The same with default options. Throws std::invalid_argument unless it is a URL of the scheme ws or http.
 ///
 ///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
 ///     co_await ws.send("Hello");
@@ -15568,7 +15592,7 @@ template <detail::Text Url>
 [[nodiscard]] Task<WebSocket> websocket(Url url) {
     return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
 }
-/// The same with options that have a name: g++ 12 does not compile `co_await` with `{...}` in it correctly.
+/// The same with options. Give them a name: g++ 12 miscompiles `co_await` with `{...}` in the expression.
 template <detail::Text Url>
 [[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
     WebSocketRequest request(std::string(std::move(url)));
@@ -15582,20 +15606,20 @@ template <detail::Text Url>
 
 // ---- sake/server/life_hook.hpp ----
 
-// LifeHook: a function that a program gives to an engine, to run beside its requests. What runs it is in
-// life.hpp.
+// LifeHook: a function that a program gives to an engine, to run beside its requests. life.hpp runs it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Where a program has asked for something.
+/// The place in the source where a program registered something.
 struct SourcePlace {
     const char* file;
     int line;
 };
 
-/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
+/// The function given to on_start, on_stop, every or background. It is called with a stop token if it accepts
+/// one.
 class LifeHook {
   public:
     enum class Kind : std::uint8_t { start, stop, every, background };
@@ -15659,7 +15683,7 @@ class LifeHookOf final : public LifeHook {
     F function_;
 };
 
-/// As the engine keeps it.
+/// A hook in the form in which the engine stores it.
 template <class F>
 OwningPtr<LifeHook> make_life_hook(LifeHook::Kind kind, Clock::duration period, SourcePlace place,
                                    F function) {
@@ -15672,7 +15696,7 @@ OwningPtr<LifeHook> make_life_hook(LifeHook::Kind kind, Clock::duration period, 
 
 // ---- sake/server/engine.hpp ----
 
-// Engine: what a program makes, gives routes to, and runs.
+// Engine: the web server. A program creates one, registers routes and runs it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -15683,7 +15707,7 @@ namespace detail {
 
 struct EngineInside;
 
-// Templates, so that only programs that ask for them compile them; in observe/.
+// Templates, so that only programs that call them compile them; defined in observe/.
 template <class Unused = void>
 Route& add_health(RouteTable& table, const PatternInfo& pattern);
 template <class Unused = void>
@@ -15695,23 +15719,24 @@ void add_dashboard(Engine& engine, const PatternInfo& path, Handler guard);
 
 }  // namespace detail
 
-/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
-/// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
-/// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
+/// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: a
+/// process may have many, and each may run again after it has stopped. Register routes before it runs.
+/// `stop`, `listen`, `port` and `stats` may be called from any thread, and so may `background` while it runs.
+/// Use everything else from one thread.
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
-    /// Throws std::invalid_argument naming a field that makes no sense.
+    /// Throws std::invalid_argument that names the field which makes no sense.
     explicit Engine(Config config = {});
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
     ~Engine();
 
-    /// Routes under a prefix, with middleware of their own.
+    /// Routes under a common prefix, with middleware of their own.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) {
         return {*table_, table_->add_scope(table_->root(), prefix.info())};
     }
 
-    /// Answers where no route has the path. The status is 404 unless the handler sets another.
+    /// Answers requests whose path matches no route. The status is 404 unless the handler sets another.
     template <class F>
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
@@ -15721,8 +15746,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Answers where a handler threw; the answer that would be sent is set already. The handler is not a
-    /// coroutine and takes (Context&), (Context&, const std::exception&) or (Context&, std::exception_ptr).
+    /// Calls `handler` when a handler of a route or middleware threw. The answer to the exception is set
+    /// already; change it by the Context. `handler` is not a coroutine, and accepts (Context&),
+    /// (Context&, const std::exception&) or (Context&, std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
         table_->require_unfrozen();
@@ -15731,9 +15757,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it
-    /// leaves, also for those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On
-    /// the reactor's thread; what it throws goes to the log.
+    /// Calls `f(const sake::Answered&)` for every answer before it leaves, also for answers that no handler
+    /// made (400, 408, 413, 431, 503, 504): for logs and metrics. `f` is not a coroutine, returns nothing,
+    /// and runs on the reactor's thread. An exception from it is logged.
     template <std::invocable<const Answered&> F>
     Engine& on_answered(F f) {
         table_->require_unfrozen();
@@ -15741,32 +15767,32 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Calls `f(const sake::Span&)` for the answer of every request whose trace is recorded, as on_answered
-    /// would: what an exporter of traces needs. The trace is that of middleware::trace_context.
+    /// Calls `f(const sake::Span&)` for every request whose trace is recorded, when on_answered would be
+    /// called: for an exporter of traces. Needs middleware::trace_context.
     template <std::invocable<const Span&> F>
     Engine& on_span(F f) {
         return on_answered(detail::SpanObserver<F>{std::move(f)});
     }
 
-    /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
-    /// their order. What it throws, run() throws, and nothing is served.
+    /// Calls `f()` when the engine starts, before the first request. `f` may be a coroutine. Several
+    /// functions run in the order of registration. If one throws, run() throws the same and serves nothing.
     template <class F>
     Engine& on_start(F f) {
         return add_hook(Kind::start, {}, {"", 0}, std::move(f));
     }
 
-    /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
-    /// waits for it within Config::shutdown_grace. What it throws goes to the log, with the place of this
-    /// call, which `file` and `line` are unless you give others.
+    /// Calls `f()` when a graceful stop begins. `f` may be a coroutine. Several functions run one after the
+    /// other. run() waits for them, at most for Config::shutdown_grace. An exception is logged with the place
+    /// of this call (`file`, `line`).
     template <class F>
     Engine& on_stop(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         return add_hook(Kind::stop, {}, {file, line}, std::move(f));
     }
 
-    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
-    /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
-    /// to the log as with on_stop, and the next call comes all the same. At a stop, a call that runs is told
-    /// by the token, and waited for. Throws std::invalid_argument if the period is not positive.
+    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, for the first time after one
+    /// period. `f` may be a coroutine. If a call takes longer than a period, the missed calls are skipped. An
+    /// exception is logged as with on_stop, and the next call takes place. At a stop, the token tells a
+    /// running call, and run() waits for it. Throws std::invalid_argument if the period is not positive.
     template <class Rep, class Period, class F>
     Engine& every(std::chrono::duration<Rep, Period> period, F f, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
@@ -15775,11 +15801,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(Kind::every, time, {file, line}, std::move(f));
     }
 
-    /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
-    /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
-    /// end, and what it throws goes to the log as with on_stop. While the engine runs, from any thread: it
-    /// begins now, for this run; a plain function then runs on the threads that sake::background uses, and
-    /// does not begin after the stop.
+    /// Runs `f(std::stop_token)` in the background of each run, from its start to its stop. A plain function
+    /// runs on a thread of its own, a coroutine on the loop. The token reports the stop, and run() waits for
+    /// the end of `f`. An exception is logged as with on_stop. May be called from any thread while the engine
+    /// runs: then `f` begins now, for this run only. In that case a plain function runs on the threads of
+    /// sake::background, and does not begin after the stop.
     template <class F>
     Engine& background(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         auto hook = detail::make_life_hook(Kind::background, {}, {file, line}, std::move(f));
@@ -15787,41 +15813,41 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(hook);
     }
 
-    /// The routes that are registered, in order.
+    /// All registered routes, in the order of registration.
     [[nodiscard]] std::vector<RouteInfo> routes() const;
 
-    /// A GET that is answered with 200 for as long as the engine serves.
+    /// A GET route that answers 200 while the engine serves: a liveness probe.
     template <class Unused = void>
     Route& health(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_health<Unused>(*table_, path.info()));
     }
 
-    /// A GET that is answered with 200, and with 503 once a graceful stop has begun: for what decides where
-    /// requests go.
+    /// A GET route that answers 200, and 503 once a graceful stop has begun: a readiness probe for load
+    /// balancers.
     template <class Unused = void>
     Route& ready(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_ready<Unused>(*table_, path.info()));
     }
 
-    /// A GET of figures on the present run, for Prometheus: docs/observability.md names them. Whoever reaches
-    /// the path reads them; `.use(...)` of the route guards it. Counting begins with the first run after this
-    /// call. Throws std::logic_error while the engine runs.
+    /// A GET route with figures on the present run in the text format of Prometheus; docs/observability.md
+    /// names them. Anyone who reaches the path can read it: guard it by `.use(...)` on the returned Route.
+    /// Counting begins with the first run after this call. Throws std::logic_error while the engine runs.
     template <class Unused = void>
     Route& metrics(const PatternOf<void (*)(Context&)>& path) {
         return noted(detail::add_metrics<Unused>(*this, path.info()));
     }
 
-    /// A page that shows what the server does at this moment: routes with their rates, latencies and errors,
-    /// workers, connections, the lag of the loop, and the slowest recent requests. It is for this machine
-    /// alone: others, and what comes through a proxy, get a 403, and run() throws std::logic_error if the
-    /// engine listens to others at all. Counting begins with the first run after this call. Throws
-    /// std::logic_error while the engine runs.
+    /// A page that shows the server's present state: routes with their rates, latencies and errors, workers,
+    /// connections, the lag of the loop, and the slowest recent requests. Only this machine may open it:
+    /// other clients, and requests through a proxy, are answered 403. run() throws std::logic_error if the
+    /// engine listens on an address that other machines can reach. Counting begins with the first run after
+    /// this call. Throws std::logic_error while the engine runs.
     template <class Unused = void>
     void dashboard(const detail::GroupPrefix& path) {
         detail::add_dashboard<Unused>(*this, path.info(), {});
         note_module();
     }
-    /// The same for everyone whom a guard lets pass, which is middleware such as
+    /// The same page for every client that the guard lets pass. The guard is middleware such as
     /// middleware::basic_auth(...).
     template <class Guard>
     void dashboard(const detail::GroupPrefix& path, Guard&& guard) {
@@ -15829,37 +15855,38 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         note_module();
     }
 
-    /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
-    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
-    /// Throws std::system_error that names the address and says why. May be called several times. While the
-    /// engine runs, from any thread: it serves the address too. Once a stop has begun, it is for the next
-    /// run.
+    /// Binds at once. "host:port" binds every address of that name; ":8080" and "*:8080" every interface,
+    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" IPv6 only; "unix:/path" a Unix socket; port 0 any free
+    /// port. Throws std::system_error that names the address and the cause. May be called several times.
+    /// While the engine runs, from any thread, it serves the new address too. Once a stop has begun, the
+    /// address is for the next run.
     Engine& listen(std::string_view address);
 
-    /// The port of the first listener of this run, or of the next if none is under way; 0 before `listen` and
-    /// for a Unix socket.
+    /// The port of the first listener of the present run, or of the next run if the engine is not running. 0
+    /// before `listen` and for a Unix socket.
     [[nodiscard]] int port() const;
 
-    /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
-    /// std::logic_error if nothing was listened on, or if the engine runs already, and what on_start throws.
+    /// Serves until stopped. Returns 0 if every request under way was answered, else 1. Throws
+    /// std::logic_error if `listen` was not called or the engine runs already, and what on_start throws.
     int run();
-    /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
+    /// Calls listen(":port") and run(). If listening fails, logs why and returns 1.
     int run(int port);
-    /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
+    /// Calls listen(address) and run(). If listening fails, logs why and returns 1.
     int run(std::string_view address);
 
-    /// Stops gracefully: no new connections, what is in flight is answered, then run() returns. From any
-    /// thread, any handler, and any handler of signals, any number of times; before run(), it makes the next
-    /// run() return at once.
+    /// Stops gracefully: accepts no new connections, answers the requests under way, then run() returns. May
+    /// be called from any thread, any handler and any signal handler, any number of times. Before run(), it
+    /// makes the next run() return at once.
     void stop() noexcept;
 
-    /// Figures of the present run, or of the last one. From any thread.
+    /// Figures on the present run, or on the last one. From any thread.
     struct Stats {
         WorkerPool::Stats workers;
         std::uint64_t stalls = 0;  // how often a handler held the reactor's thread for Config::stall_warning
     };
     [[nodiscard]] Stats stats() const;
 
+    /// The settings that the engine works with.
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
   private:
@@ -15867,14 +15894,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    friend class TestClient;             // which runs the engine itself
-    friend struct detail::EngineInside;  // for what shows its figures
+    friend class TestClient;             // runs the engine itself
+    friend struct detail::EngineInside;  // for pages that show figures
 
     class Running;  // a run, from its start to its end
     struct State;   // what serves
     using Kind = detail::LifeHook::Kind;
 
-    // As all that is compiled where the program calls it, this finds the module of the handler.
+    // Compiled in the module that calls it, as all registration is: so it notes the module of the handler.
     void note_module() { table_->modules.add(&detail::current_reactor); }
     void set_not_found(detail::Handler handler);
     Route& noted(Route& route) {
@@ -15882,7 +15909,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return route;
     }
 
-    // Templates, so that only programs that give such functions compile what runs them.
+    // Templates, so that only programs that register such functions compile what runs them.
     template <class F>
     Engine& add_hook(Kind kind, detail::Clock::duration period, detail::SourcePlace place, F f) {
         auto hook = detail::make_life_hook(kind, period, place, std::move(f));
@@ -15896,7 +15923,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
     template <class Hook>
     void keep_hook(detail::OwningPtr<Hook>& hook);
-    /// If the engine runs.
+    /// Begins the hook now if the engine is running.
     template <class Hook>
     bool begin_now(detail::OwningPtr<Hook>& hook);
 
@@ -15905,7 +15932,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Config config_;
     detail::Handler on_error_;
     detail::Observers observers_;
-    // Shared with jobs of the worker pool: one that never returns may outlive the engine.
+    // Shared with jobs of the worker pool: a job that never returns may outlive the engine.
     detail::CountedPtr<detail::RouteTable> table_{new detail::RouteTable};
     detail::OwningPtr<State> state_;
 };
@@ -15926,13 +15953,13 @@ struct TestResponse {
     http::Headers headers;
     std::string body;
 
-    /// The first field of that name in any case; "" if there is none. A view of `headers`.
+    /// The first header field of that name, in any case; "" if there is none. A view into `headers`.
     [[nodiscard]] std::string_view header(std::string_view name) const& noexcept {
         return headers.get(name).value_or(std::string_view{});
     }
-    /// The same as text of its own: `client.get("/").header("Content-Type")`.
+    /// The same as a string, for temporaries: `client.get("/").header("Content-Type")`.
     [[nodiscard]] std::string header(std::string_view name) && { return std::string(header(name)); }
-    /// The body as JSON. Throws JsonError.
+    /// The body as JSON. Throws JsonError if it is not JSON.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
         return parse_json<Value>(body);
@@ -15944,8 +15971,8 @@ struct TestResponse {
 
 // ---- sake/server/test_client.hpp ----
 
-// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
-// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+// TestClient: sends requests to an engine without a socket, a port or a thread. The whole server is at work
+// (parser, limits, middleware, workers, writer), over memory and in virtual time.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -15964,37 +15991,38 @@ struct TestPatience;
 
 }  // namespace detail
 
-/// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
-/// wait is in virtual time, so it ends: by what the server sends, when one of its timeouts closes the
-/// connection, or by std::logic_error after 24 hours. If the server resets it, the functions that receive
-/// throw std::system_error, once, after what came before. After close or reset, everything but these two
-/// throws std::logic_error.
+/// A connection of a TestClient, for raw bytes. The TestClient must outlive it. Every wait is in virtual time
+/// and ends: the server sends something, one of its timeouts closes the connection, or std::logic_error is
+/// thrown after 24 hours. If the server resets the connection, receiving functions return what came before,
+/// and then throw std::system_error once. After close() or reset(), every other function throws
+/// std::logic_error.
 class TestConnection {
   public:
     TestConnection(TestConnection&& other) noexcept;
     TestConnection& operator=(TestConnection&& other) noexcept;
     ~TestConnection();
 
-    /// Sends all of it, and waits while the server does not read; what the server sends meanwhile is
+    /// Sends all bytes. Waits while the server does not read. Bytes that the server sends meanwhile are
     /// received, unless this is a slow client. Throws std::system_error if the server has closed.
     TestConnection& send(std::string_view bytes);
-    /// What comes next, after waiting for something to come; "" if the server has closed.
+    /// Waits until bytes arrive, and returns them; "" if the server has closed.
     [[nodiscard]] std::string receive();
-    /// What has come by now: lets the server do all that needs no time.
+    /// The bytes that have arrived by now. First the server does everything that needs no time.
     [[nodiscard]] std::string receive_now();
-    /// Everything up to the close. After a reset, what came before it stays for `receive`.
+    /// All bytes up to the close. After a reset, the bytes before it stay for `receive`.
     [[nodiscard]] std::string receive_all();
-    /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
-    /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
+    /// Waits for the next answer, to a request with this method. Interim answers (1xx) are skipped. Bytes
+    /// after it stay for the next call. Throws std::runtime_error if the server closes before the end of the
+    /// answer.
     [[nodiscard]] TestResponse response(std::string_view method = "GET");
-    /// Whether the server has closed or reset the connection, and nothing is left to be received.
+    /// Whether the server has closed or reset the connection, and all bytes were received.
     [[nodiscard]] bool is_closed();
 
-    /// Sends no more, and goes on receiving.
+    /// Closes the sending side only; receiving goes on.
     void half_close();
-    /// Ends the connection in order. What was not received resets it, as with a socket.
+    /// Closes the connection in order. If bytes are unread, it is reset, as with a socket.
     void close() noexcept;
-    /// Ends it with a reset.
+    /// Resets the connection.
     void reset() noexcept;
 
   private:
@@ -16025,9 +16053,9 @@ class TestConnection {
 ///     sake::TestClient client(app);
 ///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});
 ///
-/// Time is virtual and begins at 2026-01-01 00:00 UTC: if nothing is ready, it jumps to the next timer, so
-/// that a handler that sleeps for an hour, or a timeout of one, takes no time. While worker routes,
-/// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
+/// Time is virtual and begins at 2026-01-01 00:00 UTC. If nothing is ready, it jumps to the next timer: a
+/// handler that sleeps for an hour, or a timeout of an hour, takes no time. Time stands still while worker
+/// routes, background work or real sockets are awaited. For one thread, outside of coroutines.
 class TestClient {
   public:
     /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its
@@ -16037,12 +16065,13 @@ class TestClient {
     TestClient& operator=(const TestClient&) = delete;
     ~TestClient();
 
-    /// One request on a connection of its own, with Host and, for a body, Content-Length added where
-    /// `headers` do not have them, or Transfer-Encoding. This and the functions below wait for the whole
-    /// answer. They throw std::logic_error if that is an event stream (see `events`), or has not ended after
-    /// 24 hours of virtual time (see `open`).
+    /// Sends one request on a new connection and waits for the whole answer. Adds Host, and Content-Length
+    /// for a body, unless `headers` have them (or Transfer-Encoding). This function and the shortcuts below
+    /// throw std::logic_error if the answer is an event stream (use `events`), or if it has not ended after
+    /// 24 hours of virtual time (use `open`).
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
+    /// The same by method.
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
         return request("GET", target, headers);
     }
@@ -16055,9 +16084,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json or a struct of the program application/json, unless `headers`
-    /// say otherwise, and a Form is urlencoded, or multipart/form-data if it has files. Braces are a Json:
-    /// post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    /// The same with a body. Text is sent as text/plain; a Json or an aggregate as application/json; a Form
+    /// urlencoded, or as multipart/form-data if it has files. `headers` may set another Content-Type. Braces
+    /// make a Json: post("/notes", {{"text", "buy rice"}}). Without a body, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -16079,35 +16108,35 @@ class TestClient {
         return send("QUERY", target, body, headers);
     }
 
-    /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
-    /// received in pieces: open("/clock"), or open("POST", "/upper", {}, "text").
+    /// Sends a request on a new connection and waits for the head of its answer. The body is then received in
+    /// pieces: open("/clock"), or open("POST", "/upper", {}, "text").
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
                                   const http::Headers& headers = {}, std::string_view body = {});
-    /// Reads server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is something
-    /// else.
+    /// Opens a stream of server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is
+    /// not an event stream.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
                                     std::string_view method = "GET", std::string_view body = {});
 
-    /// Opens a WebSocket, with the fields of the handshake added where `headers` do not have them: see
-    /// test_websocket.hpp. Throws std::runtime_error if the answer is something else than 101.
+    /// Opens a WebSocket: see test_websocket.hpp. Adds the fields of the handshake unless `headers` have
+    /// them. Throws std::runtime_error if the answer is not 101.
     [[nodiscard]] TestWebSocket websocket(std::string_view target, const http::Headers& headers = {});
 
-    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
-    /// client kept it, up to 64 KiB.
+    /// Opens a connection for raw bytes. Up to 64 KiB from the server count as received at once, as in a
+    /// client's kernel.
     [[nodiscard]] TestConnection connect();
-    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
-    /// received when this end receives it.
+    /// Opens a connection of a slow client: `capacity` bytes fit on the way, and bytes count as received only
+    /// when this end receives them.
     [[nodiscard]] TestConnection connect(std::size_t capacity);
 
-    /// Lets so much time pass; everything that is due meanwhile happens.
+    /// Lets this much virtual time pass. Everything that falls due in it happens.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
-        // Less than nothing is refused there.
+        // A negative time is refused there.
         pass(time < time.zero() ? detail::Clock::duration(-1) : detail::to_clock(time));
     }
 
-    /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
+    /// Stops the engine as Engine::stop does, waits for its end, and returns what Engine::run would return.
     /// Afterwards `connect` and requests throw std::logic_error.
     int stop();
 
@@ -16133,7 +16162,7 @@ class TestClient {
     }
     TestResponse send_text(std::string_view method, std::string_view target, std::string_view body,
                            http::Headers headers, std::string_view type);
-    // Templates, so that only programs that send one compile it.
+    // Templates, so that only programs that send a form compile it.
     template <class Value>
     TestResponse send_json(std::string_view method, std::string_view target, const Value& body,
                            const http::Headers& headers);
@@ -16152,12 +16181,12 @@ class TestClient {
 
 // ---- sake/server/test_stream.hpp ----
 
-// TestStream: an answer that a TestClient receives in pieces, while its handler still writes them.
+// TestStream: an answer that a TestClient receives in pieces, while its handler is still writing.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What TestClient::open returns: the head of the answer has come. Every wait is in virtual time. Its
+/// What TestClient::open returns: the head of the answer has arrived. Every wait is in virtual time. The
 /// TestClient must outlive it.
 class TestStream {
   public:
@@ -16167,39 +16196,40 @@ class TestStream {
 
     [[nodiscard]] int status() const noexcept { return response_.status; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return response_.headers; }
-    /// The first field of that name in any case; "" if there is none.
+    /// The first header field of that name, in any case; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return response_.header(name);
     }
 
-    /// What comes next of the body, after waiting for something to come; "" at its end. Throws
-    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset, std::logic_error
-    /// after 24 hours of virtual time.
+    /// Waits for more of the body, and returns it; "" at the end of the body. Throws std::runtime_error if
+    /// the answer is cut, std::system_error if the connection is reset, std::logic_error after 24 hours of
+    /// virtual time.
     [[nodiscard]] std::string receive();
-    /// What has come by now: lets the server do all that needs no time. "" if that is nothing.
+    /// The part of the body that has arrived by now, or "". First the server does everything that needs no
+    /// time.
     [[nodiscard]] std::string receive_now();
-    /// All up to the end. Throws as `receive`.
+    /// The rest of the body. Throws as `receive` does.
     [[nodiscard]] std::string receive_all();
-    /// Whether the end has come, and nothing is left to be received.
+    /// Whether the body has ended and was received completely.
     [[nodiscard]] bool has_ended();
 
-    /// Sends more of the request's body, as it is to be on the wire.
+    /// Sends more of the request's body, as raw bytes.
     TestStream& send(std::string_view bytes) {
         connection_.send(bytes);
         return *this;
     }
-    /// The client leaves.
+    /// Disconnects the client.
     void close() noexcept { connection_.close(); }
-    /// The same with a reset.
+    /// Disconnects the client by a reset.
     void reset() noexcept { connection_.reset(); }
-    /// What it comes by, for more requests behind it.
+    /// The connection of this stream, for further requests on it.
     [[nodiscard]] TestConnection& connection() noexcept { return connection_; }
 
   private:
-    friend class TestClient;  // which makes it, and looks at its head
+    friend class TestClient;  // makes it, and reads its head
     friend class TestWebSocket;
     TestStream(TestConnection connection, std::string_view method, std::string_view target);
-    // Of a stream that was moved from, it throws as the connection does.
+    // Throws as the connection does if the stream was moved from.
     [[nodiscard]] detail::TestAnswerReader& reader() const;
     bool take();
 
@@ -16215,7 +16245,7 @@ class TestStream {
 
 // ---- sake/server/test_events.hpp ----
 
-// TestEvents: server-sent events as a TestClient reads them, in virtual time.
+// TestEvents: server-sent events that a TestClient receives, in virtual time.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16225,12 +16255,12 @@ class EventReader;
 
 }  // namespace detail
 
-/// What TestClient::events returns, which its TestClient must outlive:
+/// What TestClient::events returns. The TestClient must outlive it:
 ///
 ///     sake::TestEvents events = client.events("/prices");
 ///     hub.publish("prices", "7.20");
 ///     const auto event = events.next();
-///     REQUIRE(event);  // empty once the server has ended the stream
+///     REQUIRE(event);  // std::nullopt once the server has ended the stream
 ///     CHECK(event->data == "7.20");
 class TestEvents {
   public:
@@ -16239,26 +16269,26 @@ class TestEvents {
     ~TestEvents();
 
     [[nodiscard]] int status() const noexcept { return stream_.status(); }
-    /// The first field of that name in any case; "" if there is none.
+    /// The first header field of that name, in any case; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return stream_.header(name);
     }
 
-    /// The next event, after waiting for it in virtual time; nothing if the server has ended the stream.
-    /// Throws std::runtime_error if it was cut off instead, or if nothing but comments has come for a day.
+    /// Waits for the next event in virtual time; std::nullopt if the server has ended the stream. Throws
+    /// std::runtime_error if the stream was cut, or if only comments have arrived for 24 hours.
     [[nodiscard]] std::optional<http::StreamEvent> next();
-    /// The next event that has come by now.
+    /// The next event that has arrived by now, without waiting.
     [[nodiscard]] std::optional<http::StreamEvent> next_now();
-    /// Whether the stream has ended, by now, and all its events were taken.
+    /// Whether the stream has ended by now, and all its events were read.
     [[nodiscard]] bool has_ended();
 
-    /// What a client that comes again would say, and after how long: it is told so by the stream.
+    /// The Last-Event-ID that a reconnecting client would send, and the retry time that the stream has set.
     [[nodiscard]] std::string last_event_id() const;
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept;
-    /// How many lines of comments have come by now.
+    /// The number of comment lines that have arrived by now.
     [[nodiscard]] std::uint64_t comments();
 
-    /// The client leaves.
+    /// Disconnects the client.
     void close() noexcept { stream_.close(); }
 
   private:
@@ -16278,64 +16308,64 @@ class TestEvents {
 
 // ---- sake/server/test_websocket.hpp ----
 
-// TestWebSocket: a WebSocket of a TestClient, in virtual time.
+// TestWebSocket: a WebSocket client of a TestClient, in virtual time.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What TestClient::websocket returns, which its TestClient must outlive:
+/// What TestClient::websocket returns. The TestClient must outlive it:
 ///
 ///     sake::TestWebSocket ws = client.websocket("/echo");
 ///     ws.send("hi");
 ///     const auto message = ws.receive();
-///     REQUIRE(message);  // empty once the server has closed
+///     REQUIRE(message);  // std::nullopt once the server has closed
 ///     CHECK(message->data == "hi");
 ///
-/// It answers pings and a Close by itself, while one of its functions is called. It does not compress.
+/// While one of its functions runs, it answers pings and a Close by itself. It does not compress.
 class TestWebSocket {
   public:
     TestWebSocket(TestWebSocket&& other) noexcept;
     TestWebSocket& operator=(TestWebSocket&& other) noexcept;
     ~TestWebSocket();
 
-    /// Sends a text, a message of any bytes, a ping. Throws std::system_error if the server has closed.
+    /// Sends a text message, a binary message, or a ping. Throws std::system_error if the server has closed.
     TestWebSocket& send(std::string_view text);
     TestWebSocket& send_binary(std::string_view bytes);
     TestWebSocket& ping(std::string_view payload = {});
-    /// Sends these bytes as they are: a frame that is wrong, or a part of one.
+    /// Sends raw bytes: an invalid frame, or a part of one.
     TestWebSocket& send_raw(std::string_view bytes);
 
-    /// The next message, after waiting for it in virtual time; nothing once the server has closed. Throws
-    /// std::runtime_error if the server sends what it may not, std::logic_error after 24 hours.
+    /// Waits for the next message in virtual time; std::nullopt once the server has closed. Throws
+    /// std::runtime_error if the server violates the protocol, std::logic_error after 24 hours.
     [[nodiscard]] std::optional<Message> receive();
-    /// The next message that has come by now.
+    /// The next message that has arrived by now, without waiting.
     [[nodiscard]] std::optional<Message> receive_now();
 
-    /// Closes, and waits until the server has closed as well. Messages on their way are dropped.
+    /// Sends a Close and waits until the server has closed as well. Messages on their way are dropped.
     void close(int code = 1000, std::string_view reason = {});
-    /// The client leaves without a word, or with a reset.
+    /// Disconnects without a Close, or with a reset.
     void vanish() noexcept { stream_.close(); }
     void reset() noexcept { stream_.reset(); }
 
-    /// Whether the server has closed, by now.
+    /// Whether the server has closed by now.
     [[nodiscard]] bool is_closed();
-    /// What the server has closed with; 1005 if it gave no code, 1006 if it left without a Close, 0 while it
-    /// is open.
+    /// The close code of the server (RFC 6455 section 7.4); 1005 if its Close had no code, 1006 if it
+    /// disconnected without a Close, 0 while the WebSocket is open.
     [[nodiscard]] int close_code();
     [[nodiscard]] std::string close_reason();
 
-    /// How many pings and pongs have come by now, and the payload of the last pong.
+    /// How many pings and pongs have arrived by now, and the payload of the last pong.
     [[nodiscard]] std::uint64_t pings();
     [[nodiscard]] std::uint64_t pongs();
     [[nodiscard]] std::string last_pong();
-    /// Whether it answers pings.
+    /// Sets whether it answers pings. It does by default.
     void answer_pings(bool on);
 
-    /// A field of the answer to the handshake; "" if there is none.
+    /// A header field of the answer to the handshake; "" if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return stream_.header(name);
     }
-    /// The subprotocol that was agreed on; "" for none.
+    /// The subprotocol that the server chose; "" for none.
     [[nodiscard]] std::string_view protocol() const noexcept { return header("Sec-WebSocket-Protocol"); }
 
   private:
@@ -16358,8 +16388,7 @@ class TestWebSocket {
 
 // ---- sake/middleware/step.hpp ----
 
-// Step: what the functions of sake::middleware return. A program gives it to Engine::use, to a group or to a
-// route, and needs to know no more of it.
+// Step: what the functions of sake::middleware return, for Engine::use, a group or a route.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16381,7 +16410,7 @@ struct StepMaker;
 
 namespace middleware {
 
-/// Plain middleware of Sake's own. Copies do the same work.
+/// Plain middleware made by Sake. Copies share its state.
 class Step {
   public:
     void operator()(Context& ctx) const { work_->run(ctx); }
@@ -16413,16 +16442,15 @@ struct StepMaker {
 
 // ---- sake/middleware/allowed_hosts.hpp ----
 
-// Which hosts a server answers for.
+// allowed_hosts: restricts the hosts that a server answers for.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// Answers 421 to a request for any other host than these: {"example.org", "*.example.org", "[::1]"}. Names
-/// are literal, in any case; one "*." in front stands for all names below, and not for the name itself. Ports
-/// of requests are ignored. Throws std::invalid_argument for an empty list, and for a text that is no such
-/// name.
+/// Answers 421 to a request for a host that is not listed: {"example.org", "*.example.org", "[::1]"}. Names
+/// are literal, in any case. A leading "*." matches all subdomains, but not the name itself. The port of a
+/// request is ignored. Throws std::invalid_argument for an empty list and for a text that is not such a name.
 [[nodiscard]] Step allowed_hosts(std::vector<std::string> hosts);
 
 }  // namespace middleware
@@ -16463,7 +16491,7 @@ inline std::optional<std::string> checked_user(std::optional<std::string> user, 
 
 // ---- sake/middleware/basic_auth.hpp ----
 
-// Who may pass: user and password in each request (RFC 7617).
+// basic_auth: authentication by user and password in each request (RFC 7617).
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16475,11 +16503,11 @@ middleware::Step make_basic_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `is_right(user, password)` says that they are right. It is plain, and returns a bool,
-/// or the user as std::optional<std::string>; `ctx.state<sake::User>()` is that user, or the name that was
-/// sent. Compare passwords by sake::equal_in_constant_time. Credentials larger than 8 KiB, and such that are
-/// not valid UTF-8 or have control characters, are not right. Passwords travel as they are: use it over https
-/// only. Throws std::invalid_argument for a realm that may not stand in a field.
+/// Answers 401 unless `is_right(user, password)` accepts the credentials. The check is plain. It returns a
+/// bool, or the user as std::optional<std::string>. `ctx.state<sake::User>()` is that user; after a bool, the
+/// name that the client sent. Compare passwords with sake::equal_in_constant_time. Credentials larger than 8
+/// KiB, not in UTF-8, or with control characters are rejected without a call. Passwords are not encrypted on
+/// the way: use https only. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
     static_assert(detail::is_check<Check, std::string_view, std::string_view>,
@@ -16498,7 +16526,7 @@ template <class Check>
 
 // ---- sake/middleware/bearer_auth.hpp ----
 
-// Who may pass: a token in each request (RFC 6750).
+// bearer_auth: authentication by a token in each request (RFC 6750).
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16510,11 +16538,10 @@ middleware::Step make_bearer_auth(std::string realm, CredentialsCheck check);
 
 namespace middleware {
 
-/// Answers 401 unless `is_right(token)` says that the token is right, and 400 to a field that is malformed,
-/// or a token larger than 8 KiB. The check is plain, and returns a bool, or the user as
-/// std::optional<std::string>; `ctx.state<sake::User>()` is that user. Compare tokens by
-/// sake::equal_in_constant_time. Tokens come in the field Authorization only, never in the query. Throws
-/// std::invalid_argument for a realm that may not stand in a field.
+/// Answers 401 unless `is_right(token)` accepts the token, and 400 to a malformed field or a token larger
+/// than 8 KiB. The check is plain. It returns a bool, or the user as std::optional<std::string>, which
+/// `ctx.state<sake::User>()` then is. Compare tokens with sake::equal_in_constant_time. Only the field
+/// Authorization is read, never the query. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
     static_assert(detail::is_check<Check, std::string_view>,
@@ -16532,7 +16559,7 @@ template <class Check>
 
 // ---- sake/middleware/body_limit.hpp ----
 
-// How large bodies may be where middleware says so.
+// body_limit: limits the size of bodies for a route or a group.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16544,9 +16571,9 @@ middleware::Step make_body_limit(std::int64_t bytes);
 
 namespace middleware {
 
-/// Answers 413 to a body of more bytes, decoded: on the head if that announces them, else when the first byte
-/// too many comes. It makes limits tighter: Config::max_body and Route::max_body still apply. Throws
-/// std::invalid_argument for a number below 0.
+/// Answers 413 to a body of more than `bytes` bytes, decoded: as soon as the head announces more, or when the
+/// first excess byte arrives. It only makes limits smaller: Config::max_body and Route::max_body still apply.
+/// Throws std::invalid_argument for a negative number.
 template <std::integral Number>
 [[nodiscard]] Step body_limit(Number bytes) {
     return detail::make_body_limit(detail::written_number(bytes));
@@ -16558,7 +16585,7 @@ template <std::integral Number>
 
 // ---- sake/middleware/cache.hpp ----
 
-// Answers that are kept in memory, so that the same question need not be answered twice.
+// cache: keeps answers in memory and reuses them for equal requests.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -16608,31 +16635,33 @@ class CacheWork : public Counted {
 
 namespace middleware {
 
-/// For cache.
+/// The options of cache.
 struct CacheOptions {
-    /// How long an answer with status 200 is good that does not say so itself, by max-age, s-maxage or
-    /// Expires. Of 0, only answers that say so are kept.
+    /// How long an answer with status 200 is kept if it does not state a lifetime by max-age, s-maxage or
+    /// Expires. With 0, only answers that state one are kept.
     std::chrono::seconds ttl = std::chrono::seconds(0);
-    /// What all that is kept may take. If it is more, what was asked for the longest time ago is dropped.
+    /// The memory that all kept answers may use, in bytes. Beyond it, the answer that was requested longest
+    /// ago is dropped.
     std::size_t max_bytes = 64 * 1024 * 1024;
-    /// Answers with larger bodies are not kept.
+    /// Answers with larger bodies, in bytes, are not kept.
     std::size_t max_body = 1024 * 1024;
-    /// What answers depend on besides the method, scheme, host, path, query and the fields in Vary: a user, a
-    /// tenant. Requests for which it returns nothing pass. Without it, requests with Authorization or Cookie
-    /// pass; with it they do not, so it must return different texts for users who may not see the same.
+    /// A text that answers depend on in addition to method, scheme, host, path, query and the fields that
+    /// Vary names: a user, a tenant. A request for which it returns std::nullopt bypasses the cache. Without
+    /// a key, requests with Authorization or Cookie bypass the cache. With a key they use it, so return
+    /// different texts for users who must not see the same answer.
     std::function<std::optional<std::string>(Context&)> key = {};
-    /// Whether a client may have an answer made anew, by Cache-Control: no-cache or max-age.
+    /// Whether a client may demand a fresh answer, by Cache-Control: no-cache or max-age.
     bool client_may_reload = true;
-    /// The name of the cache in the field Cache-Status (RFC 9211), a token; "" for no such field.
+    /// The name of the cache in the field Cache-Status (RFC 9211), a token. "" sends no such field.
     std::string name = "sake";
 };
 
-/// What cache() returns: middleware that is a coroutine. Copies share what is kept.
+/// What cache() returns: coroutine middleware. Copies share the kept answers.
 class Cache {
   public:
     template <class Unused = void>
     [[nodiscard]] Task<> operator()(Context& ctx) const;
-    /// Forgets all answers, also those that are being made. From any thread.
+    /// Drops all answers, including those under way. From any thread.
     void clear() const noexcept { work_->clear(); }
 
   private:
@@ -16643,12 +16672,12 @@ class Cache {
     detail::CountedPtr<detail::CacheWork> work_;
 };
 
-/// Keeps answers to GET and HEAD, for as long as they say (max-age) or `ttl`, and gives them to the same
-/// requests again. While one is being made, others wait for it. Kept are answers with status 200 and a body
-/// in memory, and those with 301, 308, 404 and 410 that say for how long; never files, streams, answers with
-/// Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, and answers whose handler used the
-/// session. Put it in front of a route or a group that takes long, behind all that checks who may pass.
-/// Throws std::invalid_argument for options that make no sense.
+/// Keeps answers to GET and HEAD for their stated lifetime (max-age) or `ttl`, and reuses them for equal
+/// requests. While an answer is being made, equal requests wait for it. It keeps answers with status 200 and
+/// a body in memory, and those with 301, 308, 404 and 410 that state a lifetime. It never keeps files,
+/// streams, answers with Set-Cookie, `Vary: *` or Cache-Control: no-store, no-cache or private, or answers
+/// whose handler used the session. Put it on slow routes, behind all middleware that checks permissions.
+/// Throws std::invalid_argument for invalid options.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::cache({.ttl = 10s}));
 [[nodiscard]] Cache cache(CacheOptions options);
@@ -16659,47 +16688,45 @@ class Cache {
 
 // ---- sake/middleware/compress.hpp ----
 
-// Compression of answers, by zlib, Brotli or zstd, which a program links if it wants them.
+// compress: compresses answers by zlib, Brotli or zstd, if the program links them.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For compress. A level says how hard a compressor tries; 0 leaves the coding out. A coding whose library is
-/// not there is left out as well.
+/// The options of compress. A higher level compresses more and costs more time; 0 turns a coding off. A
+/// coding whose library is not linked is off.
 struct CompressOptions {
-    int gzip_level = 6;  // up to 9
-    int zstd_level = 3;  // up to 12
-    int br_level = 4;    // up to 9; of streams never above 3, since more would take 2 MiB for each
-    /// Smaller bodies leave as they are: they fit into a packet anyway.
+    int gzip_level = 6;  // 0 to 9
+    int zstd_level = 3;  // 0 to 12
+    int br_level = 4;    // 0 to 9; streams use at most 3, since higher levels need 2 MiB per stream
+    /// Smaller bodies, in bytes, are not compressed: they fit into one packet.
     std::size_t min_body = 1024;
-    /// Larger bodies leave as they are, since the loop waits while a body is compressed: 6 ms for a megabyte
-    /// of JSON by gzip, 2 ms by zstd. Bodies above 128 KiB are compressed at level 1. A gigabyte at most.
+    /// Larger bodies, in bytes, are not compressed, because compression blocks the loop: about 6 ms per
+    /// megabyte of JSON by gzip, 2 ms by zstd. Bodies above 128 KiB are compressed at level 1. At most 1 GiB.
     std::size_t max_body = 1024 * 1024;
-    /// Answers in pieces, of any length, are compressed as well.
+    /// Whether streamed answers are compressed. Their length does not matter.
     bool streams = true;
-    /// How far back the compressor of a stream looks for what it has seen, 1 KiB to 32 KiB. As long as the
-    /// stream lasts, it takes 8 times as much memory by gzip, 24 times by zstd, and 640 KiB by Brotli. That
-    /// counts in Config::max_buffered. If half of that is taken, streams leave as they are.
+    /// The window of a stream's compressor, 1 KiB to 32 KiB. While the stream lasts, its compressor uses 8
+    /// times this memory for gzip, 24 times for zstd, and 640 KiB for Brotli. This memory counts for
+    /// Config::max_buffered. While half of that is in use, new streams are not compressed.
     std::size_t stream_window = 4 * 1024;
-    /// Compresses also what a page of another site asks for with the user's cookies. The length of such an
-    /// answer may tell that page a secret in it (BREACH).
+    /// Whether answers to requests that another site's page caused, with the user's cookies, are compressed
+    /// as well. The length of such an answer may reveal a secret in it (BREACH).
     bool cross_site = false;
 };
 
-/// Compresses answers by what the request's Accept-Encoding wants most; if that is several as much, by zstd,
-/// Brotli or gzip in this order, and streams by gzip, zstd or Brotli. For bodies in memory and answers in
-/// pieces of media types that become smaller: texts, JSON, XML, JavaScript, WebAssembly. Each write of an
-/// answer in pieces, such as an event, can be read at once. An ETag becomes weak, and Vary names
-/// Accept-Encoding.
+/// Compresses answers by the coding that Accept-Encoding prefers. Among equals it prefers zstd, Brotli, gzip
+/// in this order, and for streams gzip, zstd, Brotli. It compresses bodies in memory and streamed answers of
+/// media types that shrink: text, JSON, XML, JavaScript, WebAssembly. The client can decode each write of a
+/// stream, such as an event, at once. An ETag becomes weak, and Vary names Accept-Encoding.
 ///
-/// What leaves as it is: answers with a Content-Encoding or a digest of theirs, with `Cache-Control:
-/// no-transform`, parts of bodies, and files. If the client refuses even that (`identity;q=0`), small bodies
-/// and other types are compressed, too, and what cannot be is answered with 406 if the request is GET or
-/// HEAD.
+/// Not compressed: answers with Content-Encoding or a digest, with `Cache-Control: no-transform`, parts of
+/// bodies, and files. If the client refuses uncompressed answers (`identity;q=0`), small bodies and other
+/// types are compressed as well. If that is impossible, a GET or HEAD is answered with 406.
 ///
-/// Put it in front of etag. Throws std::logic_error if neither SAKE_WITH_ZLIB, SAKE_WITH_BROTLI nor
-/// SAKE_WITH_ZSTD is defined, std::invalid_argument for options that make no sense.
+/// Put it in front of etag. Throws std::logic_error if none of SAKE_WITH_ZLIB, SAKE_WITH_BROTLI and
+/// SAKE_WITH_ZSTD is defined, std::invalid_argument for invalid options.
 [[nodiscard]] Step compress(CompressOptions options = {});
 
 }  // namespace middleware
@@ -16708,33 +16735,35 @@ struct CompressOptions {
 
 // ---- sake/middleware/cors.hpp ----
 
-// Which pages of other origins may read answers: Cross-Origin Resource Sharing.
+// cors: lets pages of other origins read answers (Cross-Origin Resource Sharing, WHATWG Fetch).
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For cors.
+/// The options of cors.
 struct CorsOptions {
-    /// Whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} is every page,
-    /// "null" are pages without an origin of their own, such as files.
+    /// The origins whose pages may read answers: {"https://app.example"}, compared as a whole. {"*"} allows
+    /// every page; "null" allows pages without an origin, such as local files.
     std::vector<std::string> origins = {};
-    /// Whether the browser sends the user's cookies along. Not with "*" and "null".
+    /// Whether the browser may send the user's cookies. Not with "*" or "null".
     bool credentials = false;
-    /// What a page may use besides GET, HEAD and POST of forms and plain text.
+    /// The methods that a page may use, in addition to GET, HEAD and POST of forms and plain text, which
+    /// browsers always allow.
     std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    /// The header fields that a page may send, in addition to the few that browsers always allow.
     std::vector<std::string> headers = {"Authorization", "Content-Type"};
-    /// What a page may read of the answer's fields besides a few harmless ones.
+    /// The fields of an answer that a page may read, in addition to the few that browsers always allow.
     std::vector<std::string> exposed_headers = {};
-    /// For how long a browser need not ask again. 0 makes it ask each time.
+    /// How long a browser may cache a preflight. With 0 it asks each time.
     std::chrono::seconds max_age = std::chrono::minutes(10);
 };
 
-/// Sets the fields of CORS on every answer, refusals too, and answers preflights with 204 itself. The fields
-/// are set for listed origins only; Vary: Origin always. Use it on the engine, in front of what asks for
-/// credentials: a preflight has none. Throws std::invalid_argument for no origins, for a text that is not an
-/// origin, for "*" or "null" with credentials, for "*" beside others, for "*" as a method or field, and for a
-/// time below 0.
+/// Sets the CORS fields on every answer, also on refusals, and answers preflights with 204 itself. Only
+/// listed origins receive the fields; Vary: Origin is always set. Put it on the engine, in front of
+/// authentication, because a preflight carries no credentials. Throws std::invalid_argument for no
+/// origins, a text that is not an origin, "*" or "null" with credentials, "*" together with others, "*" as a
+/// method or field, and a negative time.
 [[nodiscard]] Step cors(CorsOptions options);
 
 }  // namespace middleware
@@ -16743,21 +16772,21 @@ struct CorsOptions {
 
 // ---- sake/middleware/csrf.hpp ----
 
-// Keeps pages of other sites from acting as a user of this one, without tokens.
+// csrf: stops pages of other sites from acting as a user of this one, without tokens.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For csrf.
+/// The options of csrf.
 struct CsrfOptions {
-    /// Other origins whose pages may send requests, too: {"https://app.example"}, compared as a whole.
+    /// Other origins whose pages may send requests: {"https://app.example"}, compared as a whole.
     std::vector<std::string> origins = {};
 };
 
-/// Answers 403 to a request that a page of another origin made the browser send: by Sec-Fetch-Site, and by
-/// Origin against the host of the request for browsers that do not send that. GET, HEAD, OPTIONS, QUERY and
-/// TRACE pass, so let them change nothing. Programs other than browsers send neither field, and pass. Throws
+/// Answers 403 to a request that a page of another origin caused. It checks Sec-Fetch-Site; for browsers that
+/// do not send it, it compares Origin with the host of the request. GET, HEAD, OPTIONS, QUERY and TRACE pass,
+/// so their handlers must change nothing. Programs that are not browsers send neither field, and pass. Throws
 /// std::invalid_argument for a text that is not an origin.
 [[nodiscard]] Step csrf(CsrfOptions options = {});
 
@@ -16767,26 +16796,26 @@ struct CsrfOptions {
 
 // ---- sake/middleware/etag.hpp ----
 
-// ETags for whole bodies, so that a client that has one need not be sent it again.
+// etag: adds ETags, so that a client does not download again what it has.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For etag.
+/// The options of etag.
 struct EtagOptions {
-    /// Says that bodies with the same tag mean the same, and not that they are the same bytes.
+    /// Makes weak tags: bodies with the same tag are equivalent, but perhaps not equal byte by byte.
     bool weak = false;
-    /// Larger bodies have no tag: a tag is made of all bytes, at about a gigabyte a second.
+    /// Larger bodies, in bytes, get no tag. A tag is a hash of all bytes, at about a gigabyte per second.
     std::size_t max_body = 1024 * 1024;
 };
 
-/// Gives answers to GET and HEAD an ETag, and answers the conditions of the request: If-None-Match by 304,
-/// If-Match by 412, and their kin of dates if the handler has set Last-Modified. For status 200 and bodies in
-/// memory; not for files, which have tags of their own, streams, empty bodies, and `Cache-Control: no-store`.
-/// A tag that the handler has set stays. The handler makes its body in any case; only sending it is saved.
-/// Put it behind middleware that encodes bodies, such as compress, so that a tag is of the body that the
-/// handler made.
+/// Adds an ETag to answers to GET and HEAD, and evaluates the conditions of the request: If-None-Match (304),
+/// If-Match (412), and the conditions on dates if the handler has set Last-Modified. It concerns answers with
+/// status 200 and a body in memory. Files have tags of their own; streams, empty bodies and `Cache-Control:
+/// no-store` get none. A tag that the handler set stays. The handler always makes its body; only the transfer
+/// is saved. Put it behind middleware that encodes bodies, such as compress, so that the tag is of the
+/// handler's body.
 [[nodiscard]] Step etag(EtagOptions options = {});
 
 }  // namespace middleware
@@ -16795,14 +16824,14 @@ struct EtagOptions {
 
 // ---- sake/middleware/jwt_key.hpp ----
 
-// Keys of JSON Web Tokens. A key fixes its algorithm, and a token has no say in it.
+// Keys of JSON Web Tokens. The key fixes the algorithm; a token cannot choose it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// How tokens are signed (RFC 7518, RFC 8037).
+/// The algorithms of signatures (RFC 7518, RFC 8037).
 enum class JwtAlgorithm : std::uint8_t {
-    HS256,  // a secret that signer and reader share
+    HS256,  // HMAC with a secret that signer and reader share
     RS256,
     RS384,
     RS512,
@@ -16812,7 +16841,7 @@ enum class JwtAlgorithm : std::uint8_t {
     EdDSA,  // Ed25519
 };
 
-/// The name in a token's header: "ES256".
+/// The name as the header of a token has it: "ES256".
 [[nodiscard]] constexpr std::string_view to_string(JwtAlgorithm algorithm) noexcept {
     constexpr std::string_view names[] = {"HS256", "RS256", "RS384", "RS512",
                                           "PS256", "ES256", "ES384", "EdDSA"};
@@ -16844,8 +16873,8 @@ struct JwtKeyMaker;
 
 }  // namespace detail
 
-/// A key: what jwt() verifies tokens by, and what sign_jwt signs with if it is a secret or a private key.
-/// Copies share it.
+/// A key. jwt() verifies tokens with it; sign_jwt signs with it if it is a secret or a private key. Copies
+/// share it.
 class JwtKey {
   public:
     JwtKey(const JwtKey&) = default;
@@ -16871,19 +16900,19 @@ class JwtKey {
 #endif
 inline namespace SAKE_CRYPTO {
 
-// All of these need OpenSSL 3: compile with -DSAKE_WITH_OPENSSL, link with -lcrypto. Otherwise they throw
-// std::logic_error that says so. They throw std::invalid_argument for a text that is not such a key, or a key
-// that is too weak: an RSA key has 2048 bits at least, a secret 32 bytes.
+// These functions need OpenSSL 3: compile with -DSAKE_WITH_OPENSSL, link with -lcrypto. Without it they throw
+// std::logic_error that says so. They throw std::invalid_argument for a text that is not such a key, and for
+// a weak key: an RSA key needs 2048 bits, a secret 32 bytes.
 
-/// A key of PEM text: a public key, a certificate, whose dates and issuer are not looked at, or a private key
+/// A key from PEM text: a public key, a certificate (its dates and issuer are not checked), or a private key
 /// without a password. Not for HS256.
 [[nodiscard]] JwtKey jwt_key(JwtAlgorithm algorithm, std::string_view pem, std::string_view id = {});
-/// A secret, for HS256: 32 bytes or more that a generator of random bytes made, and nobody can guess.
+/// A secret for HS256: at least 32 random bytes from a cryptographic generator.
 [[nodiscard]] JwtKey jwt_secret(std::string_view bytes, std::string_view id = {});
-/// The same from base64url without padding.
+/// The same from base64url text without padding.
 [[nodiscard]] JwtKey jwt_secret_base64url(std::string_view text, std::string_view id = {});
-/// The keys of a JWK or a JWK Set (RFC 7517), which is JSON text. Of a set, keys of other kinds and those for
-/// encryption are left out. Keys without `alg` have the algorithm of their curve, RS256 or HS256.
+/// The keys of a JWK or a JWK Set (RFC 7517), given as JSON text. Keys of other kinds and keys for encryption
+/// in a set are skipped. A key without `alg` gets the algorithm of its curve, or RS256, or HS256.
 [[nodiscard]] std::vector<JwtKey> jwt_keys(std::string_view json);
 
 }  // namespace SAKE_CRYPTO
@@ -16892,21 +16921,21 @@ inline namespace SAKE_CRYPTO {
 
 // ---- sake/middleware/jwt.hpp ----
 
-// Who may pass: a JSON Web Token in each request (RFC 7519), which a login service has signed.
+// jwt: authentication by a JSON Web Token in each request (RFC 7519), signed by a login service.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// What the token of a request says: `ctx.state<sake::JwtClaims>()`, behind jwt().
+/// The claims of the request's token: `ctx.state<sake::JwtClaims>()`, behind jwt().
 struct JwtClaims {
-    std::string subject = {};                // "sub": who sent the request
+    std::string subject = {};                // "sub": the user
     std::string issuer = {};                 // "iss"
     std::vector<std::string> audience = {};  // "aud"
     std::optional<std::chrono::sys_seconds> expires = {};
-    std::string text = {};  // all of them: a JSON object
+    std::string text = {};  // all claims, as the text of a JSON object
 
-    /// All of them as a T: Json itself, a struct of the program as it stands, or a type with nlohmann's
-    /// from_json. Throws JsonError, or what from_json throws, if they do not fit.
+    /// All claims as a T: Json itself, an aggregate, or a type with nlohmann's from_json. Throws JsonError,
+    /// or what from_json throws, if they do not fit.
     template <class T = Json>
     [[nodiscard]] T claims() const {
         if constexpr (std::is_same_v<T, Json> || detail::HasShape<T>) {
@@ -16925,10 +16954,10 @@ std::string sign_jwt_text(std::string_view claims, const JwtKey& key);
 
 }  // namespace detail
 
-/// A token that says these claims, a Json or a struct: `sign_jwt({{"sub", "ada"}, {"exp", 1767225600}},
-/// key)`. Nothing is added to them: `exp`, and what else the readers demand, is among them. Throws
-/// std::invalid_argument for a public key, for claims that are not an object, and for a token larger than
-/// 8 KiB.
+/// Makes a signed token with these claims, a Json or a struct: `sign_jwt({{"sub", "ada"}, {"exp",
+/// 1767225600}}, key)`. Adds no claims: set `exp` and whatever the readers demand. Throws
+/// std::invalid_argument for a public key, for claims that are not an object, and for a token larger than 8
+/// KiB.
 template <class Claims = Json>
 [[nodiscard]] std::string sign_jwt(const Claims& claims, const JwtKey& key) {
     return detail::sign_jwt_text(dump_json(claims), key);
@@ -16936,33 +16965,35 @@ template <class Claims = Json>
 
 namespace middleware {
 
-/// For jwt.
+/// The options of jwt.
 struct JwtOptions {
-    /// The keys of the signer: jwt_key, jwt_secret and jwt_keys make them; 64 at most. A token is verified by
-    /// those keys alone that have its algorithm. If it names a key by `kid`, keys with other ids are left
-    /// out.
+    /// The keys of the signer, at most 64; jwt_key, jwt_secret and jwt_keys make them. A token is verified
+    /// only with keys of its algorithm. If it names a key by `kid`, keys with other ids are skipped.
     std::vector<JwtKey> keys = {};
-    /// The `iss` that a token must have. "" lets any, or none, pass.
+    /// The `iss` that a token must have. "" accepts any, or none.
     std::string issuer = {};
-    /// Whom the token must be for: it is `aud`, or is in it. With "", tokens that say whom they are for do
-    /// not pass, since they are for somebody else.
+    /// The `aud` that a token must have, alone or in its list. With "", a token that has an `aud` is refused,
+    /// because it is meant for another service.
     std::string audience = {};
-    /// The `typ` that the header must have, such as "at+jwt" for access tokens. "" lets any pass.
+    /// The `typ` that the header must have, such as "at+jwt" for access tokens. "" accepts any.
     std::string type = {};
-    /// By how much the clocks of signer and reader may differ: a minute at most.
+    /// How much the clocks of signer and reader may differ; at most a minute.
     std::chrono::seconds leeway{5};
-    /// Whether a token without `exp` is refused. One that does not expire is right until the key is gone.
+    /// Whether a token without `exp` is refused. A token that does not expire is valid until its key is
+    /// removed.
     bool require_expiry = true;
+    /// The realm in the challenge of a 401; "" sends none.
     std::string realm = {};
-    /// Is told why a token was refused, for the program's log. The client is not told.
+    /// Called with the reason when a token is refused, for the program's log. The client does not receive the
+    /// reason.
     std::function<void(Context& ctx, std::string_view why)> on_refused = {};
 };
 
-/// Answers 401 unless the request has a token in the field Authorization, as "Bearer", that one of the keys
-/// has signed, which is for this audience and valid now; and 400 to a field that is malformed, or a token
-/// larger than 8 KiB. `ctx.state<sake::JwtClaims>()` is what it says, `ctx.state<sake::User>().name` its
-/// `sub`. Keys need OpenSSL: see jwt_key. Throws std::invalid_argument for no keys or more than 64, for a
-/// leeway out of range, and for a realm that may not stand in a field.
+/// Answers 401 unless the field Authorization has a Bearer token that one of the keys signed, for this issuer
+/// and audience, and valid now. Answers 400 to a malformed field or a token larger than 8 KiB.
+/// `ctx.state<sake::JwtClaims>()` has the claims, `ctx.state<sake::User>().name` its `sub`. Keys need
+/// OpenSSL: see jwt_key. Throws std::invalid_argument for no keys or more than 64, a leeway out of range, and
+/// a realm that a field cannot hold.
 [[nodiscard]] Step jwt(JwtOptions options);
 
 }  // namespace middleware
@@ -16971,14 +17002,14 @@ struct JwtOptions {
 
 // ---- sake/middleware/logger.hpp ----
 
-// A line for every answer: the access log.
+// logger: the access log, one line for every answer.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
 namespace detail {
 
-/// What writes the lines of a logger.
+/// Writes the lines of a logger.
 class AccessLog : public Counted {
   public:
     AccessLog() = default;
@@ -17000,29 +17031,30 @@ enum class LogFormat : std::uint8_t {
                // cause, request_id, trace_id, user_agent, referrer
 };
 
-/// For logger.
+/// The options of logger.
 struct LoggerOptions {
+    /// The format of a line.
     LogFormat format = LogFormat::combined;
-    /// The file to which lines are appended; if it is renamed, as logrotate does, a new one is made. "" is
+    /// The file to which lines are appended. If it is renamed, as logrotate does, a new one is created. "" is
     /// standard error.
     std::string path = {};
-    /// In place of a file: takes whole lines, with their line feeds, on the logger's thread.
+    /// Receives the lines in place of a file: whole lines with their line feeds, on the logger's thread.
     std::function<void(std::string_view lines)> write = {};
-    /// The bytes of lines that may wait for the thread, at least 64 KiB. Lines for which there is no room
-    /// are dropped, and counted.
+    /// How many bytes of lines may wait for the thread, at least 64 KiB. Further lines are dropped and
+    /// counted.
     std::size_t max_queued = 1024 * 1024;
-    /// Whether targets and referrers are written with their queries, which may have secrets in them.
+    /// Whether the queries of targets and referrers are logged. They may contain secrets.
     bool with_query = true;
 };
 
-/// What logger() returns, for Engine::use. Copies write to the same place. With the last of them, which the
-/// engine may have, what is queued is written.
+/// What logger() returns, for Engine::use. Copies write to the same place. When the last copy is destroyed,
+/// which may be the engine's, queued lines are written first.
 class Logger {
   public:
-    using ObservesAnswers = void;  // so that Engine::use gives it every answer, refusals too
+    using ObservesAnswers = void;  // Engine::use then passes it every answer, refusals too
 
     void operator()(const Answered& answered) const { log_->add(answered); }
-    /// How many lines have been lost: the queue was full, or they could not be written.
+    /// How many lines were lost, because the queue was full or writing failed.
     [[nodiscard]] std::uint64_t dropped() const { return log_->dropped(); }
 
   private:
@@ -17031,10 +17063,10 @@ class Logger {
     detail::CountedPtr<detail::AccessLog> log_;
 };
 
-/// Writes a line for every answer when it leaves, wherever the logger stands among other middleware:
-/// `app.use(sake::middleware::logger())`. A thread of its own writes, so that no disk or terminal holds up
-/// the loop. Text of clients is escaped, and cut after 2048 bytes. Throws std::system_error if the file
-/// cannot be opened, std::invalid_argument for options that make no sense.
+/// Writes a line for every answer when it leaves, wherever the logger stands among the middleware:
+/// `app.use(sake::middleware::logger())`. A thread of its own writes, so a slow disk or terminal does not
+/// block the loop. Text from clients is escaped, and cut after 2048 bytes. Throws std::system_error if the
+/// file cannot be opened, std::invalid_argument for invalid options.
 [[nodiscard]] Logger logger(LoggerOptions options = {});
 
 }  // namespace middleware
@@ -17043,36 +17075,36 @@ class Logger {
 
 // ---- sake/middleware/rate_limit.hpp ----
 
-// A limit on how often a client may send requests.
+// rate_limit: limits how often a client may send requests.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For rate_limit. One of per_second and per_minute says how fast an allowance comes back; all numbers are 10
-/// million at most.
+/// The options of rate_limit. All numbers are at most 10 million.
 struct RateLimitOptions {
+    /// How many requests an allowance regains per second or per minute. Set one of the two.
     int per_second = 0;
     int per_minute = 0;
-    /// How many requests may come at once, after a pause. 0 is as many as in a second, or in a minute.
+    /// How many requests may arrive at once, after a pause. 0 means the allowance of one second, or of one
+    /// minute.
     int burst = 0;
-    /// Requests with the same text share an allowance: a user, an API key. Without it, those from the same
-    /// address do; of IPv6, from the same /64, since that is what a subscriber gets.
+    /// Requests with the same text share an allowance: a user, an API key. By default, requests from the same
+    /// address share one; for IPv6, from the same /64, which is what one subscriber gets.
     std::function<std::string(Context&)> key = {};
-    /// How many keys are remembered, of those that are short of their whole allowance; at least 16, rounded
-    /// up to a power of two. Each takes 32 bytes. A key that is remembered is never forgotten before its
-    /// time. One for which there is no place, as happens to one in a thousand when all are taken, shares the
-    /// allowance of a small part of those that have none.
+    /// How many keys are remembered while their allowance is not full; at least 16, rounded up to a power of
+    /// two. Each uses 32 bytes. A remembered key is never dropped early. When the table is full, about one
+    /// key in a thousand finds no place. It shares an allowance with a small part of the other such keys.
     std::size_t max_keys = 65536;
-    /// The name of the limit in the fields: 64 bytes of ASCII at most, without quotes, backslashes and
-    /// controls.
+    /// The name of the limit in the fields: at most 64 bytes of ASCII without quotes, backslashes and control
+    /// characters.
     std::string name = "default";
 };
 
-/// Throws HttpError 429 with Retry-After when the allowance of the request's key is spent. Sets
-/// RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. The limit is of
-/// this step: each call makes one of its own, and where it is given to several routes, they share it. Counted
-/// by GCRA, without a lock. Throws std::invalid_argument for options that make no sense.
+/// Throws HttpError 429 with Retry-After when the key of the request has used up its allowance. Sets
+/// RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) on every answer. Each call of
+/// rate_limit makes its own limit; routes that use the same step share it. Counted by GCRA, without a lock.
+/// Throws std::invalid_argument for invalid options.
 [[nodiscard]] Step rate_limit(RateLimitOptions options);
 
 }  // namespace middleware
@@ -17081,26 +17113,27 @@ struct RateLimitOptions {
 
 // ---- sake/middleware/request_id.hpp ----
 
-// A name for each request, by which its answer, its log lines and what it called are found again.
+// request_id: an id for each request, which connects its answer, its log lines and the requests that it
+// caused.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
 namespace middleware {
 
-/// For request_id.
+/// The options of request_id.
 struct RequestIdOptions {
-    /// The field of the answer, and of the request if a client's id is kept.
+    /// The field of the answer, and of the request if received ids are kept.
     std::string field = "X-Request-Id";
-    /// Keeps the id that came with the request, if it is one: 1 to 128 of the letters, digits and
-    /// "-._~+/=:". For servers behind a proxy that sets it: else clients choose what stands in the log.
+    /// Keeps the id that the client sent, if it has 1 to 128 letters, digits and "-._~+/=:". Only for servers
+    /// behind a proxy that sets it: otherwise clients choose what the log contains.
     bool keep_received = false;
 };
 
-/// Gives each request an id and sets it on every answer, refusals too; no handler replaces it. The id is the
-/// trace id if trace_context() stands in front, else 32 hex digits that cannot be foreseen. A trace id is
-/// what the client's traceparent says, unless trace_context() has trust_received = false. Throws
-/// std::invalid_argument for a name that no field of an answer may have.
+/// Gives each request an id and sets it on every answer, also on refusals. Handlers cannot replace it. The id
+/// is the trace id if trace_context() stands in front, else 32 unpredictable hex digits. A trace id comes
+/// from the client's traceparent unless trace_context() has trust_received = false. Throws
+/// std::invalid_argument for a field name that answers cannot have.
 [[nodiscard]] Step request_id(RequestIdOptions options = {});
 
 }  // namespace middleware
@@ -17109,30 +17142,31 @@ struct RequestIdOptions {
 
 // ---- sake/middleware/security_headers.hpp ----
 
-// Fields that tell browsers to be strict with what they get.
+// security_headers: header fields that make browsers stricter.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// For security_headers. A field with an empty text is not sent.
+/// The options of security_headers. A field with an empty text is not sent.
 struct SecurityHeadersOptions {
-    /// Content-Security-Policy: what a page may load and run. The default is for an API and plain pages: only
-    /// what comes from the same origin, and no frames around it.
+    /// Content-Security-Policy: what a page may load and run. The default suits an API and plain pages:
+    /// content of the same origin only, and no embedding in frames.
     std::string content_security_policy =
         "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
     std::string referrer_policy = "strict-origin-when-cross-origin";
     std::string permissions_policy = "camera=(), geolocation=(), microphone=()";
     std::string cross_origin_opener_policy = "same-origin";
     std::string cross_origin_resource_policy = "same-origin";
-    /// How long a browser uses https alone for this host (RFC 6797); sent over https only. 0 sends none.
+    /// How long a browser must use https for this host (RFC 6797). Sent over https only. 0 sends no field.
     std::chrono::seconds strict_transport_security = std::chrono::hours(24 * 365);
+    /// Whether Strict-Transport-Security includes all subdomains.
     bool include_subdomains = false;
 };
 
 /// Sets the fields of the options, X-Content-Type-Options: nosniff and X-Frame-Options: DENY on every answer
-/// that has none of its own, refusals too. Throws std::invalid_argument for a text that may not stand in a
-/// field, and for a time below 0.
+/// that does not have the field already, also on refusals. Throws std::invalid_argument for a text that a
+/// field cannot hold, and for a negative time.
 [[nodiscard]] Step security_headers(SecurityHeadersOptions options = {});
 
 }  // namespace middleware
@@ -17141,15 +17175,14 @@ struct SecurityHeadersOptions {
 
 // ---- sake/middleware/sessions.hpp ----
 
-// What a server keeps of a visitor from one request to the next, under an id that the visitor has in a
-// cookie.
+// sessions: data that a server keeps for a visitor between requests, under an id in a cookie.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr StepRule session_rules[] = {
-    {"sessions", "ctx.session() is one of them"},
+    {"sessions", "ctx.session() can be the session of one of them only"},
     {"cache", "the cache answers before it knows whose session it is"},
     {nullptr, nullptr}};
 inline constexpr StepInfo session_info{"sessions", session_rules};
@@ -17158,29 +17191,30 @@ inline constexpr StepInfo session_info{"sessions", session_rules};
 
 namespace middleware {
 
-/// For sessions.
+/// The options of sessions.
 struct SessionOptions {
     /// The name of the cookie. Over https it is sent as "__Host-session", which no other host can set.
     std::string cookie = "session";
-    /// A session ends when its visitor has sent no request for so long; at most 400 days.
+    /// A session ends when its visitor has sent no request for this long; at most 400 days.
     std::chrono::seconds idle_time = std::chrono::hours(2);
-    /// And it ends so long after it began, or was renewed; at most 400 days.
+    /// A session ends this long after it began or was renewed; at most 400 days.
     std::chrono::seconds lifetime = std::chrono::hours(7 * 24);
-    /// How many there are at most. If there are so many, a new one takes the place of the one that was idle
-    /// the longest among those that were never renewed; if all were, among those that were idle for 15
-    /// minutes; if none was, the answer is 503.
+    /// The largest number of sessions. Beyond it, a new session replaces the one that was idle for longest
+    /// among those that were never renewed. If all were renewed, the one that was idle for longest is
+    /// replaced, if that was at least 15 minutes. Otherwise the answer is 503.
     std::size_t max_sessions = 65536;
-    /// The size of a session as JSON text. One that is larger is not kept, and the answer is 500.
+    /// The largest size of a session as JSON text, in bytes. A larger session is not stored, and the answer
+    /// is 500.
     std::size_t max_bytes = 4096;
-    /// `none` counts over https only; over http it is `lax`.
+    /// `none` applies over https only; over http it becomes `lax`.
     http::SameSite same_site = http::SameSite::lax;
 };
 
-/// Gives what follows ctx.session(), ctx.renew_session() and ctx.end_session(). Sessions are in the memory of
-/// this process, and of this step: copies share them. The cookie has a random id of 128 bits and nothing
-/// else, is HttpOnly, is Secure where ctx.scheme() is "https", and is only sent when a session begins, is
-/// renewed or ends. An empty session is not kept. Throws std::invalid_argument for options that make no
-/// sense.
+/// Provides ctx.session(), ctx.renew_session() and ctx.end_session() to the handlers that follow. Sessions
+/// live in the memory of this process and belong to this step; copies of it share them. The cookie holds only
+/// a random id of 128 bits. It is HttpOnly, and Secure if ctx.scheme() is "https". It is sent only when a
+/// session begins, is renewed or ends. An empty session is not stored. Throws std::invalid_argument for
+/// invalid options.
 [[nodiscard]] Step sessions(SessionOptions options = {});
 
 }  // namespace middleware
@@ -17189,13 +17223,13 @@ struct SessionOptions {
 
 // ---- sake/middleware/session_store.hpp ----
 
-// Sessions that are kept elsewhere than in the memory of the server, such as in a database.
+// SessionStore: sessions outside the server's memory, such as in a database.
 
 namespace sake {
 inline namespace SAKE_ABI {
 
-/// Where a program keeps sessions: texts, each under an id. What a function throws is answered by 500. It may
-/// be in the midst of one of them for several requests at a time.
+/// The program's storage for sessions: a text for each id. An exception from a function is answered
+/// with 500. Several requests may be inside these functions at a time.
 class SessionStore {
   public:
     SessionStore() = default;
@@ -17203,15 +17237,15 @@ class SessionStore {
     SessionStore& operator=(const SessionStore&) = delete;
     virtual ~SessionStore() = default;
 
-    /// The text of a session; nothing if there is none, or its time is over, which the store decides. The id
-    /// is the secret of a visitor: where others may read what is stored, keep a hash of it.
+    /// The text of a session; std::nullopt if there is none or it has expired, which the store decides. The
+    /// id is the visitor's secret: if others can read the storage, store a hash of it.
     [[nodiscard]] virtual Task<std::optional<std::string>> load(std::string id) = 0;
-    /// Keeps a session under an id that is new.
+    /// Stores a session under a new id.
     [[nodiscard]] virtual Task<> add(std::string id, std::string text) = 0;
-    /// Keeps another text under an id, if there is a session; false if not. This must be one step: a session
-    /// that ends meanwhile is not to come back.
+    /// Replaces the text of a session, if it exists; false if not. This must be one atomic step, so that a
+    /// session that ended meanwhile does not come back.
     [[nodiscard]] virtual Task<bool> replace(std::string id, std::string text) = 0;
-    /// Ends a session; false if there was none.
+    /// Removes a session; false if there was none.
     [[nodiscard]] virtual Task<bool> erase(std::string id) = 0;
 };
 
@@ -17221,7 +17255,7 @@ class SessionCookie;
 
 namespace middleware {
 
-/// What sessions() with a store returns: middleware that is a coroutine.
+/// What sessions() with a store returns: coroutine middleware.
 class StoredSessions {
   public:
     template <class Unused = void>
@@ -17237,10 +17271,9 @@ class StoredSessions {
     SessionStore* store_;
 };
 
-/// The same as sessions(options), with sessions in a store of the program's, which must outlive the engine.
-/// The answer leaves when its session is saved; an answer in pieces is not held up. The store decides when
-/// sessions end and how many there are: idle_time and max_sessions do not count, and lifetime is the
-/// cookie's.
+/// The same as sessions(options), with sessions in the program's store, which must outlive the engine. An
+/// answer leaves after its session is saved; a streamed answer does not wait. The store decides when sessions
+/// end and how many exist: idle_time and max_sessions have no effect, and lifetime is that of the cookie.
 [[nodiscard]] StoredSessions sessions(SessionOptions options, SessionStore& store);
 
 }  // namespace middleware
@@ -17249,7 +17282,7 @@ class StoredSessions {
 
 // ---- sake/middleware/timeout.hpp ----
 
-// A time limit for the handlers of a route, shorter than that of all requests.
+// timeout: a time limit for the handlers of a route, shorter than Config::request_timeout.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -17261,11 +17294,11 @@ middleware::Step make_timeout(Clock::duration limit);
 
 namespace middleware {
 
-/// Gives what follows, a handler that is a coroutine or one in a worker, so much time to make its answer, in
-/// whole milliseconds. Then the answer is 504, as by Config::request_timeout, and the handler is cancelled.
-/// The time in which it waits for its client counts, and an answer in pieces that has begun to leave is cut
-/// off. It never makes a limit longer. A plain handler holds the loop, and cannot be cancelled. Throws
-/// std::invalid_argument unless the limit is positive.
+/// Limits the time of what follows, a coroutine handler or one in a worker, in whole milliseconds. After it
+/// the answer is 504, as with Config::request_timeout, and the handler is cancelled. Time in which the
+/// handler waits for its client counts, and a streamed answer that has begun is cut. It never makes a limit
+/// longer. A plain handler blocks the loop and cannot be cancelled. Throws std::invalid_argument unless the
+/// limit is positive.
 ///
 ///     app.get("/report", make_report).use(sake::middleware::timeout(2s));
 template <class Rep, class Period>
@@ -17279,28 +17312,28 @@ template <class Rep, class Period>
 
 // ---- sake/middleware/trace_context.hpp ----
 
-// The place of a request in a trace that passes through several programs: W3C Trace Context, by the fields
-// traceparent and tracestate.
+// trace_context: the position of a request in a distributed trace (W3C Trace Context, the fields traceparent
+// and tracestate).
 
 namespace sake {
 inline namespace SAKE_ABI {
 
 namespace middleware {
 
-/// For trace_context.
+/// The options of trace_context.
 struct TraceContextOptions {
     /// Whether a trace that begins here is marked as recorded.
     bool sample_new = false;
-    /// Goes on with the trace that a client names. Without it each request begins one, as is right where
+    /// Continues the trace that a client names. With false, each request begins a new trace: use it if
     /// clients are strangers.
     bool trust_received = true;
-    /// A field of the answer that names the trace and the span of the request, as traceparent does; ""
-    /// for none. "traceresponse" is the name in the draft of the W3C.
+    /// A field of the answer that names the trace and the span of the request, in the format of traceparent;
+    /// "" for none. The W3C draft calls it "traceresponse".
     std::string response_field = {};
 };
 
-/// Reads traceparent and tracestate, strictly: what is malformed counts as absent. Gives the request a span
-/// of its own in that trace, or begins a trace. A tracestate of more than 512 bytes is not passed on.
+/// Reads traceparent and tracestate strictly: a malformed field counts as absent. Gives the request a span in
+/// that trace, or begins a trace. A tracestate of more than 512 bytes is not passed on.
 [[nodiscard]] Step trace_context(TraceContextOptions options = {});
 
 }  // namespace middleware
@@ -17309,33 +17342,34 @@ struct TraceContextOptions {
 
 // ---- sake/middleware/trusted_proxies.hpp ----
 
-// Who the client is behind proxies.
+// trusted_proxies: finds the client behind proxies.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace middleware {
 
-/// The fields in which proxies say whom they speak for.
+/// The fields in which proxies report the client.
 enum class ForwardedFields : std::uint8_t {
-    x_forwarded,  // X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host, as most proxies do
+    x_forwarded,  // X-Forwarded-For, -Proto and -Host, which most proxies send
     standard      // Forwarded (RFC 7239)
 };
 
-/// For trusted_proxies.
+/// The options of trusted_proxies.
 struct TrustedProxiesOptions {
-    /// What your proxies write. The other fields are not read: a proxy passes on what a client says there.
+    /// The fields that your proxies set. The others are not read, because a proxy may pass on what a client
+    /// sent.
     ForwardedFields fields = ForwardedFields::x_forwarded;
-    /// Whether the host that they say replaces that of the request. Only if they always set it: a proxy that
-    /// does not passes on what a client says.
+    /// Whether the host that they report replaces that of the request. Enable it only if your proxies always
+    /// set the host: otherwise a client can choose it.
     bool use_host = false;
 };
 
-/// Makes `ctx.client_ip()` and `ctx.scheme()` what the proxies say, for requests that come from one of these:
-/// {"10.0.0.0/8", "2001:db8::7", "unix"}. What they list is read from its end, and the first address that is
-/// not a listed proxy is the client. What is not an address ends the list: then it is the proxy that wrote
-/// it. Of a head that is refused before its end, nothing is read. Put it in front of all other middleware.
-/// Throws std::invalid_argument for an empty list, for a text that is not an address or network, and for a
-/// network of everybody.
+/// Makes `ctx.client_ip()` and `ctx.scheme()` what the proxies report, for requests from one of these:
+/// {"10.0.0.0/8", "2001:db8::7", "unix"}. The list of addresses is read from its end. The first address that
+/// is not a listed proxy is the client. A text that is not an address ends the list: the client is then the
+/// proxy that wrote it. If a head is refused before its end, the fields are not read. Put it in front of all
+/// other middleware. Throws std::invalid_argument for an empty list, a text that is not an address or
+/// network, and a network that contains every address.
 [[nodiscard]] Step trusted_proxies(std::vector<std::string> proxies, TrustedProxiesOptions options = {});
 
 }  // namespace middleware
@@ -17414,7 +17448,7 @@ namespace detail {
 SAKE_INLINE void Budget::tell_of_want() noexcept {
     if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
     log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
-                "together they hold Config::max_buffered bytes");
+                "all connections together hold Config::max_buffered bytes");
 }
 
 }  // namespace detail
@@ -17875,8 +17909,8 @@ SAKE_INLINE bool has_format(std::string_view text, Format format) noexcept {
 
 // ---- sake/base/hash.hpp ----
 
-// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): nobody who does not know the key can choose texts
-// that meet, or tell the next value from those before.
+// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): without the key, texts that collide cannot be
+// chosen, and the next value cannot be predicted.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -18900,9 +18934,9 @@ class JsonReader {
 
 // ---- sake/base/json_tagged.hpp ----
 
-// Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
-// form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
-// it is. Templates on the type of values, so that a program without worker routes does not compile them.
+// Carries values that JSON text cannot express (infinities, NaN, bytes, text that is not UTF-8). Arrays stay
+// arrays; such a value becomes an object with one member that names its kind, and so does an object.
+// Templates on the type of values, so that programs without worker routes do not compile them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -19039,15 +19073,15 @@ Value untagged(const Value& value) {
 
 // ---- sake/base/standard_error.hpp ----
 
-// Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
-// has its number. Lines for which there is no room are counted, and the next line says how many they were.
+// Standard error as the destination of log lines. A write never waits for room, and never goes to another
+// file that merely has its number. Lines without room are counted, and the next line reports how many were
+// lost.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
+/// Keeps the SIGPIPE of a failed write from the process: blocks it in this thread, and removes it if it came.
 class SigpipeHeldBack {
   public:
     SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
@@ -19101,7 +19135,7 @@ class StandardError {
             return false;
         }
         if (write_all(line, output)) return true;
-        if (errno != EPIPE) ++lost_;  // nobody reads on after that
+        if (errno != EPIPE) ++lost_;  // there is no reader any more
         return false;
     }
 
@@ -19420,7 +19454,7 @@ SAKE_INLINE void PeerAddress::take_v6(const in6_addr& address) noexcept {
 
 // ---- sake/base/random.hpp ----
 
-// Keys that nobody can foresee, of the system's random bytes.
+// Unpredictable keys, made of the system's random bytes.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -19960,8 +19994,8 @@ class Sha256 {
 
 // ---- sake/base/shape_defaults.hpp ----
 
-// Which members of an object a document may leave out: those that are optional, and those that have a default
-// which is not just the nothing of their type.
+// Which members of an object a document may omit: optional ones, and those with a default that is not just
+// the empty value of their type.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -19969,7 +20003,7 @@ namespace detail {
 
 inline bool is_blank_list(const ListShape& shape, const void* list);
 
-/// Whether a value is the nothing of its type: 0, false, "", an empty list, no value, an object of such.
+/// Whether a value is the empty value of its type: 0, false, "", an empty list, no value, an object of such.
 inline bool is_blank(const Shape& shape, const void* value) {
     switch (shape.kind) {
         case ShapeKind::boolean:
@@ -21007,7 +21041,7 @@ SAKE_INLINE std::string replace_invalid_utf8(std::string_view text) {
 // ---- sake/http/conditional.hpp ----
 
 // Conditional requests (RFC 9110 section 13): entity tags, and whether the fields If-* let a request proceed.
-// Not here: what the tag of a file is.
+// The tags of files are made elsewhere.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -21051,7 +21085,7 @@ struct EntityTag {
     }
 };
 
-/// Calls f(tag) for each tag of a list; anything else in it is passed over.
+/// Calls f(tag) for each tag of a list; skips anything else in it.
 template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
@@ -21064,14 +21098,14 @@ constexpr void for_each_tag(std::string_view list, F f) {
     }
 }
 
-/// What the body is now that would be sent.
+/// The validators of the body that would be sent now.
 struct Validators {
     std::string_view tag;                       // as it is sent; "" if there is none
     std::optional<std::int64_t> last_modified;  // in seconds since 1970
     std::int64_t now = 0;
 };
 
-/// The fields of a request that make it conditional, as they came.
+/// The conditional fields of a request, as received.
 struct Conditions {
     std::optional<std::string_view> if_match;
     std::optional<std::string_view> if_none_match;
@@ -21099,8 +21133,8 @@ struct Conditions {
         return Verdict::proceed;
     }
 
-    /// Whether a Range is heeded: the client's part is of the same body (section 13.1.5). Only strong
-    /// validators say so; a date is one when the second that it names is over.
+    /// Whether a Range applies: the client's part belongs to the same body (section 13.1.5). Only strong
+    /// validators decide that. A date is strong once its second is over.
     [[nodiscard]] bool allows_range(const Validators& present) const noexcept {
         if (!if_range) return true;
         if (const auto asked = EntityTag::parse(*if_range)) {
@@ -21169,7 +21203,7 @@ constexpr std::string_view name_of_byte(char c) noexcept {
     }
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) return "a control character";
-    return byte < 0x80 ? "a character that may not stand there" : "not ASCII";
+    return byte < 0x80 ? "a character that is not allowed there" : "not ASCII";
 }
 
 /// "header value: byte 3 is a line feed (0x0a)"; the offending text itself is not repeated.
@@ -21528,7 +21562,7 @@ constexpr Maybe<Target> parse_absolute(Method method, std::string_view text) noe
     text.remove_prefix(target.authority.size());
     split_query(text, target);
     if (method == Method::options && text.empty()) return target;
-    // Not a literal: whoever keeps offsets into the request needs a slash that lies in it.
+    // A slash within the request: callers keep offsets into its text, so a literal would not do.
     if (target.path.empty()) target.path = slash;
     return target;
 }
@@ -21645,9 +21679,8 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-/// The text with an escape for each byte that may not stand in a URI and for which `stands(c, index)` is
-/// false. Escapes that are there stay, and a '%' that begins none becomes one. Control bytes stay as they
-/// are, for somebody else to refuse.
+/// The text with an escape for each byte that a URI cannot hold and for which `stands(c, index)` is false.
+/// Existing escapes stay, and a '%' that begins none is escaped. Control bytes stay; the caller refuses them.
 template <class Stands>
 std::string escape_uri(std::string_view text, Stands stands) {
     std::string out;
@@ -21774,8 +21807,8 @@ constexpr bool is_attribute_char(char c) noexcept {
     return ascii::is(c, ascii::token) && c != '*' && c != '\'' && c != '%';
 }
 
-/// "attachment" with a name under which to save. Clients that know only the old form see '_' in place of what
-/// it cannot say. Neither form has a slash or a backslash: it is a name, and no path.
+/// "attachment" with a file name. Clients that know only the old form see '_' for characters that it cannot
+/// express. Neither form contains a slash or backslash: it is a name, not a path.
 [[nodiscard]] inline std::string attachment_disposition(std::string_view name) {
     std::string plain;
     std::string extended;
@@ -21813,8 +21846,8 @@ constexpr bool is_attribute_char(char c) noexcept {
 
 // ---- sake/http/event_reader.hpp ----
 
-// Reading a stream of server-sent events: bytes in, events out, as the HTML standard says ("Parsing an event
-// stream"). However the bytes are split, the events are the same.
+// Reads a stream of server-sent events: bytes in, events out (WHATWG HTML, "Parsing an event stream"). The
+// events do not depend on how the bytes are split.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -21852,11 +21885,11 @@ class EventReader {
     /// How many events are kept, some of which may have been handed out.
     [[nodiscard]] std::size_t kept() const noexcept { return events_.size(); }
 
-    /// What a client that comes again says in Last-Event-ID.
+    /// The id that a reconnecting client sends as Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
-    /// After how long it comes again, if the stream has said so.
+    /// The retry time, if the stream has set one.
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
-    /// How many lines of comments there were.
+    /// How many comment lines were received.
     [[nodiscard]] std::uint64_t comments() const noexcept { return comments_; }
 
   private:
@@ -21922,8 +21955,8 @@ class EventReader {
 
 // ---- sake/http/event_text.hpp ----
 
-// The text of server-sent events, as the HTML standard has it: writing an event, a comment or a hint. What
-// cannot be said throws. Not here: reading it (event_reader.hpp), and when it is sent.
+// Writes server-sent events, comments and retry hints as text (WHATWG HTML). Values that the format cannot
+// express throw. event_reader.hpp reads them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -22216,7 +22249,8 @@ inline MultipartParser::Step MultipartParser::read(std::string_view input) {
                 break;
             }
             case State::line_cr:
-                if (input[at] != '\n') return refuse(400, "a CR in the head of a part ends no line", at);
+                if (input[at] != '\n')
+                    return refuse(400, "a CR in the head of a part does not end a line", at);
                 step = end_line(at + 1);
                 break;
             case State::epilogue:
@@ -22324,7 +22358,7 @@ inline MultipartParser::Step MultipartParser::end_line(std::size_t consumed) {
         return refuse(400, "a header of a part has a control byte in its value", consumed);
     }
     const char* wrong = nullptr;
-    constexpr const char* twice = "a header of a part is there twice";
+    constexpr const char* twice = "a header of a part occurs twice";
     if (iequals(name, "Content-Disposition")) {
         wrong = std::exchange(has_disposition_, true) ? twice : take_disposition(value);
     } else if (iequals(name, "Content-Type")) {
@@ -22396,8 +22430,8 @@ inline const char* MultipartParser::take_disposition(std::string_view value) {
 
 // ---- sake/http/negotiate.hpp ----
 
-// Content negotiation by quality values (RFC 9110 section 12.4.2): which coding a client accepts best, and
-// how well it accepts a media type. Not here: charsets and languages.
+// Content negotiation by quality values (RFC 9110 section 12.4.2): the coding that a client prefers, and how
+// well it accepts a media type. No charsets or languages.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -22562,8 +22596,8 @@ struct OriginParts {
     std::string_view authority;
 };
 
-/// Whether browsers would write an origin like this: in lower case, without a path, and without the port
-/// that its scheme has anyway.
+/// Whether browsers would write an origin like this: in lower case, without a path, and without the default
+/// port of its scheme.
 inline bool is_origin(std::string_view text) noexcept {
     constexpr auto of_a_scheme = [](char c) {
         return (c >= 'a' && c <= 'z') || ascii::is(c, ascii::digit) || ascii::contains_char("+-.", c);
@@ -22588,8 +22622,8 @@ inline void require_origins(std::string_view function, const std::vector<std::st
     }
 }
 
-/// Whether an origin is that of the host which a request is for. The scheme is not compared: behind a proxy
-/// the server does not know it.
+/// Whether an origin is that of the request's host. The scheme is not compared, because behind a proxy the
+/// server does not know it.
 inline bool is_origin_of(std::string_view origin, std::string_view host) noexcept {
     const auto [scheme, authority] = OriginParts(origin);
     const std::string_view port = default_port(scheme);
@@ -23322,9 +23356,9 @@ inline void ws_mask(char* data, std::size_t size, std::uint32_t mask, std::size_
 
 // ---- sake/http/ws_handshake.hpp ----
 
-// The opening handshake of WebSocket (RFC 6455 section 4), both sides: what a request asks for, which
-// protocol to speak, and whether an answer is the right one. Fields are any range of names and values. Not
-// here: extensions, and the Origin.
+// The opening handshake of WebSocket (RFC 6455 section 4), for both sides: what a request asks for, which
+// subprotocol to use, and whether an answer is right. Fields are any range of names and values. Extensions
+// and Origin are handled elsewhere.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -23392,7 +23426,7 @@ bool ws_has_body(const Fields& fields) {
 
 /// What a request asks for.
 enum class WsAsk : std::uint8_t {
-    not_asked,  // something else: no Upgrade to websocket, or HTTP/1.0, which has none (RFC 9110 section 7.8)
+    not_asked,    // no Upgrade to websocket, or HTTP/1.0, where Upgrade is ignored (RFC 9110 section 7.8)
     bad_version,  // another version: answer 426 with Sec-WebSocket-Version: 13 (section 4.4)
     bad_request,  // a handshake that is not valid: answer 400
     good,
@@ -23403,7 +23437,7 @@ struct WsAsked {
     std::string_view key = {};  // if it is good: a view of the field
 };
 
-/// What the server reads in the head of a request (section 4.2.1).
+/// Reads the handshake in the head of a request (section 4.2.1).
 template <class Fields>
 WsAsked ws_check_request(Method method, bool is_http_1_0, const Fields& fields) {
     if (is_http_1_0 || !ws_lists_contain(fields, "Upgrade", "websocket") ||
@@ -23639,16 +23673,16 @@ constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
 
-/// Reads one connection. Small while nothing has begun. Throws std::bad_alloc alone, and is of no more use
-/// then. The limits outlive it.
+/// Reads one connection. Small while nothing has begun. Throws only std::bad_alloc, and is unusable
+/// afterwards. The limits must outlive it.
 class WsReader {
   public:
     WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
     WsReader(WsRole role, WsLimits&& limits) = delete;
 
-    /// Goes on until there is an event, or no more bytes. What was read is taken off the front of `bytes`.
-    /// The inflater is the same at every call, or none if no compression was agreed. After `close` and
-    /// `failed`, all bytes are dropped.
+    /// Continues until there is an event or no more bytes. Removes the bytes that it has read from the front
+    /// of `bytes`. The inflater must be the same at every call, or null if no compression was agreed. After
+    /// `close` and `failed`, all bytes are dropped.
     [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
         if (is_over_) {
             bytes = {};
@@ -24452,7 +24486,8 @@ struct RequestLine {
                             RequestHead& head) noexcept {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ' ') return {400, "bad method"};
+        if (p == begin || p == end || *p != ' ')
+            return {400, "the method is not a token followed by a space"};
         head.method_name = slice_of(base, begin, p);
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
@@ -24587,7 +24622,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 0 && head.minor_version > 0) return refuse(framing, 400, "no Host");
     std::string_view host;
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
-    if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
+    if (!hosts.is_valid(host)) return refuse(framing, 400, "Host is not a valid host name or address");
     const std::string_view text = head.target.of(base);
     if (text[0] == '/' && head.method != Method::connect) return;
     const Maybe<Target> target = parse_target(head.method, text);
@@ -24642,7 +24677,7 @@ inline void decide_body(const MessageHead& head, const char* base, Framing& fram
     if (head.content_length.count == 0) return;
     if (head.content_length.count > 1) return refuse(framing, 400, "more than one Content-Length");
     const auto length = parse_decimal<std::uint64_t>(head.fields[head.content_length.first].value.of(base));
-    if (!length) return refuse(framing, 400, "bad Content-Length");
+    if (!length) return refuse(framing, 400, "Content-Length is not a decimal number in range");
     framing.length = *length;
     if (*length > 0) framing.body = Framing::Body::length;
 }
@@ -24696,9 +24731,9 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 
 // ---- sake/http1/body_reader.hpp ----
 
-// BodyReader: the body of a message, by its framing: so many bytes, chunks, or all up to the end of the
-// connection. Both sides read with it. Bytes in, views into them out. Not here: limits on the body, which are
-// the reader's, and what a head says about it (framing.hpp).
+// BodyReader: the body of a message by its framing: a length, chunks, or everything up to the end of the
+// connection. Client and server use it. Bytes in, views into them out. Not here: limits on the size, which
+// are the caller's, and what the head says about the body (framing.hpp).
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -26088,14 +26123,13 @@ class SimulatedPoller final : public Poller {
 
 // ---- sake/async/port.hpp ----
 
-// Port: a reactor as other threads know it. It may outlive the reactor, so that what is brought to it later
-// is dropped.
+// Port: a reactor as other threads see it. It may outlive the reactor; items that arrive later are dropped.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What can be brought to a port: by one thread at a time, until it has arrived.
+/// An item that can be sent to a port, by one thread at a time until it has arrived.
 class PortItem : public Counted {
   public:
     PortItem() = default;
@@ -26376,7 +26410,8 @@ SAKE_INLINE void Reactor::cancel_all() {
     constexpr int patience = 1000;
     for (int round = 0; has_fibers() && !is_abandoned_; ++round) {
         if (round == patience) {
-            log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
+            log_quietly(log_, LogLevel::error,
+                        "a task was left unfinished: ", "it catches every Cancelled and goes on: rethrow it");
             return abandon();
         }
         cancel_fibers();
@@ -27060,8 +27095,8 @@ SAKE_INLINE void name_this_thread(const thread::Name& name) noexcept {
 
 // ---- sake/compute/worker_board.hpp ----
 
-// WorkerBoard: what runs on the threads of a pool at this moment, and how long what has run waited and ran.
-// The threads write on it, and a loop reads.
+// WorkerBoard: the jobs that run on a pool's threads now, and how long earlier jobs waited and ran. The
+// threads write it, and a loop reads it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -27433,7 +27468,7 @@ SAKE_INLINE WorkerPool::Stats WorkerPool::stats() const { return state_->stats()
 SAKE_INLINE int WorkerPool::stop(std::chrono::milliseconds patience) {
     detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
     if (state_->is_within())
-        throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
+        throw std::logic_error("WorkerPool::stop: called in a job of the pool, which would wait for itself");
     return state_->stop(patience);
 }
 SAKE_INLINE bool WorkerPool::submit_job(detail::CountedPtr<detail::PoolJob> job) {
@@ -27461,8 +27496,8 @@ SAKE_INLINE WorkerPool& process_pool() { return make_process_pool_once(); }
 
 // ---- sake/io/accept.hpp ----
 
-// Accepting: one connection from a listening socket, and what it means if there is none. Both the server and
-// TcpListener take their connections here; how long to pause, and what to log, is theirs.
+// Accepting one connection from a listening socket, and what it means if there is none. The server and
+// TcpListener both use it; each decides itself how long to pause and what to log.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -27506,7 +27541,7 @@ struct Accepted {
 
 // ---- sake/io/address.hpp ----
 
-// Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
+// Addresses as text ("host:port", ":8080", "[::1]:8080") and in the system's form.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -27519,7 +27554,7 @@ inline std::string printable(std::string_view text) {
     return out;
 }
 
-/// The file name of a Unix socket. A type of its own, so that no host can become one.
+/// The file name of a Unix socket. A separate type, so that no host name can become one.
 struct UnixPath {
     std::string path;
 
@@ -27648,8 +27683,8 @@ class Addresses {
 
 // ---- sake/io/net_error.hpp ----
 
-// What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
-// has no address. Each is an error of one cause: a code with its own words.
+// Failures of connections without an errno: a peer that closed too early, and a name without an address. Each
+// is an error category with its own words.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -27693,14 +27728,14 @@ inline std::error_code lookup_error(int code) noexcept {
 
 // ---- sake/io/connect.hpp ----
 
-// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap,
-// in the order that RFC 8305 calls "happy eyeballs".
+// How TcpStream::connect reaches the peer: name lookups off the loop, and overlapping attempts in the order
+// of RFC 8305 ("happy eyeballs").
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What getaddrinfo says of a name: addresses, best first, or its error.
+/// The result of getaddrinfo for a name: addresses, best first, or an error.
 struct Lookup {
     Array<SocketAddress> addresses;
     std::error_code error;
@@ -27721,8 +27756,8 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     return found;
 }
 
-/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
-/// delay (RFC 8305 section 4).
+/// Alternates the address families, beginning with that of the first, so that a family that does not work
+/// costs one delay (RFC 8305 section 4).
 inline Array<SocketAddress> alternate_families(const Array<SocketAddress>& addresses) {
     Array<SocketAddress> first;
     Array<SocketAddress> other;
@@ -27907,9 +27942,9 @@ template Task<TcpStream> TcpStream::connect_to_host<void>(std::string, std::uint
 
 // ---- sake/io/directory.hpp ----
 
-// Files beneath a directory: whatever a path says, and whatever links are there, nothing outside of it is
-// opened, and nothing but regular files and directories. Where the kernel resolves such paths by itself
-// (openat2), it does; elsewhere the path is walked, with the same outcome. Not here: what a file is sent as.
+// Directory: files beneath a directory. Whatever a path contains, and whatever links exist, nothing outside
+// is opened, and only regular files and directories. If the kernel can resolve such paths (openat2), it does;
+// otherwise the path is walked with the same result.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28188,8 +28223,8 @@ template Task<std::string> FileReader::read<void>(std::size_t most);
 
 // ---- sake/io/listener.hpp ----
 
-// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" turned into bound, listening
-// sockets. A name is listened on at every address that it has, or not at all.
+// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" as bound, listening sockets. A
+// name is bound at all of its addresses, or at none.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28212,9 +28247,9 @@ struct FileIdentity {
     friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-/// The file of a Unix socket that was bound. It is removed at the end, unless another file has taken its
-/// place, or this is a child of the process that bound it. The end must come before the socket closes: as
-/// long as that is open, no other file can have the same inode.
+/// The file of a bound Unix socket. The destructor removes it, unless another file has taken its place, or
+/// this is a child of the process that bound it. It must run before the socket closes: while that is open, no
+/// other file can have the same inode.
 class SocketFile {
   public:
     SocketFile() = default;
@@ -28286,7 +28321,7 @@ using Listeners = OwningList<Listener>;
 
 // --- Unix sockets ---
 
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
+/// Removes a socket file on which no process listens any more; leaves every other file alone.
 inline void remove_stale_socket(const std::string& path, const SocketAddress& address) {
     const FileIdentity before(path);
     if (!before.is_socket) return;
@@ -28296,8 +28331,8 @@ inline void remove_stale_socket(const std::string& path, const SocketAddress& ad
     if (connected.error == ECONNREFUSED && FileIdentity(path) == before) ::unlink(path.c_str());
 }
 
-/// Sets the permissions of a socket file, and not those of a file that a link leads to. The umask belongs to
-/// all threads, so it cannot be changed around the bind.
+/// Sets the permissions of a socket file, never of a file that a link points to. The umask belongs to all
+/// threads, so it cannot be changed for the bind.
 inline int set_socket_mode(const std::string& path, int mode) noexcept {
     const auto bits = static_cast<mode_t>(mode);
     if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
@@ -28323,7 +28358,7 @@ inline void listen_unix(Listener& listener, const UnixPath& where, int backlog, 
     remove_stale_socket(path, address);
     if (::bind(listener.socket.get(), address.generic(), address.size) != 0) throw_listen_error(errno, name);
     listener.file = SocketFile(path);
-    // Before it listens nobody can connect, whatever the umask has let through.
+    // Before it listens, no client can connect, whatever the umask allows.
     if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
     if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
 }
@@ -28454,8 +28489,8 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
 
 // ---- sake/io/wire.hpp ----
 
-// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test.
-// A plain socket has none: see socket.hpp, which asks the system directly.
+// Wire: the interface for connections that are not plain sockets, such as TLS or memory in a test. A plain
+// socket has no wire: socket.hpp calls the system directly.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28510,9 +28545,9 @@ class Wire {
 
 // ---- sake/io/memory_wire.hpp ----
 
-// MemoryWire: a connection without a socket. Two wires are each other's peer; what one sends, the other
-// receives, in the same order of events as over a Unix socket. For tests of clients and servers, which then
-// need neither ports nor the system. Both ends are for one reactor's thread.
+// MemoryWire: a connection without a socket. Two wires are peers: one receives what the other sends, with the
+// same order of events as over a Unix socket. For tests of clients and servers, which then need neither ports
+// nor the system. Both ends belong to one reactor's thread.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28557,9 +28592,9 @@ class ByteRing {
     OwningPtr<char[]> bytes_;
 };
 
-/// One end. Its destructor closes it: what it has sent can still be received, unless it leaves input
-/// unreceived, which resets the connection. After a reset, what was not received is dropped; the first call
-/// fails with ECONNRESET, later ones find the end, or EPIPE.
+/// One end. Its destructor closes it: the peer can still receive what was sent, unless this end leaves unread
+/// input, which resets the connection. After a reset, unread bytes are dropped; the first call fails with
+/// ECONNRESET, later ones report the end, or EPIPE.
 class MemoryWire final : public Wire {
   public:
     /// As much as `capacity` bytes wait to be received. make_memory_wires gives it its peer.
@@ -28713,9 +28748,9 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 
 // ---- sake/io/socket.hpp ----
 
-// Socket: a connection's descriptor, the watch over it and, if its bytes do not travel as they are, its wire.
-// Client and server send and receive through it; a plain connection costs them no virtual call. Small, since
-// every idle connection of a server has one.
+// Socket: the descriptor of a connection, its watch, and its wire if it is not a plain socket. Client and
+// server send and receive through it; for a plain connection this costs no virtual call. Small, because every
+// idle connection of a server has one.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -29240,7 +29275,7 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
         // So long the text is at least: its end may be the beginning of the delimiter.
         searched = is_there ? found : unread.size() - std::min(unread.size(), delimiter.size() - 1);
         if (searched > longest) {
-            throw std::length_error("read_until: no delimiter within the longest text allowed");
+            throw std::length_error("read_until: no delimiter within the allowed length");
         }
         if (is_there) {
             std::string text(unread.view().substr(0, found));
@@ -29250,7 +29285,7 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
         const std::size_t received = co_await receive_more(state, deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
-        detail::throw_ended("the peer ended before the delimiter");
+        detail::throw_ended("the delimiter did not arrive");
     }
 }
 
@@ -29264,7 +29299,7 @@ Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, det
     static_cast<void>(still_open(state));
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(state, deadline);
-        if (received == 0) detail::throw_ended("the peer ended before all had come");
+        if (received == 0) detail::throw_ended("not all bytes arrived");
     }
     std::string bytes(unread.view().substr(0, size));
     unread.take(size);
@@ -29331,8 +29366,8 @@ template Task<> TcpStream::write<void>(std::string_view, detail::Clock::duration
 
 // ---- sake/io/temporary_file.hpp ----
 
-// Files without a name, which end with their descriptor or with the process, and files that get their name
-// only when they are complete. Everything here blocks: it is for threads that may.
+// Files without a name, which end with their descriptor or the process, and files that get their name only
+// when they are complete. All functions block: for threads that may block.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -29427,7 +29462,7 @@ inline void save_bytes(const std::string& path, std::string_view bytes) {
     save_new_file(path, [&](int fd) { write_all(fd, bytes, path); });
 }
 
-/// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
+/// A file without a name: it ends with its descriptor, whatever happens to the process.
 class TemporaryFile : public Counted {
   public:
     /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.
@@ -29505,9 +29540,9 @@ class TemporaryFile : public Counted {
 
 // ---- sake/websocket/ws_codec.hpp ----
 
-// What a WebSocket connection compresses and inflates messages by (RFC 7692), once both ends agree on it: the
-// interface, and the windows of each end.
-// Not here: zlib (ws_codec_zlib.hpp), and which messages are worth it, which is for the caller to say.
+// Compresses and inflates the messages of a WebSocket connection (RFC 7692), once both ends have agreed: the
+// interface, and the windows of each end. ws_codec_zlib.hpp uses zlib; the caller decides which messages are
+// worth compressing.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -29851,8 +29886,8 @@ inline OwningPtr<WsCodec> WsCodec::make(Reactor&, WsRole, const WsDeflate&) { re
 
 // ---- sake/websocket/ws_box.hpp ----
 
-// WsBox: what other threads leave for a WebSocket to send. It outlives the connection, which leaves it when
-// it closes.
+// WsBox: messages that other threads leave for a WebSocket to send. It outlives the connection, which
+// detaches from it when it closes.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -30028,7 +30063,7 @@ struct WsBuffers final : Resumable {
 
 // ---- sake/websocket/ws_pump.hpp ----
 
-// What a WebSocket subscribes to: for each topic of a hub a task that sends what is published.
+// The subscriptions of a WebSocket: for each topic of a hub, a task that sends its messages.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31115,8 +31150,8 @@ SAKE_INLINE bool WsTerms::compresses() const noexcept {
 
 // ---- sake/app/body_encoder.hpp ----
 
-// BodyEncoder: what an answer in pieces passes on its way out, such as a compressor. An Answerer has none
-// unless middleware gives it one.
+// BodyEncoder: transforms a streamed answer on its way out, as a compressor does. An Answerer has one only if
+// middleware sets it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31124,11 +31159,11 @@ namespace detail {
 
 class BodyEncoder {
   public:
-    /// What comes behind a piece.
+    /// What follows a piece.
     enum class Behind : std::uint8_t {
-        more,   // at once, so that some of the piece may be held back
+        more,   // another piece, at once: a part of this one may be held back
         pause,  // nothing for a while: the client must be able to read all of it
-        end     // nothing
+        end     // nothing: this is the last piece
     };
 
     BodyEncoder() = default;
@@ -31136,11 +31171,11 @@ class BodyEncoder {
     BodyEncoder& operator=(const BodyEncoder&) = delete;
     virtual ~BodyEncoder() = default;
 
-    /// Appends what a piece becomes. Throws if that fails, and then makes no sense any more.
+    /// Appends the encoded piece. After an exception the encoder is unusable.
     virtual void encode(std::string_view piece, Behind behind, ByteBuffer& out) = 0;
-    /// What the head says in Content-Encoding.
+    /// The value of Content-Encoding.
     [[nodiscard]] virtual std::string_view coding() const noexcept = 0;
-    /// How many bytes it holds.
+    /// The memory that it uses, in bytes.
     [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
 };
 
@@ -31150,8 +31185,8 @@ class BodyEncoder {
 
 // ---- sake/app/answerer.hpp ----
 
-// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
-// while its handlers run as coroutines. They see it as a BodyWriter.
+// Answerer: the interface for streamed answers, over any protocol. A call has one while its handlers run as
+// coroutines. Handlers use it through BodyWriter.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31166,37 +31201,37 @@ class Answerer {
     Answerer(const Answerer&) = delete;
     Answerer& operator=(const Answerer&) = delete;
 
-    /// Whether the head has left, so that the answer cannot become another one.
+    /// Whether the head has left. After that the answer cannot become another one.
     [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
 
-    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
-    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
-    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
-    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
-    /// std::bad_alloc.
+    /// Sends the head if it has not left yet, and as much of `bytes` as the client accepts now; advances
+    /// `bytes` past it. True if everything was sent. The rest of the bytes may be sent from its place: it
+    /// must stay there until a later call has sent it, or no later call will come. If the connection is lost,
+    /// the handler is cancelled soon. Throws Cancelled if the handler was cut off, HttpError if streams can
+    /// no longer begin, std::bad_alloc.
     virtual bool write(std::string_view& bytes) = 0;
-    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
-    /// something.
+    /// Wakes the signal of `wait` when another write is worthwhile. Returns the time by which the client must
+    /// have accepted something.
     [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
+    /// The signal is no longer expected.
     virtual void stop_waiting() noexcept = 0;
-    /// A write was given up when a part of its bytes had been sent: nothing can follow, and the answer is cut
+    /// A write was given up after a part of its bytes was sent. Nothing can follow it, and the answer is cut
     /// when the handlers end.
     void break_off() noexcept {
         if (state_ == State::begun) state_ = State::broken;
     }
-    /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
-    /// else can follow.
+    /// Whether a part of a write was announced to the client but not sent yet, so that nothing else can
+    /// follow.
     [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
-    /// The time of wait_for_room is over. Returns until when the client has more, since it has taken some of
-    /// what has left. Else returns {}, the answer is cut, and the handler cancelled soon.
+    /// The time of wait_for_room is over. If the client has accepted some bytes meanwhile, returns its new
+    /// deadline. Otherwise returns {}, cuts the answer, and has the handler cancelled soon.
     virtual TimePoint prolong_or_give_up() noexcept = 0;
 
     [[nodiscard]] virtual const Config& config() const noexcept = 0;
 
-    /// What is written behind all else if a stop of the server ends the answer.
+    /// Written after everything else if a stop of the server ends the answer.
     std::string farewell;
-    /// What all that is written passes on its way, if the head has not left yet. The head says its coding.
+    /// Encodes everything that is written, if it was set before the head left. The head names its coding.
     OwningPtr<BodyEncoder> encoder;
 
   protected:
@@ -31218,16 +31253,15 @@ class Answerer {
 
 // ---- sake/app/body_bytes.hpp ----
 
-// BodyBytes: what the body of a request is received into. A string would have to fill its memory before bytes
-// may be received there, and to copy all of it whenever it grows: for a large body, three times the work of
-// receiving it.
+// BodyBytes: the memory into which the body of a request is received. A std::string would fill its memory
+// before bytes can be received there, and copy all of it to grow: for a large body, three times the work.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
-/// pages of its own where the system has them, which it moves instead of their bytes.
+/// Bytes in one growing piece of memory. Small pieces are from the heap. Large pieces are pages of their own,
+/// where the system has them: it moves them instead of copying their bytes.
 class BodyBytes {
   public:
     BodyBytes() = default;
@@ -31241,11 +31275,11 @@ class BodyBytes {
     [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
     [[nodiscard]] std::string_view view() const noexcept { return {memory_, size_}; }
 
-    /// Memory for so many bytes in all. Throws std::bad_alloc.
+    /// Reserves memory for this many bytes in all. Throws std::bad_alloc.
     void reserve(std::size_t capacity) {
         if (capacity > capacity_) grow(capacity);
     }
-    /// Where the next bytes go, as many as there is room for; `took` says how many were written there.
+    /// The place for the next bytes; `took` reports how many were written there.
     [[nodiscard]] char* end() noexcept { return memory_ + size_; }
     void took(std::size_t count) noexcept { size_ += count; }
 
@@ -31253,7 +31287,7 @@ class BodyBytes {
 
     /// Empties it and keeps its memory.
     void clear() noexcept { size_ = 0; }
-    /// Empties it and gives large memory back.
+    /// Empties it and releases large memory.
     void shrink() noexcept {
         constexpr std::size_t kept = 16 * 1024;
         size_ = 0;
@@ -31276,8 +31310,8 @@ class BodyBytes {
 
 // ---- sake/app/request.hpp ----
 
-// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so
-// that these may move until the handler begins. CallBuilder fills it; users see it through Context.
+// A received request as the server keeps it, over any protocol: slices of the received bytes, so that these
+// may move until the handler begins. CallBuilder fills it; users see it through Context.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31301,17 +31335,17 @@ class Request {
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;    // where the text is that the slices are of
-    std::string storage;           // the text is here if it must outlive the turn of the loop
+    const char* base = nullptr;    // where the text of the slices is
+    std::string storage;           // the text, if it must outlive the turn of the loop
     std::string_view body;
-    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body, unless it arrived whole and right behind the head
     PathParams params;
-    Array<FieldSlice> own_fields;  // of a request that no parser holds
-    std::string given_params;      // what `params` are slices of, decoded, if the request came with them
-    OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
-    // Flags side by side, also with those below, so that few stores clear them.
+    Array<FieldSlice> own_fields;        // of a request without a parser
+    std::string given_params;            // the decoded text of `params`, if the request came with them
+    OwningList<KeptText> decoded_texts;  // decoded texts to which handlers hold views
+    // Flags next to each other, also those below, so that few stores clear them.
     bool has_given_params = false;
-    bool is_cut_short = false;  // the head was refused in the middle: what a proxy writes last may be missing
+    bool is_cut_short = false;  // the head was refused before its end: fields of a proxy may be missing
     bool is_http_1_0 = false;
 
     void clear() noexcept;
@@ -31321,19 +31355,19 @@ class Request {
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
     [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
-    /// The path to match patterns against: decoded except %2F (or %2f), which does not separate names, and
-    /// %25, so that what is left encoded can be told apart.
+    /// The path to match with patterns: decoded except %2F (or %2f), which does not separate names, and %25,
+    /// so that the encoded rest is unambiguous.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }
 
-    /// Takes the request target apart. Returns false if it is not one for the method, or not text.
+    /// Parses the request target. Returns false if it is not valid for the method, or not text.
     [[nodiscard]] bool resolve_target();
 
-    /// In place of what the field Host says, also if there is none: the host of an absolute target (RFC 9112
-    /// section 3.2.2), or that which a trusted proxy names. It is a part of the request's text.
+    /// Replaces the field Host, even if it is absent: the host of an absolute target (RFC 9112 section
+    /// 3.2.2), or the one that a trusted proxy reports. It is a part of the request's text.
     void take_host(std::string_view authority) noexcept;
-    /// That host; "" if the field Host counts.
+    /// That host; "" if the field Host applies.
     [[nodiscard]] std::string_view taken_host() const noexcept { return host_.of(base); }
 
     /// Whether the target names the scheme https.
@@ -31350,8 +31384,8 @@ class Request {
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept;
 
-    /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
-    /// kept twice, so that a handler may ask as often as it likes.
+    /// Keeps a text as long as the request, and returns a view of it. An equal text is kept once, so that a
+    /// handler may ask as often as it likes.
     std::string_view keep(std::string text);
 
   private:
@@ -31372,7 +31406,7 @@ class Request {
 
 // ---- sake/app/response.hpp ----
 
-// A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
+// A response as a handler fills it, for any protocol. Users set it through Context.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31409,40 +31443,41 @@ class Response {
 
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
 
-    /// For a type that is a literal or lives as long as the response.
+    /// For a type that is a literal, or lives as long as the response.
     void set_static_type(std::string_view type) noexcept { content_type_ = type; }
 
-    /// Throws std::invalid_argument on a byte that may not stand in a field.
+    /// Throws std::invalid_argument for a byte that a field cannot hold.
     void set_type(std::string_view type);
 
-    /// Sends this in place of a text. Whatever sets a body later also sets its type, and by that undoes it.
+    /// Sends a file instead of a text. Setting a body later also sets its type, which undoes this.
     void set_file(OwningPtr<FileBody> file) noexcept;
-    /// What was set by `set_file`, if that is still the body.
+    /// The file of `set_file`, if it is still the body.
     [[nodiscard]] FileBody* file() const noexcept;
 
     void set_status(int code);
     static void check_status(int code);
 
-    /// Sets or adds a field. The fields that frame the message are the server's; of them only "Connection:
-    /// close" can be asked for.
+    /// Sets or adds a field. The server sets the fields that frame the message; of them only "Connection:
+    /// close" may be set.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
         if (check_header(name, value, store)) close = true;
     }
-    /// Stores a field that is not the server's. Returns whether the field asks for the connection's end.
+    /// Stores a field that the server does not set. Returns whether the field is "Connection: close".
     template <class Store>
     [[nodiscard]] static bool check_header(std::string_view name, std::string_view value, Store store) {
         if (!is_framing_field(name)) return store(), false;
         return demand_close(name, value);
     }
 
-    /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
-    /// middleware has set, such as those of CORS, stay.
+    /// Makes it an error answer. Fields that describe the earlier answer are removed; others that middleware
+    /// has set, such as those of CORS, stay.
     void set_problem(int code, std::string_view detail);
     void set_problem_document(int code, std::string document);
 
   private:
-    /// True for "Connection: close". Throws std::invalid_argument for all else that frames the message.
+    /// True for "Connection: close". Throws std::invalid_argument for everything else that frames the
+    /// message.
     [[nodiscard]] static bool demand_close(std::string_view name, std::string_view value);
     void make_large_body(std::size_t size);
     void drop_file() noexcept;
@@ -31459,8 +31494,8 @@ class Response {
 
 // ---- sake/app/call.hpp ----
 
-// Call: one request, its response and where it is on its way, whatever protocol it came by. The server's
-// readers, the worker bridge and the test client build it; handlers see it through Context.
+// Call: one request, its response and its progress, over any protocol. The server's readers, the worker
+// bridge and the test client build it; handlers see it through Context.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31475,43 +31510,44 @@ class ErrorAnswers;
 class RouteEntry;
 struct CallLimits;
 
-/// Those of a call that no server has made.
+/// The limits of a call that no server has made.
 extern const CallLimits no_call_limits;
 
-/// Where a call runs, and with what; the same for all calls of a connection.
+/// Where a call runs, and with which resources; the same for all calls of a connection.
 struct CallPlace {
     const ErrorAnswers* errors = nullptr;
-    Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
+    Carrier* carrier = nullptr;  // carries the calls of worker routes; null if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
     const CallLimits* limits = &no_call_limits;
-    Budget* memory = nullptr;  // of all connections; none on a worker
+    Budget* memory = nullptr;  // of all connections; null on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
 };
 
-/// Whether a handler may have the body.
+/// Whether a handler may use the body.
 enum class BodyState : std::uint8_t {
     here,
-    was_read,  // it is here still, and Context::read has handed it out
-    to_come,   // middleware runs before it has come; see on_head.hpp
+    was_read,  // it is still here, and Context::read has returned it
+    to_come,   // middleware runs before it has arrived; see on_head.hpp
     asked_for,
-    streamed,         // only Context::read has it
-    streamed_in_part  // and has handed out some of it, or its end
+    streamed,         // only Context::read returns it
+    streamed_in_part  // Context::read has returned some of it, or its end
 };
 
-/// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
-/// `before_stream` is a function given to Context::after, before the head of an answer in pieces leaves.
+/// The kind of user code that runs for a call with an Answerer. Only a coroutine may stream, because writing
+/// waits. `before_stream` is a function of Context::after that runs before the head of a streamed answer
+/// leaves.
 enum class Running : std::uint8_t { coroutine, plain, after, before_stream, on_error };
 
-/// What trusted proxies say of the client, in a slot of its call: see middleware::trusted_proxies.
+/// What trusted proxies report about the client, in a slot of its call: see middleware::trusted_proxies.
 struct ForwardedClient {
     std::string address;
     PeerAddress peer;         // the same; not on a worker
-    std::string_view scheme;  // "http" or "https"; "" if they do not say
+    std::string_view scheme;  // "http" or "https"; "" if they do not report it
 };
 
-/// Thrown to middleware that asks for a body that is still to come.
+/// Thrown to middleware that asks for a body which has not arrived yet.
 struct BodyNeeded {};
 
 struct Call {
@@ -31528,28 +31564,28 @@ struct Call {
     std::size_t position = 0;                // of the next handler in the route's chain
     std::size_t body_limit = no_body_limit;  // of middleware, besides those of the route and the settings
     std::chrono::milliseconds time_limit{};  // of middleware, for handlers that may wait
-    // Side by side, so that one store clears them.
+    // Next to each other, so that one store clears them.
     bool is_aborted = false;
     bool stop_requested = false;
     bool has_time_limit = false;
     AnswerCause cause = AnswerCause::handler;
     BodyState body_state = BodyState::here;
-    Running running = Running::coroutine;  // where all are plain, nobody looks
-    Answerer* answerer = nullptr;          // for an answer in pieces; while its handlers run as coroutines
-    CallRunner* runner = nullptr;          // while its handlers run as coroutines
-    BodySource* body_source = nullptr;     // of a body in pieces, while its handlers run
+    Running running = Running::coroutine;      // not used if all handlers are plain
+    Answerer* answerer = nullptr;              // for a streamed answer; while its handlers run as coroutines
+    CallRunner* runner = nullptr;              // while its handlers run as coroutines
+    BodySource* body_source = nullptr;         // of a body that is read in pieces, while its handlers run
     BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
-    std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
+    std::size_t form_bytes = 0;                // part of that: the memory of a form that is read in pieces
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
     std::stop_source stop_source{std::nostopstate};  // made when a handler asks for its token
-    OwningList<After> afters;                        // the last that was given comes first
+    OwningList<After> afters;                        // the last that was added comes first
     TypedSlots state;
-    CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
+    CountedPtr<CallSpot> handle;  // shared by CallHandles; made for a streamed answer
     Context context{*this};
 
-    /// The call that a context is the view of, for middleware of Sake's own.
+    /// The call behind a context, for Sake's own middleware.
     [[nodiscard]] static Call& of(const Context& ctx) noexcept { return *ctx.call_; }
 
     [[nodiscard]] std::string_view body() {
@@ -31558,8 +31594,8 @@ struct Call {
         return request.body;
     }
     [[noreturn]] void throw_no_body();
-    /// The response, for `setter` to change. Throws std::logic_error if the head of a streamed answer has
-    /// been sent.
+    /// The response, for the function `setter` to change. Throws std::logic_error if the head of a streamed
+    /// answer has been sent.
     [[nodiscard]] Response& settable(const char* setter) {
         if (answerer != nullptr) [[unlikely]]
             require_unsent(setter);
@@ -31567,17 +31603,17 @@ struct Call {
     }
     void require_unsent(const char* setter) const;  // in body_writer_impl.hpp
 
-    /// The answer is no longer wanted: tells the handler.
+    /// The answer is no longer wanted: informs the handler.
     void request_stop() noexcept;
 
-    /// The handlers have ended: what they have left behind has no call any more.
+    /// The handlers have ended: tasks that they left behind have no call any more.
     void end_handles() noexcept;
 
-    /// Ready for the next request, with its memory kept.
+    /// Prepares for the next request, and keeps the memory.
     void clear() noexcept;
 };
 
-/// Notes what runs, for as long as it is something other than a coroutine.
+/// Records what kind of code runs, while it is not a coroutine.
 class RunningScope {
   public:
     RunningScope(Call& call, Running what) noexcept
@@ -31597,7 +31633,7 @@ class RunningScope {
 
 // ---- sake/app/call_limits.hpp ----
 
-// How much of a request a handler may be given: what the settings say of JSON and of forms.
+// The limits of JSON and forms for handlers, from the settings.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31709,7 +31745,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     for (const char* name : {"status", "detail"}) {
         if (members.contains(name)) {
             throw std::invalid_argument("HttpError::with: '" + std::string(name) +
-                                        "' is what the constructor takes");
+                                        "' is set by the constructor");
         }
     }
     using Given = detail::GivenMembersOf<Value>;
@@ -31738,7 +31774,7 @@ template HttpError& HttpError::with<Json>(const Json& members);
 
 // ---- sake/app/bind_impl.hpp ----
 
-// The words for what a client's text does not fit, and the parse of a JSON body.
+// The words for faults in a client's text, and the parser of a JSON body.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31951,8 +31987,8 @@ SAKE_INLINE void ClientWait::time_is_up(Timer& timer) noexcept {
 
 // ---- sake/app/body_source.hpp ----
 
-// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
-// how ReadWait reads from it.
+// BodySource: the interface for reading a body while it arrives, over any protocol; and how ReadWait reads
+// from it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31965,13 +32001,14 @@ class BodySource {
     BodySource(const BodySource&) = delete;
     BodySource& operator=(const BodySource&) = delete;
 
-    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
-    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
-    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
+    /// The next piece, valid until the next call, or std::nullopt at the end of the body. False if neither is
+    /// here yet. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of
+    /// the body cannot be received, Cancelled if the handler was cut off, std::bad_alloc.
     virtual bool try_read(std::optional<std::string_view>& piece) = 0;
-    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
+    /// Wakes the signal of `wait` when another try is worthwhile. Returns the time by which more must have
+    /// arrived.
     [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
+    /// The signal is no longer expected.
     virtual void stop_waiting() noexcept = 0;
     /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
     virtual void give_up() = 0;
@@ -31984,7 +32021,7 @@ SAKE_INLINE ReadWait::~ReadWait() = default;
 
 SAKE_INLINE std::optional<std::string_view> ReadWait::await_resume() {
     throw_failure();
-    // Where the handler has ended since the piece was here, its bytes are another request's.
+    // If the handler has ended since the piece arrived, the bytes belong to another request.
     static_cast<void>(call_.running());
     return piece_;
 }
@@ -32087,6 +32124,7 @@ inline void begin_stream(Call& call, std::string_view content_type) {
     require_body_of(call.response.status);
     call.response.set_type(content_type);
     call.response.body.clear();
+    call.answerer->farewell.clear();  // of an event stream that did not begin
 }
 
 SAKE_INLINE WriteWait::~WriteWait() = default;
@@ -32272,7 +32310,7 @@ struct FileBody {
     std::string path;          // on a worker: of the file that the reactor opens
 
     FileBody() = default;
-    /// For middleware that may have to be undone. Throws std::system_error for want of a descriptor.
+    /// For middleware whose changes may have to be undone. Throws std::system_error if no descriptor is free.
     FileBody(const FileBody& other) : type(other.type), length(other.length), path(other.path) {
         int file = -1;
         for (const BodyPiece& each : other.pieces) {
@@ -32482,11 +32520,11 @@ struct Refusal {
     std::string_view reason;
 };
 inline constexpr Refusal bad_target{400, "the request target is not valid"};
-/// RFC 9110 section 7.4: only over a connection that is secured.
+/// RFC 9110 section 7.4: an https target is accepted only over a secured connection.
 inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
-/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
-/// outlives the call: see `take`.
+/// Fills a Call with a request. The text is copied, unless it lies in one piece that outlives the call: see
+/// `take`.
 class CallBuilder {
   public:
     explicit CallBuilder(Call& call) noexcept : request_(call.request), scheme_(call.place.scheme) {}
@@ -32503,14 +32541,15 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
-    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    /// Adds the next decoded path parameter, for a request that arrives with its parameters and is not
+    /// routed.
     void param(std::string_view value) {
         request_.has_given_params = true;
         request_.params.values[request_.params.count++] = append(request_.given_params, value);
     }
 
-    /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
-    /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
+    /// Replaces begin and field for a head that was parsed in place. Nothing is copied: text and fields must
+    /// stay until the call is cleared or has a `base` of its own.
     void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
@@ -32520,7 +32559,7 @@ class CallBuilder {
         request_.fields = fields;
     }
 
-    /// The head is complete: takes the target apart. Returns nullptr, or why the request is refused.
+    /// The head is complete: parses the target. Returns nullptr, or the reason for a refusal.
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();
@@ -32548,9 +32587,9 @@ class CallBuilder {
 
 // ---- sake/app/carrier.hpp ----
 
-// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back
-// their answers. An interface that `Route::worker` fills in, so that programs without worker routes do not
-// compile the way to the pool: a fifth of hello world's time.
+// Carrier: takes the calls of worker routes to a pool of threads and brings back their answers.
+// `Route::worker` fills in this interface, so that programs without worker routes do not compile the pool: a
+// fifth of hello world's compile time.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -32562,8 +32601,8 @@ namespace detail {
 struct Call;
 class WorkerBoard;
 
-/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
-/// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
+/// A call on its way. Its coroutine awaits it once; then the call has its answer, or the exception of the
+/// handler is thrown. If the coroutine ends earlier, the answer is dropped.
 class CarriedCall : public Wait {
   public:
     virtual ~CarriedCall() = default;
@@ -32592,14 +32631,14 @@ class Carrier {
     Carrier& operator=(const Carrier&) = delete;
     virtual ~Carrier() = default;
 
-    /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
+    /// Takes a call of a worker route. Null if the carrier is too busy: the answer is then 503.
     [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
-    /// From now on, what runs is on this board.
+    /// Shows running calls on this board from now on.
     virtual void show_on(WorkerBoard& board) = 0;
-    /// The server is stopping: tells what handlers have spawned.
+    /// The server is stopping: informs tasks that handlers have spawned.
     virtual void request_stop() noexcept = 0;
-    /// Ends it. Returns how many handlers do not return, and are left behind.
+    /// Ends the carrier. Returns how many handlers do not return and are left running.
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
 
@@ -32609,8 +32648,8 @@ class Carrier {
 
 // ---- sake/app/errors.hpp ----
 
-// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a
-// failure, whose text goes to the log and never to the client.
+// Turns exceptions of handlers into answers. An HttpError is an answer that the program chose. Any other
+// exception is a failure: its text goes to the log, never to the client.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -32620,8 +32659,8 @@ class ErrorAnswers {
   public:
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
-    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
-    /// became an answer below 500, and so is one of on_error.
+    /// Sets the answer for `exception`; the program's on_error may change it. A failure is logged unless the
+    /// answer ends below 500. A failure of on_error is logged, too.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
@@ -32642,19 +32681,19 @@ class ErrorAnswers {
             report(call, LogLevel::error, "on_error threw: " + failure_of_on_error);
     }
 
-    /// Logs why an answer is not what the program asked for.
+    /// Logs why an answer is not what the program intended.
     void report(const Call& call, LogLevel level, std::string_view what,
                 std::string_view became = " failed") const {
         std::string line(call.request.method());
         line.append(" ").append(call.request.target()).append(became);
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        append_escaped(line, what);  // the text may contain bytes of a client
         log_quietly(*log_, level, line, {});
     }
 
   private:
-    // Returns what to log; nothing for an answer that the program chose.
+    // Returns the text to log; "" for an answer that the program chose.
     static std::string set_answer(Response& response, const std::exception_ptr& exception) {
         try {
             std::rethrow_exception(exception);
@@ -32676,7 +32715,7 @@ class ErrorAnswers {
         return {};
     }
 
-    // The head of the answer has left, so it cannot become another one.
+    // The head has left, so the answer cannot become another one.
     void report_cut(Call& call, const std::exception_ptr& exception) const {
         call.cause = AnswerCause::cut;
         report(call, LogLevel::error, text_of(exception), " was cut off in the middle of its answer");
@@ -32704,34 +32743,34 @@ class ErrorAnswers {
 
 // ---- sake/app/chain_impl.hpp ----
 
-// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a
-// coroutine, else a task. What they throw is answered here, by errors.hpp.
+// Runs a call through its middleware to its handler: a loop of plain calls if nothing in it is a coroutine,
+// else a task. Exceptions are answered by errors.hpp.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The next handler of the chain; nullptr at its end or after abort().
+/// The next handler of the chain; nullptr at the end or after abort().
 inline const Handler* take_next(Call& call) noexcept {
     const auto& chain = call.route->chain();
     if (call.is_aborted || call.position == chain.size()) return nullptr;
     return chain[call.position++];
 }
 
-/// What carries the call to the handler just taken, never to middleware: none if that runs here.
+/// The carrier for the handler just taken; null for middleware and for handlers that run here.
 inline Carrier* carrier_of(const Call& call) noexcept {
     const bool is_handler = call.position == call.route->chain().size();
     return is_handler && call.route->is_worker() ? call.place.carrier : nullptr;
 }
 
-/// What a handler threw is the answer, and what follows is not run.
+/// Makes the handler's exception the answer, and skips the rest of the chain.
 inline void answer_failure(Call& call) {
     const std::exception_ptr caught = caught_exception();
     call.is_aborted = true;
     call.place.errors->answer(call, caught);
 }
 
-/// The answer is made: runs what Context::after was given, the last first.
+/// The answer is complete: runs the functions of Context::after, the last first.
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
@@ -32991,13 +33030,13 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
 
 // ---- sake/app/config_impl.hpp ----
 
-// What settings may be, and what an engine makes of them.
+// The checks of a Config, and what an engine makes of its settings.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A setting as it was written, for a message.
+/// A setting as the program wrote it, for a message.
 template <class Number>
 std::string setting_text(Number value) {
     constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
@@ -33012,7 +33051,7 @@ void check_setting(const char* name, Number value, Number smallest, const std::s
                                 std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
 }
 
-/// The clock counts no further than this.
+/// Longer times could overflow the clock.
 inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
 
 inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
@@ -33022,7 +33061,7 @@ inline void check_setting(const char* name, std::chrono::milliseconds value, std
     }
 }
 
-/// Throws std::invalid_argument naming the first field that makes no sense.
+/// Throws std::invalid_argument that names the first invalid field.
 inline void validate(const Config& config) {
     check_setting("worker_pool_size", config.worker_pool_size, 0);
     check_setting("worker_queue_limit", config.worker_queue_limit, 0);
@@ -33362,7 +33401,7 @@ std::optional<std::string> form_boundary(std::string_view content_type) {
         throw HttpError(400, "the boundary of the form is longer than 70 bytes (boundary)");
     }
     if (!std::all_of(boundary->begin(), boundary->end(), is_boundary_char) || boundary->back() == ' ') {
-        throw HttpError(400, "the boundary of the form has a byte that may not stand there (boundary)");
+        throw HttpError(400, "the boundary of the form has a byte that is not allowed (boundary)");
     }
     return boundary;
 }
@@ -33594,18 +33633,18 @@ class FormReader {
 
 // ---- sake/app/context_form_impl.hpp ----
 
-// How a form is read, whole or while it comes: ctx.form() and ctx.read_form().
+// Reads a form, whole or while it arrives: ctx.form() and ctx.read_form().
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The form of a request, once it has been read.
+/// The form of a request, once it was read.
 struct FormOfCall {
     Maybe<Form> form;
 };
 
-/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
+/// Finds the place of a call's form, and whether it is there. Reads the form if the body is here.
 template <class Unused = void>
 Maybe<Form>& form_of(Call& call) {
     Maybe<Form>& form = call.state.get<FormOfCall>().form;
@@ -33630,7 +33669,7 @@ Form& whole_form_of(Call& call) {
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
 }
 
-/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
+/// Closes a file on a thread that may block, so that the loop goes on. Without a loop, closes it at once.
 template <class Unused>
 void close_elsewhere(FileDescriptor file) noexcept {
     if (Reactor::current() == nullptr) return;
@@ -33642,7 +33681,7 @@ void close_elsewhere(FileDescriptor file) noexcept {
     }
 }
 
-/// A file of the form cannot be written. The client is told what it needs to know, and the log the rest.
+/// A file of the form cannot be written. The client learns the consequence, the log the cause.
 template <class Unused>
 [[noreturn]] void refuse_spill(const Call& call, const std::system_error& failure) {
     try {
@@ -33654,8 +33693,7 @@ template <class Unused>
     throw;
 }
 
-/// What a form holds in memory counts no longer, unless it is there. The end of the call sees to that as
-/// well.
+/// The memory of a form no longer counts, unless the form is complete. The end of the call does the same.
 template <class Unused>
 void give_back_form(const CallHandle& handle) noexcept {
     Call* const call = handle.get();
@@ -33665,9 +33703,9 @@ void give_back_form(const CallHandle& handle) noexcept {
     static_cast<void>(call->connection_memory->resize_part(call->form_bytes, 0));
 }
 
-/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
-/// block; the client is not read from meanwhile. The handler may have left it behind: after each wait, the
-/// call is another one or none, unless the handle has it.
+/// Reads a form while it arrives. File contents beyond the memory limit are written on a thread that may
+/// block; meanwhile nothing is read from the client. The handler may have ended: after each wait, the call
+/// may belong to another request unless the handle still has it.
 template <class Unused>
 Task<> stream_form(CallHandle handle) {
     FormReader<Unused> reader(handle.running().context.header("Content-Type"), *handle.running().place.limits,
@@ -33999,8 +34037,8 @@ template Json& detail::kept_value<Json>(detail::Call& call, std::string_view key
 
 // ---- sake/app/session_slot.hpp ----
 
-// The session of a request, in a slot of its call: what middleware::sessions has found for it, what the
-// program makes of it by Context::session, and what is to become of it.
+// The session of a request, in a slot of its call: what middleware::sessions found, how the program changed
+// it by Context::session, and what happens to it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -34008,13 +34046,13 @@ namespace detail {
 
 struct SessionSlot;
 
-/// Where the sessions are that a slot is one of.
+/// The store that a slot's session belongs to.
 class SessionKeeper {
   public:
     SessionKeeper() = default;
     SessionKeeper(const SessionKeeper&) = delete;
     SessionKeeper& operator=(const SessionKeeper&) = delete;
-    /// The program has ended this session, which is kept.
+    /// The program has ended this stored session.
     virtual void end(const SessionSlot& slot) = 0;
 
   protected:
@@ -34025,10 +34063,10 @@ struct SessionSlot {
     enum class State : std::uint8_t { absent, open, saved };
     enum class Origin : std::uint8_t {
         fresh,   // there is none yet
-        stored,  // it is kept, as it was when the request came
-        ended    // there was one, or may have been, and the program has ended it
+        stored,  // it is stored, as it was when the request arrived
+        ended    // there was one, or may have been; the program has ended it
     };
-    /// What the program sees of it, a Json: functions that only a program with sessions compiles.
+    /// The program's view of it, a Json: functions that only a program with sessions compiles.
     struct Value {
         void* object = nullptr;  // until it is asked for
         std::string (*write)(const void*) = nullptr;
@@ -34038,10 +34076,10 @@ struct SessionSlot {
     SessionKeeper* keeper = nullptr;
     State state = State::absent;
     Origin origin = Origin::fresh;
-    bool is_renewed = false;    // the program has asked for another id
-    bool is_asked_for = false;  // by Context::session; a cache looks, and forgets it
-    std::string id;             // that of a session that is kept
-    std::string text;           // the same as it was kept; "" if there is none
+    bool is_renewed = false;    // the program has asked for a new id
+    bool is_asked_for = false;  // by Context::session; a cache reads and clears it
+    std::string id;             // the id of a stored session
+    std::string text;           // its stored text; "" if there is none
     Value value;
 };
 
@@ -35381,7 +35419,8 @@ class FileAnswer {
         const Validators present = validators(tag);
         const Conditions::Verdict verdict = conditions.verdict(method, present);
         if (verdict == Conditions::Verdict::failed) {
-            throw HttpError(412, "the file is not what the request's condition says");
+            throw HttpError(
+                412, "the file does not meet the request's condition (If-Match or If-Unmodified-Since)");
         }
         if (verdict == Conditions::Verdict::not_modified) return say_not_modified(response_);
         if (modified_) {
@@ -36025,7 +36064,9 @@ class Fallback {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.
-            call.response.set_problem(405, "this resource does not take this method");
+            call.response.set_problem(
+                405,
+                "this resource does not accept this method: the field Allow lists those that it accepts");
         }
         return true;
     }
@@ -36298,8 +36339,8 @@ class HubGroup final : public PortItem {
 
 // ---- sake/app/hub_core.hpp ----
 
-// The inside of a Hub, which its subscriptions share with it: topics and their readers. One lock for all. It
-// is held for no longer than it takes to find a topic and to copy a pointer.
+// The inside of a Hub, shared with its subscriptions: topics and their readers. One lock guards it, held only
+// to find a topic and copy a pointer.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -36315,7 +36356,7 @@ struct HubLimits {
     SlowSubscriber slow;
 };
 
-/// A topic that somebody has published to or subscribes to. In a list if nobody subscribes to it.
+/// A topic with publishers or subscribers so far. In the list of unused topics while it has no subscribers.
 struct HubTopic : ListNode {
     HubTopic(std::string_view its_name, const HubLimits& limits, std::uint64_t missing_up_to)
         : name(its_name), ring(limits.messages, limits.bytes, missing_up_to) {}
@@ -36714,16 +36755,16 @@ template Task<> Hub::serve_topic<void>(Context& ctx, std::string topic);
 
 // ---- sake/app/on_head.hpp ----
 
-// What middleware does for a request whose body is not here: it may answer before the body is asked for, and
-// it adds its fields to the answer of a request that is refused while it is read.
+// Middleware for requests whose body is not here yet: it may answer before the body is requested, and it may
+// add fields to the answer of a request that is refused while it is read.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
-/// answer is undone, and it is to run again with the body. What it throws passes. Middleware of Sake's own
-/// reads no body, or reads it before it changes anything, so the answer is not copied for it.
+/// Runs one middleware before the body is here. False if it asked for the body: its changes to the answer are
+/// undone, and it must run again with the body. Its exceptions pass. Middleware of Sake's own reads no body,
+/// or reads it before it changes anything, so the answer is not copied for it.
 inline bool run_without_body(Call& call, const Handler& middleware) {
     Maybe<Response> before;
     if (middleware.step() == nullptr) before.emplace(call.response);
@@ -36738,7 +36779,7 @@ inline bool run_without_body(Call& call, const Handler& middleware) {
             throw;
         }
     }
-    // A middleware may have caught what told it that the body is not here.
+    // The middleware may have caught the exception that reports the missing body.
     if (std::exchange(call.body_state, BodyState::here) != BodyState::asked_for) return true;
     middleware.note_that_it_reads_the_body();
     if (before) call.response = std::move(*before);
@@ -36747,8 +36788,8 @@ inline bool run_without_body(Call& call, const Handler& middleware) {
     return false;
 }
 
-/// The head is here, and the body is to come: runs the middleware in front that is plain and does not read
-/// the body. True if that is the answer: one of them has thrown or called abort().
+/// The head is here and the body is still to come: runs the middleware at the front that is plain and does
+/// not read the body. True if one of them has thrown or called abort(): that is the answer.
 inline bool is_answered_on_head(Call& call) {
     const auto& chain = call.route->chain();
     try {
@@ -36766,17 +36807,17 @@ inline bool is_answered_on_head(Call& call) {
     return call.is_aborted;
 }
 
-/// Whether all middleware has run, and the handler of the server itself that follows never reads the body.
+/// Whether all middleware has run, and a handler of the server itself follows that never reads the body.
 inline bool needs_no_body(const Call& call) noexcept {
     const bool is_at_handler = call.position + 1 >= call.route->chain().size();
     return is_at_handler && !call.route->handler_reads_body && !call.route->suspends();
 }
 
-/// A request is refused while it is read, or its time is up. The answer is that error; but the plain
-/// middleware that it has not passed yet may add fields to it, such as those of CORS, and so may what
-/// Context::after was given. As on the way to a handler, what follows one that aborts or throws is not run.
-/// Where the call is in its chain stays as it is: a handler may be on its way still. `engine` has the
-/// middleware of a request without a route.
+/// Makes the answer of a request that is refused while it is read, or whose time is up. Plain middleware that
+/// the request has not passed yet may add fields to it, such as those of CORS, and so may functions of
+/// Context::after. As on the way to a handler, middleware after one that aborts or throws does not run. The
+/// position of the call in its chain stays, because a handler may still be running. `engine` has the
+/// middleware of requests without a route.
 inline void answer_refusal(Call& call, const Scope& engine, int status, std::string_view reason,
                            AnswerCause cause) {
     bool goes_on = !call.is_aborted;
@@ -36787,9 +36828,9 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
             middleware.call(call);
             goes_on = !call.is_aborted;
         } catch (const BodyNeeded&) {
-            // It is not for this request, which has no body.
+            // The middleware wants the body, which a refused request does not have.
         } catch (...) {
-            goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
+            goes_on = false;  // the refusal stands; it is not logged, so that clients cannot fill the log
         }
         call.body_state = before;
     };
@@ -36819,7 +36860,7 @@ inline namespace SAKE_ABI {
 namespace detail {
 
 SAKE_INLINE void Scope::require_unfrozen() const {
-    if (is_frozen) throw std::logic_error("routes and middleware are registered before serving starts");
+    if (is_frozen) throw std::logic_error("routes and middleware must be registered before the engine runs");
 }
 
 SAKE_INLINE RouteEntry::RouteEntry(const Scope& scope, RouteInfo info, Handler handler)
@@ -38292,21 +38333,21 @@ inline std::string literal_segment(std::string_view segment) {
 
 // ---- sake/app/router.hpp ----
 
-// The router: a tree of path segments, built while routes are registered and only read while serving. A
-// static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
+// The router: a tree of path segments, built during registration and read-only while serving. A static
+// segment beats a parameter, and a parameter beats a wildcard, whatever the order of registration.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Adds a method to a sorted list in which each is once.
+/// Adds a method to a sorted list without duplicates.
 inline void add_method(Array<std::string>& methods, std::string_view method) {
     auto place = methods.begin();
     while (place != methods.end() && *place < method) ++place;
     if (place == methods.end() || *place != method) methods.insert(place, std::string(method));
 }
 
-/// HEAD goes with GET, and OPTIONS with everything.
+/// GET implies HEAD, and every method implies OPTIONS.
 inline void add_implied_methods(Array<std::string>& methods) {
     for (const std::string& method : methods) {
         if (method != "GET") continue;
@@ -38316,12 +38357,12 @@ inline void add_implied_methods(Array<std::string>& methods) {
     add_method(methods, "OPTIONS");
 }
 
-/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
+/// Finds the target for a path and a method. In the server, Target is RouteEntry; the router only keeps
 /// pointers.
 template <class Target>
 class Router {
   public:
-    /// Adds a target under a checked pattern. Returns the one that stands there already, or nullptr.
+    /// Adds a target under a checked pattern. Returns the target that is there already, or nullptr.
     Target* add(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         Entry* const there = find_entry(node, method);
@@ -38334,8 +38375,8 @@ class Router {
         }
         return nullptr;
     }
-    /// Adds a second pattern for a target: another target that is added under it takes its place. False if
-    /// one stands there already.
+    /// Adds a second pattern for a target; a target that is added under it later replaces it. False if one is
+    /// there already.
     bool add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         if (find_entry(node, method) != nullptr) return false;
@@ -38343,8 +38384,8 @@ class Router {
         return true;
     }
 
-    /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
-    /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
+    /// The target for a path, with the positions of its parameters; nullptr if there is none for this method.
+    /// HEAD falls back to GET. Visits each node of the tree once at most, and allocates nothing.
     [[nodiscard]] Target* find(std::string_view path, Method method, std::string_view method_name,
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
@@ -38353,8 +38394,7 @@ class Router {
         return is_path ? search(root_, path, query, params) : nullptr;
     }
 
-    /// The methods that some target takes on this path, sorted, HEAD and OPTIONS included; empty if there is
-    /// no target.
+    /// The methods of all targets on this path, sorted, HEAD and OPTIONS included; empty if there are none.
     [[nodiscard]] Array<std::string> allowed(std::string_view path) const {
         Array<std::string> methods;
         if (!path.empty()) collect(root_, path, methods);
@@ -38388,7 +38428,7 @@ class Router {
         }
     };
 
-    // By length first: most segments differ in that, and need not be looked at.
+    // By length first: most segments differ in it, and need not be compared.
     static bool goes_before(const Node* child, std::string_view segment) noexcept {
         if (child->segment.size() != segment.size()) return child->segment.size() < segment.size();
         return child->segment < segment;
@@ -38468,7 +38508,7 @@ class Router {
         return query.method == Method::head && get != nullptr ? get : any;
     }
 
-    // The depth is that of the tree, which the patterns decide, not the client.
+    // The recursion is as deep as the tree, which the patterns decide, not the client.
     static Target* search(const Node& node, std::string_view rest, const Query& query,
                           PathParams& params) noexcept {
         if (rest.empty()) return target_for(node, query);
@@ -38941,7 +38981,7 @@ class FileSite {
             sibling.tag.append("-").append(to_string(coding));
             return sibling;
         }
-        throw HttpError(406, "this file is not there in a coding that the client accepts");
+        throw HttpError(406, "this file has no coding that the client accepts by Accept-Encoding");
     }
     static constexpr std::string_view extension_of(ContentCoding coding) noexcept {
         constexpr std::string_view extensions[] = {"", ".gz", ".zst", ".br"};
@@ -39059,8 +39099,8 @@ SAKE_INLINE std::string TraceContext::traceparent() const {
 
 // ---- sake/app/upgrade.hpp ----
 
-// Upgrade: what a call leaves behind if its connection is to speak another protocol from now on (RFC 9110
-// section 7.8): its answer is then 101.
+// Upgrade: marks a call whose connection continues with another protocol (RFC 9110 section 7.8). Its answer
+// is 101.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -39124,7 +39164,7 @@ class WsRoute {
         const WsAsked asked = ws_check_request(request.known_method, request.is_http_1_0, fields);
         if (asked.ask == WsAsk::not_asked) return ask_for_upgrade(call, "this is a WebSocket");
         if (asked.ask == WsAsk::bad_version) {
-            return ask_for_upgrade(call, "the version of WebSocket here is 13");
+            return ask_for_upgrade(call, "only version 13 of WebSocket is supported here");
         }
         // If it is refused: proxies may take what follows for frames, whatever the answer says.
         call.response.close = true;
@@ -39149,7 +39189,7 @@ class WsRoute {
     /// Browsers let any page connect anywhere, cookies included, and say by Origin which page it is.
     void check_origin(Call& call) const {
         const auto [origin, count] = ws_field(call.context.headers(), "Origin");
-        if (count > 1) throw HttpError(400, "Origin is there more than once");
+        if (count > 1) throw HttpError(400, "Origin occurs more than once");
         if (count == 0 || allows_all_origins_ || is_origin_of(origin, call.context.host())) return;
         const auto& origins = terms_.options.origins;
         if (std::find(origins.begin(), origins.end(), origin) != origins.end()) return;
@@ -39508,8 +39548,7 @@ template WorkerResponse from_text(std::string_view, WorkerLimits);
 
 // ---- sake/worker/bridge.hpp ----
 
-// Between a Call and the documents that cross to a worker: describing a request and a response, and building
-// the call again on the other side.
+// Converts between a Call and the documents that travel to a worker and back.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -39531,8 +39570,8 @@ Document describe_response(const Response& response) {
     return out;
 }
 
-/// Makes it the response that the document describes, which may come from anybody: it passes the checks of
-/// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
+/// Sets the response that the document describes. The document may come from anywhere, so it passes the
+/// checks for handlers. Throws std::invalid_argument, and then the response is unchanged.
 template <std::same_as<WorkerResponse> Document>
 void apply_response(Response& response, Document&& document) {
     http::Headers fields;
@@ -39561,7 +39600,7 @@ void apply_response(Response& response, Document&& document) {
     response.set_file(std::move(named));
 }
 
-/// What a handler elsewhere threw.
+/// Throws the exception of a handler in another process.
 [[noreturn]] inline void throw_error_of(int status, std::string error) {
     if (status >= 400 && status <= 599 && status != 500) throw HttpError(status, std::move(error));
     throw std::runtime_error(error);
@@ -39597,7 +39636,7 @@ Document describe_request(Call& call) {
     return out;
 }
 
-/// The limits of a request, as its document has to keep them.
+/// The limits of a request, for its document.
 struct RequestLimits {
     RequestLimits() : RequestLimits(Config()) {}
     explicit RequestLimits(const Config& config)
@@ -39611,7 +39650,7 @@ struct RequestLimits {
     std::size_t body;
 };
 
-/// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+/// Checks that a server could have received the request of a document, which may come from anywhere.
 template <std::same_as<WorkerContext> Document>
 class RequestCheck {
   public:
@@ -39722,13 +39761,13 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
 
 // ---- sake/worker/mailbox.hpp ----
 
-// The mailbox of a reactor, for the threads of a pool.
+// Mailbox: how the threads of a pool reach a reactor.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Where workers leave word for a reactor that may be gone by then.
+/// Where workers leave results for a reactor that may have ended.
 class Mailbox : public Counted {
   public:
     explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
@@ -39761,9 +39800,9 @@ class Mailbox : public Counted {
 
 // ---- sake/worker/pool_carrier.hpp ----
 
-// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
-// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
-// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
+// The carrier to the worker pool. A call travels as JSON text, the same handler object serves it there, and
+// its answer returns the same way. The reactor never waits for the pool, and the pool never touches objects
+// of the reactor. A side that gives up leaves a job behind whose answer is dropped.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40134,8 +40173,8 @@ template Route& Route::worker<WorkerPool>(bool on);
 
 // ---- sake/client/breaker.hpp ----
 
-// A circuit breaker for each origin: after so many failures in a row, requests are refused for a time, and
-// then one of them finds out whether the origin is well again.
+// A circuit breaker for each origin. After a number of failures in a row, requests are refused for a time.
+// Then one request tests whether the origin works again.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40311,8 +40350,8 @@ class Passage {
 
 // ---- sake/client/cache_rules.hpp ----
 
-// What RFC 9111 says of an answer: whether it may be kept, for whom, and for how long it is fresh. Pure: the
-// answers themselves are in response_cache.hpp.
+// The rules of RFC 9111 for an answer: whether it may be kept, for whom, and how long it is fresh. Pure;
+// response_cache.hpp keeps the answers.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40354,9 +40393,8 @@ bool for_each_element(const Headers& headers, std::string_view name, F f) {
     return true;
 }
 
-/// The directives of Cache-Control that a client's cache heeds (section 5.2). If one comes twice, the
-/// stricter counts; a number that nobody can read is zero; a field that nobody can read forbids to keep
-/// anything.
+/// The directives of Cache-Control that a client's cache obeys (section 5.2). If one occurs twice, the
+/// stricter counts. An unreadable number counts as zero. An unreadable field forbids keeping.
 struct CacheControl {
     bool no_store = false;
     bool no_cache = false;
@@ -40400,10 +40438,10 @@ struct CacheControl {
     }
 };
 
-/// Whose the requests of a client are.
+/// Whom the requests of a client serve.
 enum class Audience : std::uint8_t { shared, one_user };
 
-/// Whether a request, a GET without a body, leaves it to the cache what to ask for.
+/// Whether a request, a GET without a body, lets the cache decide what to ask for.
 inline bool leaves_it_to_the_cache(const Headers& headers) {
     for (const std::string_view own :
          {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
@@ -40412,7 +40450,7 @@ inline bool leaves_it_to_the_cache(const Headers& headers) {
     return !CacheControl::of(headers).no_store;
 }
 
-/// When an answer was asked for, and when it came.
+/// When an answer was requested, and when it arrived.
 struct Exchange {
     using Moment = std::chrono::steady_clock::time_point;
 
@@ -40427,7 +40465,7 @@ struct Exchange {
     Seconds received_at{0};  // since 1970
 };
 
-/// What an answer says about being kept.
+/// What an answer states about being kept.
 class CacheRules {
   public:
     CacheRules(const Headers& headers, const Exchange& exchange, Audience audience)
@@ -40447,16 +40485,16 @@ class CacheRules {
         initial_age_ = std::max({Seconds(0), exchange.received_at - sent, told + delay});
     }
 
-    /// Whether the answer to a GET may be kept (section 3). It must say for how long it is fresh, or be such
-    /// that a server can be asked whether it has changed: nobody's guess is used.
+    /// Whether the answer to a GET may be kept (section 3). It must state how long it is fresh, or permit
+    /// asking the server whether it has changed. No lifetime is guessed.
     [[nodiscard]] bool allow_keeping(int status, bool has_credentials) const noexcept {
         if (control_.no_store || varies_by_anything_ || !is_understood(status)) return false;
         if (!lifetime_ && !has_validator_) return false;
         if (audience_ == Audience::one_user) return true;
         return !control_.is_private && !sets_cookie_ && (!has_credentials || is_for_all());
     }
-    /// Whether it is for everybody, also as the answer to a request with credentials. Section 3.5 counts
-    /// must-revalidate as well, which servers send that mean something else.
+    /// Whether everyone may receive it, also as the answer to a request with credentials. Section 3.5 also
+    /// counts must-revalidate, but servers send it with another meaning.
     [[nodiscard]] bool is_for_all() const noexcept {
         return audience_ == Audience::one_user || control_.is_public || control_.s_maxage.has_value();
     }
@@ -40528,15 +40566,15 @@ class CacheRules {
 
 // ---- sake/client/response_cache.hpp ----
 
-// The answers that a client keeps: found by URL and by the fields that Vary names, bounded in bytes, dropped
-// in the order of their last use. What RFC 9111 allows is in cache_rules.hpp.
+// The answers that a client keeps: found by URL and by the fields that Vary names, limited in bytes, dropped
+// in the order of their last use. cache_rules.hpp has the rules of RFC 9111.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
-/// Whether something that was kept may be used in its place (RFC 5861 section 4).
+/// Whether a kept answer may replace this failure (RFC 5861 section 4).
 inline bool may_be_stood_in_for(const std::exception& error) noexcept {
     return is_failure_of_origin(error) || dynamic_cast<const CircuitOpen*>(&error) != nullptr;
 }
@@ -40574,7 +40612,7 @@ struct CacheQuestion {
     CacheControl control;
 };
 
-/// An answer that is kept. It does not change, except its place in the cache.
+/// A kept answer. It does not change, except its place in the cache.
 struct KeptResponse final : sake::detail::Counted {
     struct Varying {
         std::string name;
@@ -40595,7 +40633,7 @@ struct KeptResponse final : sake::detail::Counted {
         return std::all_of(varying.begin(), varying.end(),
                            [&](const Varying& each) { return question.field(each.name) == each.value; });
     }
-    /// Whether a 304 is about it: not if that names another tag.
+    /// Whether a 304 confirms it: not if the 304 names another tag.
     [[nodiscard]] bool is_confirmed_by(const Headers& not_modified) const noexcept {
         using sake::detail::EntityTag;
         const auto theirs = EntityTag::parse(not_modified.get("ETag").value_or(""));
@@ -40662,7 +40700,7 @@ class ResponseCache {
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
-    /// What is kept for such a request, fresh or stale, or none.
+    /// The kept answer for such a request, fresh or stale; or none.
     [[nodiscard]] Kept find(const CacheQuestion& question) {
         for (KeptResponse* each = bucket_of(question.key); each != nullptr; each = each->next_in_bucket) {
             if (each->key != question.key || !each->answers(question)) continue;
@@ -40673,7 +40711,7 @@ class ResponseCache {
         return nullptr;
     }
 
-    /// Keeps an answer to a GET, if it may be kept, in place of what was kept for such a request.
+    /// Keeps an answer to a GET, if allowed, in place of the one kept for such a request.
     void keep(const CacheQuestion& question, const Response& response, const Exchange& exchange) {
         if (response.status >= 500 || response.status == 429)
             return;  // which say nothing of what is asked for
@@ -40688,7 +40726,7 @@ class ResponseCache {
         add(kept);
     }
 
-    /// The answer that a 304 says has not changed, with the fields of the 304 (section 4.3.4).
+    /// The answer that a 304 confirms, with the fields of the 304 (section 4.3.4).
     [[nodiscard]] Response refresh(const CacheQuestion& question, const KeptResponse& kept,
                                    const Response& not_modified, const Exchange& exchange) {
         Response response = kept.response;
@@ -40702,7 +40740,7 @@ class ResponseCache {
         return response;
     }
 
-    /// What was asked for by this URL may have changed.
+    /// The resource at this URL may have changed: drops its answers.
     void forget(const Url& url) {
         const std::string key = CacheQuestion::key_of(url);
         KeptResponse* each = bucket_of(key);
@@ -40806,7 +40844,7 @@ class ResponseCache {
 
 // ---- sake/client/retry.hpp ----
 
-// When a request is sent again: after which answers, after what pause, and within which budget.
+// When a request is sent again: after which answers, after which pause, and within which budget.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40818,8 +40856,8 @@ constexpr bool is_worth_a_retry(int status) noexcept {
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-/// For how long Retry-After asks to wait (RFC 9110 section 10.2.3): seconds, or the time until a date. Zero
-/// if there is none, or one that nobody can read; a number beyond all bounds is the largest.
+/// How long Retry-After asks to wait (RFC 9110 section 10.2.3): seconds, or the time until a date. Zero if
+/// there is none, or an unreadable one; an excessive number becomes the largest.
 inline std::chrono::seconds wanted_pause(const Headers& headers, std::chrono::system_clock::time_point now) {
     const std::string_view text = headers.get("Retry-After").value_or("");
     if (!text.empty() && ascii::all_of(text, ascii::digit)) {
@@ -40831,7 +40869,8 @@ inline std::chrono::seconds wanted_pause(const Headers& headers, std::chrono::sy
     return std::chrono::seconds(date ? std::max<std::int64_t>(0, *date - today) : 0);
 }
 
-/// What the requests of a client share: a budget, which each request fills by a part of a retry, and chance.
+/// Shared by the requests of a client: a budget, which each request fills by a fraction of a retry, and a
+/// random generator.
 class Retries {
   public:
     explicit Retries(const RetryOptions& chosen)
@@ -40843,16 +40882,16 @@ class Retries {
 
     [[nodiscard]] bool is_on() const noexcept { return options.attempts > 1; }
 
-    /// For each request.
+    /// Called for each request.
     void earn() noexcept { saved_ = std::min(most(), saved_ + options.budget_percent); }
-    /// For each retry; false if there is nothing left.
+    /// Called for each retry; false if the budget is used up.
     [[nodiscard]] bool spend() noexcept {
         if (saved_ < price) return false;
         saved_ -= price;
         return true;
     }
 
-    /// A random time, so that clients that failed together do not come back together.
+    /// A random time, so that clients that failed together do not return together.
     [[nodiscard]] std::chrono::milliseconds random_up_to(std::chrono::milliseconds longest) noexcept {
         sake::detail::SipState state(key_);
         state.take(++drawn_);
@@ -40910,8 +40949,8 @@ class Attempts {
 
 // ---- sake/client/client_connections.hpp ----
 
-// What a client keeps: its connections, by origin, and which of them go when there are too many; and what its
-// habits remember.
+// What a client keeps: its connections by origin, which of them close when there are too many, and the memory
+// of its habits.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -40978,7 +41017,8 @@ Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::mi
 
 inline void ClientConnections::settle_on(Reactor* reactor) {
     if (reactor_ == reactor) return;
-    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
+    if (reactor_ != nullptr)
+        throw std::logic_error("an http::Client is used by two reactors at a time: make one for each");
     reactor_ = reactor;
     reactor->tell_at_end(*this);
 }
@@ -41111,7 +41151,8 @@ SAKE_INLINE JsonMembers::JsonMembers(Member a, Member b, Member c, Member d, Mem
 
 SAKE_INLINE Request::Request(std::string method, std::string_view url)
     : method_(std::move(method)), url_(parse_url(url)) {
-    if (!is_token(method_) || method_ == "CONNECT") throw std::invalid_argument("http::Request: bad method");
+    if (!is_token(method_) || method_ == "CONNECT")
+        throw std::invalid_argument("http::Request: the method must be a token other than CONNECT");
 }
 
 SAKE_INLINE Request& Request::query(std::string_view key, std::string_view value) {
@@ -41122,7 +41163,7 @@ SAKE_INLINE Request& Request::query(std::string_view key, std::string_view value
 
 SAKE_INLINE Request& Request::header(std::string_view name, std::string_view value) {
     if (detail::is_own_field(name)) {
-        throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
+        throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
     }
     headers_.set(name, value);
     return *this;
@@ -41397,15 +41438,15 @@ template Task<std::string> ResponseStream::read<void>();
 
 // ---- sake/client/client_sending.hpp ----
 
-// A request on its way, by one attempt: over a connection that is used again or new, through redirects, to
-// the head of its answer.
+// A request under way, in one attempt: over a reused or new connection, through redirects, to the head of its
+// answer.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace http {
 
-/// What a request does. What is not given the connections holds a part of them, for as long as respond or
-/// open run. What is around an attempt is defined in client_impl.hpp.
+/// The steps of a request. A step that does not get the connections refers to parts of them, which live while
+/// respond or open runs. client_impl.hpp has the layers around an attempt.
 struct Client::Sending {
     using Connections = sake::detail::CountedPtr<detail::ClientConnections>;
 
@@ -41570,7 +41611,7 @@ Task<std::optional<ResponseStream>> Client::Sending::try_once(Connections connec
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_ended(request.url_.origin() + ": the server gave no answer");
+        sake::detail::throw_ended(request.url_.origin() + ": the server sent no answer");
     }
     const std::string_view bytes = connection->unread();
     sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
@@ -42222,8 +42263,7 @@ SAKE_INLINE WebSocketRequest::WebSocketRequest(std::string_view url)
 
 SAKE_INLINE WebSocketRequest& WebSocketRequest::header(std::string_view name, std::string_view value) {
     if (detail::makes_handshake(name)) {
-        throw std::invalid_argument("http::WebSocketRequest: the client itself decides on " +
-                                    std::string(name) +
+        throw std::invalid_argument("http::WebSocketRequest: the client itself sets " + std::string(name) +
                                     "; for subprotocols and compression see WebSocketOptions");
     }
     headers_.set(name, value);
@@ -42358,19 +42398,18 @@ template Task<WebSocket> open_websocket<WebSocketRequest>(WebSocketRequest reque
 
 // ---- sake/server/rate_limit.hpp ----
 
-// The pace of a transfer: at a minimum rate, and never without progress for long.
+// RateLimit: the minimum rate of a transfer, and the longest pause in it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Of one transfer; asked whenever it pauses.
+/// For one transfer. Asked at each pause.
 class RateLimit {
   public:
-    /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
-    /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
-    /// bought lasts for `longest_pause` and no longer, or a quick megabyte would be good for an hour of
-    /// silence.
+    /// The time by which the transfer must continue, after `total` bytes since `begin`. There is a grace at
+    /// the beginning, and each byte buys the time that it may take at the minimum rate. Bought time lasts for
+    /// `longest_pause` at most: otherwise a quick megabyte would permit an hour of silence.
     TimePoint due(const Config& config, TimePoint begin, std::uint64_t total, TimePoint now,
                   std::chrono::milliseconds longest_pause) noexcept {
         if (due_ == TimePoint{}) due_ = begin + config.rate_grace;
@@ -42380,19 +42419,20 @@ class RateLimit {
         return due_;
     }
 
-    /// The time is over, but `bytes` of what had moved before were taken meanwhile: when it must go on now.
+    /// The time is over, but the client received `bytes` of the sent bytes meanwhile. Returns the next
+    /// deadline.
     TimePoint prolong(const Config& config, std::uint64_t bytes, TimePoint now,
                       std::chrono::milliseconds longest_pause) noexcept {
         due_ = now + std::min<Clock::duration>(time_for(bytes, config), longest_pause);
         return due_;
     }
 
-    /// So much time has passed in which the other side was not expected to do anything.
+    /// Excludes time in which the other side was not expected to act.
     void put_off(Clock::duration time) noexcept {
         if (due_ != TimePoint{}) due_ += time;
     }
 
-    /// It must go on by then, whatever the `total` bytes so far have bought.
+    /// The transfer must continue by then, whatever the `total` bytes have bought.
     void demand_by(TimePoint moment, std::uint64_t total) noexcept {
         due_ = moment;
         counted_ = total;
@@ -42794,16 +42834,16 @@ class H1Reader {
 
 // ---- sake/server/output.hpp ----
 
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
-// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
-// take is kept.
+// Output: the bytes on their way to a client. Answers gather in one buffer that all connections of a shard
+// share, and leave with one call. A large body or a file follows as a separate piece. Only bytes that the
+// socket does not accept are kept.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
-/// program.
+/// A text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for
+/// the whole program.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
@@ -42823,8 +42863,8 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
-    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
-    /// not kept then, nor is what follows it.
+    /// If the socket does not accept a borrowed text, more than this many bytes of it stay with their owner:
+    /// they are not kept, nor are the pieces behind them.
     void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
     [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
@@ -42844,7 +42884,7 @@ class OutputPiece {
     FileRange range_;
 };
 
-/// What the socket did not take; no pieces if all of that is left to its owner.
+/// Bytes that the socket did not accept. There are no pieces if all of these bytes stay with their owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -42863,13 +42903,13 @@ struct UnsentOutput {
 
 class Output {
   public:
-    /// `paused`: the socket has taken much of a file, and now it is the turn of others.
+    /// `paused`: the socket has accepted much of a file, and other connections have their turn now.
     enum class Result : std::uint8_t { sent, blocked, paused, failed };
 
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
 
-    /// The memory that this connection has of its own.
+    /// The memory that belongs to this connection alone.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         std::size_t sum = 0;
         if (has_unsent()) {
@@ -42879,16 +42919,15 @@ class Output {
         return sum;
     }
 
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
-    /// unsent.
+    /// Sends the unsent bytes, or else the gathered ones, and empties the buffer. Bytes that the socket does
+    /// not accept become unsent.
     Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
         return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
     }
 
-    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
-    /// while anything is unsent.
+    /// Sends the gathered bytes and the pieces behind them. The pieces are moved from, not copied; of a
+    /// borrowed piece the rest is copied, unless it stays with its owner. Not while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -42897,14 +42936,14 @@ class Output {
         return result;
     }
 
-    /// Another sends it.
+    /// Forgets the unsent bytes: another object sends them.
     void forget_unsent() noexcept { unsent_.reset(); }
 
     /// Sends this behind what is unsent.
     void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 
   private:
-    /// A send of a text and the pieces behind it, as far as it has come.
+    /// The progress of a send of a text and the pieces behind it.
     struct Sending {
         std::string_view text;
         OutputPiece* pieces;
@@ -42951,13 +42990,13 @@ class Output {
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
-            // A file that was cut short meanwhile: its answer cannot be completed.
+            // The file was truncated meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
-        // How much of it may be sent now: as much as is in memory. If that is nothing, the system is asked to
-        // read ahead, and the other connections have their turn. When this one has its turn again, it waits
-        // for a little, and for no more in that turn. A little at the start of a turn is not worth a probe.
+        // How much may be sent now: as much as is in memory. If that is nothing, the system is asked to read
+        // ahead, and other connections have their turn. In its next turn, this connection waits for a small
+        // part, and for one only. For a small part at the start of a turn, a probe does not pay.
         std::uint64_t bytes_at_once(FileRange& range) noexcept {
             const std::uint64_t most = std::min(range.length, file_bytes_left);
             const std::uint64_t sent_of_files = most_of_files - file_bytes_left;
@@ -43050,8 +43089,8 @@ class Output {
 
 // ---- sake/server/h1_streams.hpp ----
 
-// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
-// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
+// The two streams of an HTTP/1 connection while a handler runs: its answer in pieces, and the body of its
+// request. h1_answer_stream.hpp and h1_body_source.hpp have the functions.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -43062,14 +43101,14 @@ class Transport;
 class Turn;
 struct H1Exchange;
 
-/// The two share a socket, and each waits for one direction of it at most.
+/// Both streams share a socket. Each waits for at most one direction of it.
 class H1Stream {
   public:
     explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
 
-    /// The handlers have ended, and no task of theirs may wait here any more.
+    /// The handlers have ended: no task of theirs may wait here any more.
     void close() noexcept;
-    /// Whether it was the server's choice to end the connection, not the client's.
+    /// Whether the server, not the client, ended the connection.
     [[nodiscard]] bool was_given_up() const noexcept { return is_given_up_; }
 
   protected:
@@ -43081,12 +43120,12 @@ class H1Stream {
         is_lost_ = is_given_up_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
-    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
+    /// Throws Cancelled if the handler was cut off, std::logic_error if another task of it waits here.
     void require_use(const char* what) const;
-    /// The client has left, or the connection is broken: the handler is cancelled by the timers that come
-    /// next.
+    /// The client has disconnected, or the connection is broken: the timers that come next cancel the
+    /// handler.
     void lose() noexcept;
-    /// The same because of a client that is too slow or costs too much memory.
+    /// The same for a client that is too slow or needs too much memory.
     void give_up_client() noexcept {
         is_given_up_ = true;
         lose();
@@ -43094,8 +43133,8 @@ class H1Stream {
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
     TimePoint wake_after_others(ClientWait& wait) noexcept;
     void stop_waking() noexcept;
-    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
-    /// answer is the connection's last.
+    /// Calls `work(turn)` and ends the turn. Exceptions pass; then the input is lost, and the answer is the
+    /// last of the connection.
     template <class Work>
     auto in_turn(Work work);
 
@@ -43108,8 +43147,8 @@ class H1Stream {
     bool is_given_up_ = false;  // it is lost by the server's choice
 };
 
-/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket. A cancelled write may leave a small rest of one chunk behind, as unsent; if
+/// A streamed answer: chunks, or for HTTP/1.0 everything up to the end of the connection. Bytes for which
+/// write returned true are in the socket. A cancelled write may leave a small unsent rest of one chunk; if
 /// more of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
@@ -43138,15 +43177,15 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     TimePoint prolong_or_give_up() noexcept override;
     [[nodiscard]] const Config& config() const noexcept override;
 
-    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
-    /// cut.
+    /// The handlers have ended: appends the rest of an answer that has begun. False if the answer is cut.
     [[nodiscard]] bool end(Turn& turn);
-    /// Of an answer that is cut: why.
+    /// Why a cut answer was cut.
     [[nodiscard]] AnswerCause cause_of_cut() const noexcept;
-    /// Of an answer that has begun: whether its end is that of the connection.
+    /// Of an answer that has begun: whether the connection closes after it.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
+    /// Whether only the end of the connection marks the end of this answer.
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
-    /// How much of the body was sent, and behind which status.
+    /// How many bytes of the body were sent, and the status before them.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
     [[nodiscard]] int status() const noexcept { return status_; }
 
@@ -43170,7 +43209,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     bool is_chunked_ = true;
 };
 
-/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
+/// The body of a request whose handler reads it in pieces. A piece is the result of one recv.
 class H1BodySource final : public BodySource, private H1Stream {
   public:
     using H1Stream::close;
@@ -43187,14 +43226,14 @@ class H1BodySource final : public BodySource, private H1Stream {
     }
     void give_up() override;
 
-    /// Whether more of the body is to come.
+    /// Whether more of the body is still to come.
     [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
-    /// When the handler has read it to its end.
+    /// When the handler read the end of the body.
     [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
-    /// Whether it did not come in time.
+    /// Whether the body was too slow.
     [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
     /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
-    /// the connection may go on.
+    /// the connection may continue.
     [[nodiscard]] bool finish(Turn& turn);
 
   private:
@@ -43223,8 +43262,8 @@ class H1BodySource final : public BodySource, private H1Stream {
 
 // ---- sake/server/transport.hpp ----
 
-// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
-// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
+// Transport: the bytes that one connection keeps between its turns: the socket, unread input, unsent output,
+// and its share of the memory budget. Turn moves the bytes.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -43246,7 +43285,7 @@ class Transport {
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
-    /// Texts that have yet to leave, which another connection is to send; false if there is more than text.
+    /// Takes unsent texts, for another connection object to send; false if there is more than text.
     [[nodiscard]] bool take_unsent(std::string& texts) {
         if (!has_unsent()) return true;
         for (const OutputPiece* each = unsent().pieces.first(); each != nullptr; each = each->next) {
@@ -43257,14 +43296,14 @@ class Transport {
         return true;
     }
 
-    /// What the connection holds of the memory of all.
+    /// The connection's share of the memory of all.
     [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }
 
-    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
-    /// answer for minutes for a client that does not read.
+    /// At the close, drops what the client has not received. The kernel would keep megabytes for minutes for
+    /// a client that does not read.
     void give_up_output() noexcept { socket_.reset_on_close(); }
-    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
-    /// loses what it has not received yet (RFC 9112 section 9.6).
+    /// Unread input at the close, or input that arrives later, resets the connection, and the client loses
+    /// what it has not received yet (RFC 9112 section 9.6).
     [[nodiscard]] bool may_lose_output() const noexcept {
         return socket_.has_input() || socket_.unacknowledged() > 0;
     }
@@ -43338,40 +43377,41 @@ struct H1Exchange {
 
 // ---- sake/server/session.hpp ----
 
-// Session: one connection, whatever protocol it speaks, as the server sees it that accepts, sheds and stops.
+// Session: one connection, over any protocol, as the accepting, shedding and stopping parts of the server see
+// it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a session is at, for those who count.
+/// The phase of a session, for statistics.
 enum class SessionPhase : std::uint8_t { idle, reading, handling, writing, streaming, websocket, closing };
 
-/// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
+/// Owns itself: created with its socket, listed in its shard, and deletes itself when it closes.
 class Session : public ListNode, public HangupListener {
   public:
     Session() = default;
     virtual ~Session() = default;
 
-    /// Whether a request or its answer is under way, for which a stop waits.
+    /// Whether a request or its answer is under way; a stop waits for it.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     [[nodiscard]] virtual SessionPhase phase() const noexcept = 0;
-    /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
+    /// The server drains. An idle session waits a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
-    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
+    /// When the session became idle: between two requests, or after the last one. Empty while it is busy, and
     /// before its first request.
     [[nodiscard]] virtual Maybe<TimePoint> idle_since() const noexcept = 0;
-    /// Whether the client has yet to receive some of its answers.
+    /// Whether the client has not received all of its answers yet.
     [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
-    /// Closes as soon as the client has received its last answer; to be called while the session is idle.
+    /// Closes as soon as the client has received its last answer. Call it while the session is idle.
     virtual void make_room() noexcept = 0;
 
-    /// Ends at once: answers with `status` if a handler is at work, which is cancelled.
+    /// Ends at once. If a handler is running, answers with `status` and cancels the handler.
     virtual void abandon(int status, std::string_view detail) noexcept = 0;
-    /// Ends at its next turn without an answer; a handler that is at work is cancelled, and ends first.
+    /// Ends at its next turn without an answer. A running handler is cancelled and ends first.
     virtual void drop() noexcept = 0;
-    /// For when the reactor is abandoned: ends now, unless a handler is at work.
+    /// For an abandoned reactor: ends now, unless a handler is running.
     virtual void end_if_free() noexcept = 0;
 };
 
@@ -43591,12 +43631,12 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// By the configuration, and by whether the server is full or stops.
+/// Depends on the configuration, and on whether the server is full or drains.
 class Deadlines {
   public:
     explicit Deadlines(const Shard& shard) noexcept : shard_(shard), config_(shard.config) {}
 
-    /// For the first byte of a request. A stopping server gives one that is on its way a moment.
+    /// For the first byte of a request. While the server drains, a request on its way still gets a moment.
     [[nodiscard]] TimePoint request_deadline(TimePoint since, bool is_first) const {
         if (shard_.is_draining()) return std::max(since, now()) + std::chrono::milliseconds(50);
         return since + (is_first ? config_.header_timeout : config_.keep_alive_timeout);
@@ -43608,25 +43648,26 @@ class Deadlines {
                                              : config_.header_timeout);
     }
 
-    /// For more of a body, of which so much has come since it began.
+    /// For more of a body, `received` bytes of which have arrived since `since`.
     [[nodiscard]] TimePoint body_deadline(RateLimit& rate, TimePoint since, std::uint64_t received) const {
         return rate.due(config_, since, received, now(), config_.read_timeout);
     }
 
-    /// For room for more of an answer, of which so much has left since it was held up.
+    /// For room for more of an answer, `sent` bytes of which have left since `since`.
     [[nodiscard]] TimePoint answer_deadline(RateLimit& rate, TimePoint since, std::uint64_t sent) const {
         return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
-    /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
-    /// and the socket tells of room only when much of what it holds was received. {} if the wait is to end.
+    /// The next deadline after that one has passed. `taken` is the number of sent bytes that the client
+    /// received meanwhile; the socket reports room only after the client received a large part. {} if the
+    /// wait must end.
     [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint64_t taken) const {
         if (taken == 0 || shard_.is_draining()) return {};
         return rate.prolong(config_, taken, now(), config_.write_timeout);
     }
 
-    /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
-    /// may take to read the answer; one that was slow before gets less in total.
+    /// For the end of a client's input after its last answer. The client may be silent while it reads the
+    /// answer. A client that was slow before gets less time in total.
     [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {
         return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
     }
@@ -43650,14 +43691,14 @@ class Deadlines {
 
 // ---- sake/server/turn.hpp ----
 
-// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered
-// answers. It alone gives access to them, so that no two connections can meet in them.
+// Turn: access to the shared buffers of a shard, the input and the gathered answers. One connection has it at
+// a time, so that two connections never mix in them.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
+/// Open until `end`, which keeps the rest of the input for the connection. Without `end`, for example when
 /// the connection is lost, input and gathered answers are dropped.
 class Turn {
   public:
@@ -43666,8 +43707,8 @@ class Turn {
     Turn& operator=(const Turn&) = delete;
     ~Turn() { drop(); }
 
-    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
-    /// if memory is missing for what is left of the input.
+    /// Before a coroutine handler starts: others have turns while it waits. Throws std::bad_alloc if memory
+    /// for the rest of the input is missing.
     void end() {
         transport_.held_ = shard_.input_.hold();
         is_open_ = false;
@@ -43678,7 +43719,7 @@ class Turn {
         shard_.gathered_.clear();
         shard_.input_.drop();
     }
-    /// Opens it again, when that handler has ended.
+    /// Opens it again when that handler has ended.
     void begin() noexcept {
         shard_.input_.restore(std::move(transport_.held_));
         is_open_ = true;
@@ -43702,9 +43743,10 @@ class Turn {
         return note(result, size == room.size());
     }
 
-    /// Where answers are appended, while nothing is unsent.
+    /// The buffer for answers, while nothing is unsent.
     [[nodiscard]] ByteBuffer& gathered() noexcept { return shard_.gathered_; }
-    /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
+    /// Sends the unsent bytes, or else the gathered ones. Bytes that the socket does not accept become
+    /// unsent.
     Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
@@ -43728,7 +43770,7 @@ class Turn {
         text = piece.is_left() ? piece.text() : std::string_view();
         return result;
     }
-    /// Sends this behind all else: gathers it, unless something is unsent.
+    /// Sends this after everything else: gathers it, unless something is unsent.
     void append(std::string_view text) {
         if (transport_.has_unsent()) {
             transport_.output_.append_unsent(std::string(text));
@@ -43737,21 +43779,21 @@ class Turn {
         }
     }
 
-    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
-    /// False if that is too much.
+    /// Reports the memory that this connection holds while it waits, plus `others` bytes elsewhere. False if
+    /// the budget is exceeded.
     [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
         return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
     }
 
-    // A client that sends without pause gets this many buffers read, and this many requests answered, before
-    // the others have their turn.
+    // A client that sends without pause gets this many receives and answers before the others have their
+    // turn.
     static constexpr int most_receives = 8;
     static constexpr int most_answers = 256;
     int receives = 0;
     int answers = 0;
 
   private:
-    // False if nothing more can come.
+    // False if nothing more can arrive.
     bool note(const SysResult& result, bool is_full) noexcept {
         Socket& socket = transport_.socket_;
         if (result.would_block()) {
@@ -44026,14 +44068,14 @@ inline void H1AnswerStream::append_bytes(Turn& turn, std::string_view bytes) {
 
 // ---- sake/server/h1_answerer.hpp ----
 
-// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
-// set, and who is told of it.
+// The answers of HTTP/1 connections as bytes: the head, with the fields that the server adds, and the report
+// of each answer.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What an answer's head says besides what the handler set.
+/// What the head contains in addition to the handler's fields.
 struct AnswerTerms {
     bool close = false;
     bool is_head_request = false;
@@ -44062,7 +44104,7 @@ struct AnswerTerms {
 }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
+/// piece in the send. Returns false then: the body is still to be sent.
 [[gnu::always_inline]] inline bool append_answer(ByteBuffer& out, const Response& answer,
                                                  const AnswerTerms& terms) {
     constexpr std::size_t worth_copying = 16 * 1024;
@@ -44072,7 +44114,7 @@ struct AnswerTerms {
     return true;
 }
 
-/// Tells the program's observers of an answer that is about to leave.
+/// Reports an answer that is about to leave to the program's observers.
 [[gnu::noinline]] inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t sent,
                                              Clock::duration duration) {
     Call& call = exchange.call;
@@ -44087,7 +44129,7 @@ struct AnswerTerms {
                           .ctx = call.context});
 }
 
-/// Counts an answer that is about to leave, and tells of it.
+/// Counts and reports an answer that is about to leave.
 [[gnu::noinline]] inline void note_answer(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     const Call& call = exchange.call;
     const bool sends_body = call.request.known_method != Method::head && has_body(call.response.status);
@@ -44099,7 +44141,7 @@ struct AnswerTerms {
     if (shard.observers.has_any_to_tell()) tell_observers(shard, exchange, sent, duration);
 }
 
-/// The answer whose body is a file.
+/// Sends an answer whose body is a file.
 [[gnu::noinline]] inline bool send_file_answer(Shard& shard, Turn& turn, H1Exchange& exchange,
                                                const AnswerTerms& terms, FileBody& file) {
     const Response& response = exchange.call.response;
@@ -44111,7 +44153,7 @@ struct AnswerTerms {
     return turn.send_with(pieces.first()) != Output::Result::failed;
 }
 
-/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// The one place that every answer passes. Gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
 inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
     Response& response = exchange.call.response;
@@ -44129,7 +44171,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
         if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
         return true;
     }
-    // Out of the observers' reach, since the head has said how long it is.
+    // Taken out of the observers' reach, because the head has announced its length.
     std::string rest = std::move(response.body);
     if (!shard.observers.empty()) note_answer(shard, exchange, body_size);
     return turn.send_with(std::move(rest)) != Output::Result::failed;
@@ -44718,7 +44760,7 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
             log_quietly(shard_.config.log, LogLevel::warning, "a handler did not end when it was cancelled: ",
                         exchange_->call.route->description());
         } else {
-            log_passed_limit("an answer in pieces took too long in ");
+            log_passed_limit("a streamed answer took too long in ");
         }
         state_ = State::dead;
         // The client need not wait for a handler that takes a while to end.
@@ -44972,14 +45014,14 @@ inline void H1Connection::drop() noexcept {
 
 // ---- sake/server/acceptor.hpp ----
 
-// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at
-// max_connections it makes room by closing the oldest idle session.
+// Acceptor: accepts the connections of one listener. It pauses when descriptors or memory run out, and at
+// max_connections it makes room by closing the session that was idle for longest.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Sets a flag at a moment.
+/// Sets a flag at a given time.
 class FlagTimer : private Timer {
   public:
     FlagTimer(Reactor& reactor, Flag& flag) noexcept
@@ -44996,8 +45038,8 @@ class FlagTimer : private Timer {
 
 class Acceptor {
   public:
-    /// For a listening socket, whose listener comes by `use`. Begins in the next turn of the loop; without a
-    /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
+    /// For a listening socket; `use` hands over its listener. Begins in the next turn of the loop. If there
+    /// is no listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
     Acceptor(Shard& shard, int listening)
         : shard_(shard),
           watch_(new Watch(shard.reactor, listening)),
@@ -45006,16 +45048,16 @@ class Acceptor {
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
-    /// Whose socket closes when the accepting has ended.
+    /// Hands over the listener. Its socket closes when accepting has ended.
     void use(Listener listener) noexcept { listener_ = std::move(listener); }
     [[nodiscard]] const Listener& listener() const noexcept { return listener_; }
 
-    /// A stop has begun: takes what the kernel has accepted already, then ends.
+    /// A stop has begun: accepts the connections that the kernel has queued, then ends.
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
-    Acceptor* next = nullptr;  // of the same run
+    Acceptor* next = nullptr;  // in the list of its run
 
-    /// How many connections it has taken so far.
+    /// How many connections it has accepted.
     [[nodiscard]] std::uint64_t accepted() const noexcept { return static_cast<std::uint64_t>(accepted_); }
 
   private:
@@ -45024,8 +45066,8 @@ class Acceptor {
 
     Task<> run() {
         if (listener_.socket) {
-            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
-            // no more than its queue holds; new clients may keep coming meanwhile.
+            // At a stop, connections that the kernel has accepted are served: closing would reset them. They
+            // are at most its queue; new clients may keep arriving meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
             while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
                 try {
@@ -45051,7 +45093,7 @@ class Acceptor {
                             auto pause = sleep(std::chrono::milliseconds(100));
                             co_await pause;
                         } catch (const std::bad_alloc&) {
-                            // Not even for the timer: then the pause is one turn of the loop.
+                            // No memory even for the timer: the pause is one turn of the loop.
                         }
                     }
                     auto turn = yield();
@@ -45068,18 +45110,18 @@ class Acceptor {
         const Listener closing(std::move(listener_));
     }
 
-    // Outlives a lack of memory as it does one of descriptors.
+    // A lack of memory is handled like a lack of descriptors.
     Outcome accept_and_make_room(Watch& watch) noexcept {
         try {
             const Outcome outcome = accept_some(watch);
             if (outcome == Outcome::full) {
                 make_room();
-                // A session that was asked may wait for its client, while another becomes idle.
+                // The chosen session may have to wait for its client, while another becomes idle.
                 look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
                 if (full_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning,
-                                "there are as many connections as there may be: ",
-                                "idle ones make room, and new ones wait");
+                                "the limit Config::max_connections is reached: ",
+                                "idle connections are closed, and new clients wait");
                 }
             }
             return outcome;
@@ -45089,7 +45131,7 @@ class Acceptor {
         }
     }
 
-    // So many at a time that a flood of connections does not keep the others waiting.
+    // A limited number at a time, so that a flood of connections does not block the others.
     static constexpr int most_accepts = 64;
     Outcome accept_some(Watch& watch) {
         for (int i = 0; i < most_accepts; ++i) {
@@ -45102,7 +45144,7 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
-                // Linux asks for a descriptor before it looks whether a client waits.
+                // Linux takes a descriptor before it checks for a waiting client.
                 if (shard_.is_draining() && !sys::is_ready(watch.fd(), POLLIN)) return Outcome::drained;
                 if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
@@ -45114,13 +45156,13 @@ class Acceptor {
         return Outcome::some;
     }
 
-    // A connection that cannot be served for want of memory or of room in the poller is one that could not be
+    // A connection that cannot be served, because memory or room in the poller is missing, counts as not
     // accepted.
     void serve(Accepted& accepted) {
         ++accepted_;
         try {
             H1Connection::serve(shard_, std::move(accepted.socket), accepted.peer);
-            shard_.reactor.check_stall();  // of its first request, which may be here already
+            shard_.reactor.check_stall();  // its first request may be here already
         } catch (const std::bad_alloc&) {
             accepted.kind = Accepted::Kind::no_resources;
             accepted.error = ENOMEM;
@@ -45130,8 +45172,8 @@ class Acceptor {
         }
     }
 
-    // Closes the session that has been idle for the longest time; of many a few at once, since finding them
-    // looks at all. Where none is idle, the first to become so closes.
+    // Closes the session that was idle for longest; if there are many, a few at once, because the search
+    // visits all. If none is idle, the first to become idle closes.
     void make_room() {
         struct Idle {
             bool is_read_slowly;  // it would not make room at once
@@ -45172,8 +45214,8 @@ class Acceptor {
 
 // ---- sake/server/life.hpp ----
 
-// Life: what a program runs beside its requests: when the engine starts, when it stops, every so often, and
-// for as long as it runs. An interface that Engine fills in when a program asks for any of it, so that the
+// Life: functions that a program runs beside its requests: at the start and the stop of the engine,
+// periodically, or during the whole run. Engine fills in this interface when a program uses them, so that
 // others do not compile it.
 
 namespace sake {
@@ -45189,35 +45231,35 @@ SAKE_INLINE std::string LifeHook::name() const {
         .append(std::to_string(place.line));
 }
 
-/// What runs of it in one run of an engine. For the reactor's thread.
+/// The functions of one run of an engine. For the reactor's thread.
 class Life {
   public:
     Life() = default;
     Life(const Life&) = delete;
     Life& operator=(const Life&) = delete;
-    /// Waits for what runs on other threads.
+    /// Waits for functions that run on other threads.
     virtual ~Life() = default;
 
-    /// Begins: first what is for the start.
+    /// Begins, with the functions of on_start.
     virtual void begin() = 0;
-    /// Whether that is done, or has failed.
+    /// Whether these have ended or failed.
     [[nodiscard]] virtual bool has_begun() const = 0;
-    /// Throws why it has failed.
+    /// Throws their failure.
     virtual void throw_failure() = 0;
 
-    /// A stop has begun, and the token tells it: wakes what rests, and begins what is for the stop.
+    /// A stop has begun, and the token reports it: wakes resting functions and begins those of on_stop.
     virtual void begin_stop() noexcept = 0;
-    /// Cancels what still runs.
+    /// Cancels the functions that still run.
     virtual void cut_off() noexcept = 0;
     [[nodiscard]] virtual bool is_over() const noexcept = 0;
-    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    /// How many functions run, and how many of them on other threads, where they cannot be cancelled.
     [[nodiscard]] virtual std::size_t running() const noexcept = 0;
     [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
     /// Appends their names: "every at main.cpp:12, background at main.cpp:15".
     virtual void describe_running(std::string& out) const = 0;
 };
 
-/// What a program has asked for.
+/// The functions that a program has registered.
 struct LifeHooks {
     OwningList<LifeHook> list;
     OwningPtr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks, const LogSink& log) = nullptr;
@@ -45286,7 +45328,7 @@ class LifeOf final : public Life {
         explicit Running(const LifeHook& of) noexcept : hook(of) {}
         const LifeHook& hook;
         Maybe<TaskHandle<void>> handle;
-        bool rests = false;  // until it is time again
+        bool rests = false;  // until its next period
         Running* next = nullptr;
     };
     /// A plain function on a thread of its own.
@@ -45477,15 +45519,15 @@ void add_life_hook(Hooks& hooks, OwningPtr<LifeHook> hook) {
 
 // ---- sake/server/file_limit.hpp ----
 
-// The limit of open files, raised while an engine runs. It belongs to the process, as the signals do, so this
-// is state of the process as well; it lasts as long as an engine that wants it runs.
+// FileLimit: raises the limit of open files while an engine runs. The limit belongs to the process, as
+// signals do, so this is state of the process; it exists only while an engine needs it.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While one lives that wants it, the soft limit of open files is the hard one. The last to go restores it,
-/// unless the program has changed it meanwhile.
+/// While an instance exists that needs it, the soft limit of open files is the hard limit. The last one
+/// restores it, unless the program has changed it meanwhile.
 class FileLimit {
   public:
     explicit FileLimit(bool raise) noexcept : is_raised_(raise) {
@@ -45678,7 +45720,7 @@ class Shutdown {
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no grace.
         }
-        co_await self.stop_now("stopping at once, the grace is over");
+        co_await self.stop_now("stopping at once, Config::shutdown_grace is over");
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
@@ -45701,18 +45743,18 @@ class Shutdown {
 
 // ---- sake/server/signals.hpp ----
 
-// SIGINT and SIGTERM, brought to every engine that wants them. Signals belong to the process, so this is the
-// one place with process-wide state; it lasts only while an engine runs. A child that the program forks has a
-// copy of it, which it must not act on.
+// SignalRelay: passes SIGINT and SIGTERM to every engine that handles signals. Signals belong to the process,
+// so this is process-wide state; it exists only while an engine runs. A forked child has a copy of it, which
+// must have no effect.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
-/// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
-/// The last relay to go restores the program's own handling of the signals. A signal that the program ignores
-/// stays ignored: whoever started it, such as nohup or a shell for a job in the background, wants it so.
+/// While it lives, each request to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, together
+/// with those that follow within half a second, because supervisors and `timeout` signal both the process and
+/// its group. The last relay restores the program's own handling. A signal that the program ignores stays
+/// ignored: whoever started it, such as nohup or a shell with a background job, has set it so.
 class SignalRelay {
   public:
     SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
@@ -45732,14 +45774,14 @@ class SignalRelay {
         State& state = shared();
         const std::lock_guard lock(state.mutex);
         state.places[slot_].write_end = unused;
-        // A handler that runs on another thread may still hold the number of our pipe.
+        // A signal handler on another thread may still use the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
     }
 
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
-    /// The loop knows of the last wish. One that it does not know of by the next ends the process.
+    /// The loop has seen the last request. A request that it has not seen by the next one ends the process.
     void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
     [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
@@ -45811,7 +45853,7 @@ class SignalRelay {
     // A second wish, and the loop has not come by since the first.
     [[noreturn]] static void end_process() noexcept {
         standard_error.write_line(
-            "sake: error: the process ends by a second signal: the event loop is held up\n");
+            "sake: error: the process exits now, by a second signal: a handler holds the event loop\n");
         ::_exit(1);
     }
 
@@ -45866,8 +45908,7 @@ class SignalRelay {
 
 // ---- sake/server/stall_watch.hpp ----
 
-// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts
-// them.
+// StallWatch: logs handlers that block the reactor's thread, once per route and minute, and counts them.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -45905,7 +45946,7 @@ class StallWatch {
         }
     }
 
-    // One for each route that has held the loop, which few do.
+    // One for each route that has blocked the loop; there are few.
     struct Warning {
         const RouteEntry* route;
         PacedWarning paced;
@@ -45919,10 +45960,11 @@ class StallWatch {
     }
 
     const char* advice(const RouteEntry* route) const noexcept {
-        if (route == nullptr) return "";
-        if (!route->is_worker()) return ": mark the route .worker()";
-        if (!has_carrier_) return ": Config::enable_worker_pool is off";
-        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
+        if (route == nullptr) return ": compute in co_await sake::background(...)";
+        if (!route->is_worker())
+            return ": mark the route .worker(), or compute in co_await sake::background(...)";
+        if (!has_carrier_) return ": its worker pool is off, by Config::enable_worker_pool";
+        return ": the cause is its middleware, or a large request or answer, which becomes JSON on the loop";
     }
 
     Reactor& reactor_;
@@ -45972,7 +46014,9 @@ class Watchdog {
         try {
             thread_ = start_thread([](void* self) { static_cast<Watchdog*>(self)->watch(); }, this);
         } catch (const std::exception& error) {
-            log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
+            log_quietly(log_, LogLevel::error,
+                        "a stop that hangs will not end the process, because its watchdog cannot start: ",
+                        error.what());
         }
     }
     /// What the last line of the log is to name.
@@ -45999,10 +46043,10 @@ class Watchdog {
     // it has a moment, and then the line goes to standard error, which never waits.
     [[noreturn]] void end_process(std::unique_lock<std::mutex>& lock, bool is_held) noexcept {
         constexpr std::chrono::milliseconds moment(200);
-        constexpr std::string_view what = "the process ends, it cannot stop: ";
+        constexpr std::string_view what = "the stop does not end, so the process exits now: ";
         const std::string why = !waits_.empty() ? std::move(waits_)
                                 : is_held       ? "a handler holds the event loop"
-                                                : "something does not end";
+                                                : "work that Sake cannot name still runs";
         bool is_logged = false;
         auto log = [&] {  // lives as long as the process, like all that its thread uses
             log_quietly(log_, LogLevel::error, what, why);
@@ -46234,7 +46278,8 @@ class Run {
                 continue;
             }
             if (!result.ok() || result.value != 1) {
-                log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
+                log_quietly(self.config_.log, LogLevel::error,
+                            "SIGINT and SIGTERM no longer stop gracefully, because reading them failed: ",
                             std::generic_category().message(result.error));
                 co_return;
             }
@@ -46249,7 +46294,7 @@ class Run {
             constexpr Clock::duration most = std::chrono::hours(24 * 365);
             heard.watchdog.end_in(std::min(to_clock(self.config_.shutdown_grace), most) + after_grace);
             if (shutdown.has_begun()) {
-                log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
+                log_quietly(self.config_.log, LogLevel::info, "a graceful stop is under way already", hint);
             } else {
                 shutdown.begin_drain(hint);
             }
@@ -46284,7 +46329,7 @@ class Run {
         const std::string waits_for = describe_waits();
         if (signals_) signals_->watchdog.set_waits(waits_for);
         log_quietly(config_.log, LogLevel::warning,
-                    "the stop waits for what it cannot cut short: ", waits_for);
+                    "the stop waits for work that cannot be cancelled: ", waits_for);
     }
 
     void stop_carrier() noexcept {
@@ -46292,7 +46337,8 @@ class Run {
         const std::size_t stuck = carrier_->stop(std::chrono::milliseconds(200));
         if (stuck == 0) return;
         char text[96];
-        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        std::snprintf(text, sizeof text, "worker jobs that ignore ctx.stop_token(), left running: %zu",
+                      stuck);
         log_quietly(config_.log, LogLevel::error, text, {});
     }
 
@@ -46316,14 +46362,13 @@ class Run {
 
 // ---- sake/server/stop_request.hpp ----
 
-// StopRequest: how a wish to stop reaches the run of an engine, from any thread and from a handler of
-// signals.
+// StopRequest: passes a request to stop to the run of an engine, from any thread and from signal handlers.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Takes no lock: a handler of signals may have interrupted whoever holds it.
+/// Uses no lock: a signal handler may have interrupted the holder of it.
 class StopRequest {
   public:
     void request() noexcept {
@@ -46334,14 +46379,14 @@ class StopRequest {
         --requests_at_work_;
         errno = saved_errno;
     }
-    /// True if there was one that no run has heard.
+    /// True if a stop was requested that no run has seen yet.
     [[nodiscard]] bool take() noexcept { return is_made_.exchange(false); }
-    /// From now on it stops this run, also if it was made before.
+    /// From now on a request stops this run; also one made before.
     void tell(Run& run) noexcept {
         run_ = &run;
         if (is_made_) run.stop();
     }
-    /// The run is about to go.
+    /// The run is about to end.
     void forget_run() noexcept {
         run_ = nullptr;
         while (requests_at_work_ != 0) std::this_thread::yield();  // those of other threads
@@ -46502,7 +46547,7 @@ inline void Engine::Running::NewListeners::run() noexcept {
         running_.run_.announce(acceptors);
     } catch (const std::exception& error) {
         log_quietly(running_.claim_.engine.config_.log, LogLevel::error,
-                    "an address that was listened on is not served in this run: ", error.what());
+                    "an address given to listen() is not served in this run: ", error.what());
     }
 }
 
@@ -46675,17 +46720,17 @@ inline void H1Connection::hand_over(Turn& turn) {
 
 // ---- sake/server/test_answer_reader.hpp ----
 
-// What reads a TestResponse from the bytes that came, and how long a test waits for them.
+// Reads a TestResponse from received bytes, and limits how long a test waits for them.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// How long a test waits for an answer, in virtual time. The clock jumps, so an answer without an end, such
-/// as one with a line for each second, would hang the test. No timeout of the server is this long by default.
+/// How long a test waits for an answer, in virtual time. Without this limit, an answer without an end, such
+/// as one line per second, would hang the test. Every default timeout of the server is shorter.
 inline constexpr std::chrono::hours longest_test_wait{24};
 
-/// When a test gives up a wait, and what it is told then.
+/// When a test gives up a wait, and the message that it then gets.
 struct TestPatience {
     TimePoint latest;
     std::string complaint;
@@ -46695,7 +46740,7 @@ struct TestPatience {
     return iequals(Parameters(response.header("Content-Type")).before(), "text/event-stream");
 }
 
-/// Takes one answer from the front of what was received, as far as it has come.
+/// Reads one answer from the front of the received bytes, as far as it has arrived.
 class TestAnswerReader {
   public:
     /// Of a request with this method.
@@ -47295,7 +47340,7 @@ SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
                 answer(8, detail::WsCloseText(state.code).view());
             }
         } else if (event == detail::WsEvent::failed) {
-            throw std::runtime_error(std::string("the server sent what it may not: ") +
+            throw std::runtime_error(std::string("the server violates the protocol: ") +
                                      state.reader.failure_reason());
         }
     }
@@ -47603,7 +47648,7 @@ class AllowedHosts final : public StepWork {
         allowed.remove_prefix(1);
         return host.size() > allowed.size() && iequals(host.substr(host.size() - allowed.size()), allowed);
     }
-    /// Of "[::1]", which has many spellings.
+    /// Compares IPv6 addresses such as "[::1]", which have several spellings.
     static bool is_same_address(std::string_view allowed, std::string_view host) noexcept {
         if (!host.starts_with('[')) return false;
         const auto one = PeerAddress::parse(allowed.substr(1, allowed.size() - 2));
@@ -47628,8 +47673,7 @@ SAKE_INLINE Step allowed_hosts(std::vector<std::string> hosts) {
 
 // ---- sake/middleware/credentials.hpp ----
 
-// The field Authorization of a request, taken apart strictly (RFC 9110 section 11.4), and what a challenge
-// says.
+// The field Authorization of a request, parsed strictly (RFC 9110 section 11.4), and the text of a challenge.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -47708,9 +47752,9 @@ class BasicAuth final : public StepWork {
 
     void run(Context& ctx) override {
         const Credentials given = find_credentials(ctx, "Basic");
-        if (given.state == Credentials::State::absent) refuse("this needs a user and a password");
+        if (given.state == Credentials::State::absent) refuse("this resource needs a user and a password");
         std::optional<std::string> user = user_of(given);
-        if (!user) refuse("user and password are not right");
+        if (!user) refuse("the user or the password is wrong");
         ctx.state<User>().name = std::move(*user);
     }
 
@@ -47746,8 +47790,7 @@ SAKE_INLINE middleware::Step make_basic_auth(std::string realm, CredentialsCheck
 
 // ---- sake/middleware/bearer_challenge.hpp ----
 
-// The token of a request under the scheme Bearer, and what a request without the right one is answered (RFC
-// 6750 section 3.1).
+// The Bearer token of a request, and the answer to a request without a valid one (RFC 6750 section 3.1).
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -47755,20 +47798,20 @@ namespace detail {
 
 class BearerChallenge {
   public:
-    /// Throws std::invalid_argument, which names the function, for a realm that may not stand in a field.
+    /// Throws std::invalid_argument that names the function for a realm that a field cannot hold.
     BearerChallenge(std::string_view function, std::string_view realm) {
         if (!realm.empty()) text_ += " " + realm_parameter(function, realm);
     }
 
-    /// Throws HttpError 401 if there is none, and 400 if the field is malformed.
+    /// Throws HttpError 401 if there is no token, and 400 if the field is malformed.
     [[nodiscard]] std::string_view token_of(const Context& ctx) const {
         const Credentials given = find_credentials(ctx, "Bearer");
-        if (given.state == Credentials::State::absent) refuse(401, "this needs a bearer token", {});
+        if (given.state == Credentials::State::absent) refuse(401, "this resource needs a bearer token", {});
         if (given.state == Credentials::State::malformed)
             refuse(400, "the field Authorization is malformed", "invalid_request");
         return given.token;
     }
-    [[noreturn]] void refuse_token() const { refuse(401, "the token is not right", "invalid_token"); }
+    [[noreturn]] void refuse_token() const { refuse(401, "the token is not valid", "invalid_token"); }
 
   private:
     [[noreturn]] void refuse(int status, const char* detail, std::string_view error) const {
@@ -47980,8 +48023,8 @@ inline bool add_varying(Array<std::string>& names, const http::Headers& fields) 
 
 // ---- sake/middleware/lru_table.hpp ----
 
-// A table of entries by a hash, which also knows which of them was used the longest time ago. For stores with
-// a bound: sessions, and answers that are kept.
+// A table of entries by a hash, in the order of their last use. For bounded stores: sessions and cached
+// answers.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -48079,13 +48122,13 @@ class LruTable {
 
 // ---- sake/middleware/cache_store.hpp ----
 
-// The answers that a cache keeps: under hashes of what they depend on, within a number of bytes.
+// The answers that a cache keeps, within a limit of bytes, under hashes of what they depend on.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// An answer as it was when it passed the cache, apart from what stood in it before.
+/// An answer as the cache saw it, without the fields that stood in the response before.
 struct KeptAnswer {
     int status = 200;
     std::string type;
@@ -48170,13 +48213,13 @@ class CacheStore {
     explicit CacheStore(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     [[nodiscard]] Hash128 hash(std::string_view key) const noexcept { return hash_of(hash_key_, key); }
-    /// nullptr if there is none. It counts as asked for.
+    /// nullptr if there is none. A found answer counts as requested now.
     [[nodiscard]] Entry* find(const Hash128& key) noexcept {
         Entry* const entry = table_.find(key);
         if (entry != nullptr) table_.touch(*entry);
         return entry;
     }
-    /// Takes the place of what is there under its key. False if it is too large for all that may be kept.
+    /// Replaces the answer under its key. False if it is larger than the whole cache.
     bool put(OwningPtr<Entry> entry) {
         const std::size_t size = entry->size();
         if (size > max_bytes_) return false;
@@ -48210,7 +48253,8 @@ class CacheStore {
 
 // ---- sake/middleware/cache_impl.hpp ----
 
-// Which requests a cache answers, which answers it keeps, and who waits for whom.
+// How a cache chooses the requests that it answers and the answers that it keeps, and how requests wait for
+// each other.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -48273,7 +48317,7 @@ class AnswerCache final : public CacheWork {
     };
 
     /// Follows a request to its answer, as a function for Context::after. If it is destroyed without a call,
-    /// since the client has left, those who wait try again.
+    /// because the client has disconnected, the waiting requests try again.
     class Follower {
       public:
         Follower(AnswerCache& cache, CountedPtr<KnownFlight> flight, const CachePassage& passage,
@@ -48324,7 +48368,7 @@ class AnswerCache final : public CacheWork {
 
     // --- What is asked for ---
 
-    /// Nothing for a request that passes.
+    /// std::nullopt for a request that bypasses the cache.
     [[nodiscard]] std::optional<std::string> make_key(Context& ctx, const CacheControl& asked) const {
         if (asked.no_store || has_body(ctx)) return std::nullopt;
         if (options_.key) {
@@ -48335,7 +48379,7 @@ class AnswerCache final : public CacheWork {
         return key_of(ctx, {});
     }
 
-    /// A handler may answer a GET by its body, which is not in the key.
+    /// A handler may answer a GET by its body, which is not part of the key.
     static bool has_body(const Context& ctx) noexcept {
         return ctx.find_header("Transfer-Encoding") || ctx.header("Content-Length", "0") != "0";
     }
@@ -48358,9 +48402,9 @@ class AnswerCache final : public CacheWork {
             answer(ctx, *entry, now);
             return {Way::Kind::answered};
         }
-        if (asked.only_if_cached) throw HttpError(504, "no such answer is kept");
+        if (asked.only_if_cached) throw HttpError(504, "the cache has no such answer");
 
-        // Nobody waits for what nobody may share.
+        // No request waits for an answer that cannot be shared.
         const bool passes = is_good && entry->kind == Kind::passing;
         const FlightEntry* const other = flights_.find(key);
         if (!passes && other != nullptr && other->flight->reactor == Reactor::current() &&
@@ -48372,7 +48416,7 @@ class AnswerCache final : public CacheWork {
         return {Way::Kind::to_handler, why, key, generation_, other == nullptr};
     }
 
-    /// The handler makes the answer. From when others wait for it on, nothing can fail.
+    /// The handler makes the answer. Nothing may fail once others wait for it.
     void follow(Context& ctx, const CachePassage& passage, const Way& way) {
         const CountedPtr<KnownFlight> flight(way.may_lead ? new KnownFlight(way.key) : nullptr);
         ctx.after(Follower(*this, flight, passage, way, Call::of(ctx).response.headers));
@@ -48418,7 +48462,7 @@ class AnswerCache final : public CacheWork {
         flight.landed.set();
     }
 
-    /// The answer is made, and is kept if it may be.
+    /// The answer is complete: keeps it if that is allowed.
     Flight::End keep(Context& ctx, const std::string& key, const http::Headers& before,
                      std::uint64_t generation, bool is_of_session) {
         using End = Flight::End;
@@ -48427,7 +48471,8 @@ class AnswerCache final : public CacheWork {
             const std::chrono::seconds lifetime =
                 is_of_session ? std::chrono::seconds(0) : lifetime_of(response);
             const bool is_answer = lifetime > lifetime.zero();
-            // An error or a 304 is about this request alone: what is kept stays, and the next one leads.
+            // An error or a 304 concerns this request alone: the kept answer stays, and the next request
+            // leads.
             if (!is_answer && response.status != 200) return End::given_up;
             OwningPtr<Entry> entry(new Entry);
             entry->made_at = sake::now();
@@ -48461,19 +48506,19 @@ class AnswerCache final : public CacheWork {
     static bool may_be_kept_if_it_says(int status) noexcept {
         return status == 301 || status == 308 || status == 404 || status == 410;
     }
-    /// Whether the body is in memory. That of a stream is not here, but its type is; and files, of which a
+    /// Whether the body is in memory. The body of a stream is not here, but its type is. Files, of which a
     /// small one is in memory, answer ranges and conditions themselves.
     static bool is_whole(const Response& response) noexcept {
         if (response.file() != nullptr || response.headers.contains("Accept-Ranges")) return false;
         return !response.body.empty() || (response.status != 200 && response.content_type().empty());
     }
-    /// Whether the session was asked for since the last call.
+    /// Whether the session was used since the last call.
     static bool take_note_of_session(Context& ctx) noexcept {
         auto* const slot = Call::of(ctx).state.find<SessionSlot>();
         return slot != nullptr && std::exchange(slot->is_asked_for, false);
     }
-    /// An answer whose handler has asked for the session is for one visitor. If the key is of the session as
-    /// well, the program has decided what it depends on; then the session has to have changed.
+    /// An answer whose handler used the session is for one visitor. If the key was made from the session as
+    /// well, the program has decided what the answer depends on; then only a changed session counts.
     static bool uses_session(Context& ctx, bool key_has_session) {
         const auto* const slot = Call::of(ctx).state.find<SessionSlot>();
         if (slot == nullptr) return false;
@@ -49057,7 +49102,8 @@ class Compress final : public StepWork {
         for (const ContentCoding coding : whole_order) {
             if (offers(coding)) return;
         }
-        throw std::invalid_argument("compress: the levels leave out every coding whose library is there");
+        throw std::invalid_argument(
+            "compress: the levels turn off every coding whose library is linked: set one above 0");
     }
 
     void run(Context& ctx) override {
@@ -49084,7 +49130,7 @@ class Compress final : public StepWork {
             if (has_compressor(coding)) return;
         }
         throw std::logic_error(
-            "compress: there is no library to compress by. For the whole program, define SAKE_WITH_ZLIB and "
+            "compress: no compression library is linked. For the whole program, define SAKE_WITH_ZLIB and "
             "link with -lz, or SAKE_WITH_BROTLI and -lbrotlienc, or SAKE_WITH_ZSTD and -lzstd");
     }
     static void require_level(const char* name, int level, int most) {
@@ -49169,7 +49215,7 @@ class Compress final : public StepWork {
     static void refuse(Call& call) {
         if (!may_be_refused(call)) return;
         add_vary(call.context, "Accept-Encoding");
-        throw HttpError(406, "this answer is not there in a coding that the client accepts");
+        throw HttpError(406, "this answer has no coding that the client accepts by Accept-Encoding");
     }
     static bool may_be_refused(const Call& call) noexcept {
         const Method method = call.request.known_method;
@@ -49223,8 +49269,9 @@ class Compress final : public StepWork {
         const bool has_room = memory == nullptr || memory->has_room_to_spare(expected_memory(kind));
         if (!has_room) {
             if (may_stay || !may_be_refused(call)) return false;
-            throw HttpError(503,
-                            "there is no memory to compress this answer, and the client accepts no other")
+            throw HttpError(
+                503,
+                "there is no memory to compress this answer, and the client accepts only compressed ones")
                 .header("Retry-After", "10");
         }
         call.answerer->encoder = make_compressor(kind);
@@ -49265,7 +49312,7 @@ namespace detail {
 class Cors final : public StepWork {
   public:
     static constexpr StepRule rules[] = {
-        {"cors", "the first answers the preflights of both"},
+        {"cors", "the first would answer the preflights of both"},
         {"basic_auth", "preflights have no password, and would be refused"},
         {"bearer_auth", "preflights have no token, and would be refused"},
         {"jwt", "preflights have no token, and would be refused"},
@@ -49452,7 +49499,7 @@ namespace detail {
 class EtagMaker final : public StepWork {
   public:
     static constexpr StepRule rules[] = {
-        {"etag", "one is enough"},
+        {"etag", "the second would do nothing"},
         {"cache", "a client that has the body would get it again from the cache"},
         {nullptr, nullptr}};
     static constexpr StepInfo info{"etag", rules};
@@ -49509,7 +49556,9 @@ class EtagMaker final : public StepWork {
             case Conditions::Verdict::not_modified:
                 return say_not_modified(call.response);
             case Conditions::Verdict::failed:
-                throw HttpError(412, "the answer is not what the request's condition says");
+                throw HttpError(
+                    412,
+                    "the answer does not meet the request's condition (If-Match or If-Unmodified-Since)");
         }
     }
 
@@ -49528,8 +49577,8 @@ SAKE_INLINE Step etag(EtagOptions options) { return detail::StepMaker::make<deta
 
 // ---- sake/middleware/forwarded.hpp ----
 
-// What proxies say of a request, taken apart: X-Forwarded-For, and Forwarded (RFC 7239). Everything is read
-// from its end, where the nearest proxy wrote, so that nothing in front of it can change what it says.
+// Parses the reports of proxies: X-Forwarded-For, and Forwarded (RFC 7239). Everything is read from its end,
+// where the nearest proxy wrote, so that a client's text in front cannot change it.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -49634,14 +49683,14 @@ class ForwardedElement {
 
 // ---- sake/middleware/id_source.hpp ----
 
-// Ids that differ and that nobody can foresee, for requests and traces.
+// Unique, unpredictable ids for requests and traces.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Ids of 128 bits that differ and cannot be foreseen, at the cost of a hash. They are no secrets for logins:
-/// a forked child knows the key. From any thread.
+/// Unique ids of 128 bits that cannot be predicted; one costs a hash. Do not use them as login secrets: a
+/// forked child knows the key. From any thread.
 class IdSource {
   public:
     [[nodiscard]] Hash128 next() noexcept {
@@ -49937,7 +49986,7 @@ class JwtSignatureKey final : public JwtKeyWork {
                 size_ = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
         }
         const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
-        demand(EVP_PKEY_public_check(context.get()) == 1, "does not take this key, which is damaged");
+        demand(EVP_PKEY_public_check(context.get()) == 1, "rejects this key: it is damaged");
     }
 
     [[nodiscard]] bool accepts(std::string_view text, std::string_view signature) const override {
@@ -50201,8 +50250,8 @@ inline CountedPtr<const JwtKeyWork> key_of_jwk(JwtAlgorithm algorithm, const Jwk
     const auto make = kind == "RSA" ? make_rsa_key : kind == "EC" ? make_ec_key : make_ed25519_key;
     EVP_PKEY* const made = make(jwk, half);
     if (made == nullptr) {
-        throw std::invalid_argument("jwt_keys: OpenSSL does not take the key '" +
-                                    std::string(jwk.text("kid")) + "', which is damaged");
+        throw std::invalid_argument("jwt_keys: OpenSSL rejects the key '" + std::string(jwk.text("kid")) +
+                                    "', which is damaged");
     }
     CryptoKey key(made);
     return CountedPtr<const JwtKeyWork>(
@@ -50326,7 +50375,7 @@ struct JwtParts {
         const std::size_t first = token.find('.');
         const std::size_t last = token.rfind('.');
         if (first == last || token.find('.', first + 1) != last)
-            throw JwtRefusal("the token has not three parts");
+            throw JwtRefusal("the token does not have three parts");
         header = token.substr(0, first);
         claims = token.substr(first + 1, last - first - 1);
         signature = token.substr(last + 1);
@@ -50454,7 +50503,7 @@ class JwtCheck final : public StepWork {
   private:
     static middleware::JwtOptions checked(middleware::JwtOptions options) {
         if (options.keys.empty()) throw std::invalid_argument("jwt: give it a key, by jwt_key or jwt_secret");
-        if (options.keys.size() > 64) throw std::invalid_argument("jwt: 64 keys are the most");
+        if (options.keys.size() > 64) throw std::invalid_argument("jwt: there can be at most 64 keys");
         if (options.leeway < std::chrono::seconds(0) || options.leeway > std::chrono::minutes(1))
             throw std::invalid_argument("jwt: leeway is from 0 to 60 seconds");
         return options;
@@ -50471,13 +50520,14 @@ class JwtCheck final : public StepWork {
     [[nodiscard]] JwtClaims verified(std::string_view token) const {
         const JwtParts parts(token);
         const JwtHeader header(decode_jwt_part(parts.header, "the header"));
-        demand(options_.type.empty() || is_type(header.type), "the type of the token is another");
+        demand(options_.type.empty() || is_type(header.type), "'typ' does not match JwtOptions::type");
         demand_signature(parts, header);
         JwtContent content(decode_jwt_part(parts.claims, "the part with the claims"));
         demand_time(content);
         JwtClaims& claims = content.claims;
-        demand(options_.issuer.empty() || claims.issuer == options_.issuer, "'iss' is another");
-        demand(is_for_us(claims), "'aud' is another");
+        demand(options_.issuer.empty() || claims.issuer == options_.issuer,
+               "'iss' does not match JwtOptions::issuer");
+        demand(is_for_us(claims), "'aud' does not match JwtOptions::audience");
         return std::move(claims);
     }
 
@@ -50491,7 +50541,7 @@ class JwtCheck final : public StepWork {
             has_key = true;
         }
         demand(has_key, "no key has this 'alg' and 'kid'");
-        throw JwtRefusal("the signature is not right");
+        throw JwtRefusal("the signature does not match");
     }
 
     void demand_time(const JwtContent& content) const {
@@ -50499,8 +50549,8 @@ class JwtCheck final : public StepWork {
         const auto leeway = static_cast<double>(options_.leeway.count());
         demand(content.expires || !options_.require_expiry, "it has no 'exp'");
         demand(!content.expires || now < *content.expires + leeway, "it has expired");
-        demand(!content.not_before || now >= *content.not_before - leeway, "'nbf' is to come");
-        demand(!content.issued_at || now >= *content.issued_at - leeway, "'iat' is to come");
+        demand(!content.not_before || now >= *content.not_before - leeway, "'nbf' is in the future");
+        demand(!content.issued_at || now >= *content.issued_at - leeway, "'iat' is in the future");
     }
 
     [[nodiscard]] bool is_for_us(const JwtClaims& claims) const {
@@ -50732,8 +50782,8 @@ class LogLine {
 
 // ---- sake/middleware/log_target.hpp ----
 
-// Where the lines of the access log end: a file, standard error, or a function of the program. The first two
-// wait at most a second for a slow reader, and count the lines that were lost; a function takes its own time.
+// The destination of the access log: a file, standard error, or a function of the program. The first two wait
+// at most a second for a slow reader, and count lost lines. A function may take any time.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -50865,13 +50915,13 @@ class FileTarget final : public LogTarget {
 
 // ---- sake/middleware/log_queue.hpp ----
 
-// The lines of the access log on their way to the thread that writes them: never more than so many bytes.
+// The lines of the access log on their way to the writing thread, within a limit of bytes.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For lines from any thread. The one that writes begins with the first line.
+/// For lines from any thread. The writing thread starts with the first line.
 class LogQueue {
   public:
     LogQueue(OwningPtr<LogTarget> target, std::size_t max_queued) noexcept
@@ -50886,11 +50936,11 @@ class LogQueue {
         }
         changed_.notify_one();
         if (thread_.joinable()) thread_.join();
-        if (!queued_.empty()) write_queued();  // there was no thread to be had
+        if (!queued_.empty()) write_queued();  // no thread could be started
         tell_of_lost();
     }
 
-    /// Calls `append(text)`, which appends a line. What would be too much is dropped.
+    /// Calls `append(text)`, which appends a line. Lines beyond the limit are dropped.
     template <class F>
     void add(F append) noexcept {
         thread_local std::string line;  // made outside the lock, and keeps its memory for the next
@@ -50909,10 +50959,10 @@ class LogQueue {
     }
 
   private:
-    // Lines gather for so long, so that a busy server wakes its thread 50 times a second.
+    // Lines gather for this time, so that a busy server wakes its thread 50 times a second.
     static constexpr std::chrono::milliseconds gather_time{20};
 
-    /// Queues a line. True for one caller, who is to start the thread.
+    /// Queues a line. True for one caller, which must start the thread.
     bool take(std::string_view line) noexcept {
         const std::lock_guard lock(mutex_);
         const std::size_t before = queued_.size();
@@ -51081,15 +51131,15 @@ SAKE_INLINE Logger logger(LoggerOptions options) {
 
 // ---- sake/middleware/rate_table.hpp ----
 
-// The allowances of many keys in a table of a fixed size: for each the moment when it is whole again (GCRA,
-// the generic cell rate algorithm). A key whose moment has passed needs no place.
+// The allowances of many keys in a table of fixed size: for each key the time at which its allowance is full
+// again (GCRA, the generic cell rate algorithm). A key whose time has passed needs no place.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Times are nanoseconds. For any thread. Requests of a key that has a place are counted exactly. If the
-/// first two of a key meet, each may find a place, of which the second is forgotten from then on.
+/// Times are nanoseconds. For any thread. Requests of a key with a place are counted exactly. If the first
+/// two requests of a key arrive at the same time, each may take a place; the second place is then unused.
 class RateTable {
   public:
     struct Verdict {
@@ -51099,8 +51149,8 @@ class RateTable {
         std::int64_t until_next;   // until the next request may come, if this one may not
     };
 
-    /// A request each `interval`, and so many at once after a pause. As keys fall into groups by chance,
-    /// there are two places for each: of so many keys, one in a thousand finds its group full.
+    /// One request per `interval`, and `burst` at once after a pause. Keys fall into groups by chance, so
+    /// there are two places per key: with `max_keys` keys, one in a thousand finds its group full.
     RateTable(std::int64_t interval, std::int64_t burst, std::size_t max_keys)
         : interval_(interval),
           tolerance_(interval * burst),
@@ -51121,8 +51171,8 @@ class RateTable {
                 free_since = whole_at;
             }
             if (free == nullptr) return spend(shared->whole_at, now);
-            // It is taken by its moment, so that of two keys which want it one looks again, and none takes it
-            // from a key that has come back meanwhile.
+            // The place is taken by exchanging its time: of two keys that want it, one tries again, and a key
+            // that has returned to it meanwhile keeps it.
             if (!free->whole_at.compare_exchange_strong(free_since, now + interval_, relaxed)) continue;
             free->key.store(key.low, relaxed);
             return allowed(interval_);
@@ -51130,7 +51180,7 @@ class RateTable {
     }
 
   private:
-    static constexpr std::size_t group_size = 16;  // the last place is of the keys that find no other one
+    static constexpr std::size_t group_size = 16;  // the last place is for keys without one of their own
     static constexpr std::int64_t long_ago = std::numeric_limits<std::int64_t>::min();
     static constexpr auto relaxed = std::memory_order_relaxed;
     using Moment = std::atomic<std::int64_t>;
@@ -51535,7 +51585,7 @@ class SessionCookie {
 
 // ---- sake/middleware/session_change.hpp ----
 
-// What is to become of a session when the answer is made: decided once, for sessions in memory and elsewhere.
+// Decides what happens to a session when the answer is complete, for sessions in memory and in a store.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -51544,19 +51594,19 @@ namespace detail {
 struct SessionChange {
     enum class Kind : std::uint8_t {
         none,
-        removed,     // it has ended before, and its cookie is to go
+        removed,     // it had ended before: its cookie is removed
         ends,        // it is empty now
-        begins,      // under new_id
-        is_renewed,  // the same, in place of the one under id
-        changes      // if it has not ended in the meantime
+        begins,      // a new one, under new_id
+        is_renewed,  // the same, under new_id instead of id
+        changes      // if it has not ended meanwhile
     };
     Kind kind = Kind::none;
-    std::string id;      // what it is kept under
-    std::string new_id;  // what its cookie has from now on
+    std::string id;      // the id under which it is stored
+    std::string new_id;  // the id in its cookie from now on
     std::string text;
 };
 
-/// The session as it is to be kept; "" if it is empty, and so is not.
+/// The text of the session to store; "" if it is empty, and so is not stored.
 inline std::string text_to_keep(const SessionSlot& slot, std::size_t max_bytes) {
     std::string text = slot.value.object == nullptr ? slot.text : slot.value.write(slot.value.object);
     if (text == "{}" || text == "[]" || text == "null") return {};
@@ -51565,8 +51615,8 @@ inline std::string text_to_keep(const SessionSlot& slot, std::size_t max_bytes) 
                             " bytes as JSON, and its max_bytes is " + std::to_string(max_bytes));
 }
 
-/// Closes the slot of a session whose answer has this status. After 500 and above, the handler may be half
-/// done, so that only an end counts.
+/// Closes the slot of a session whose answer has this status. At 500 and above, the handler may have stopped
+/// half way, so only end_session() counts.
 inline SessionChange close_session(SessionSlot& slot, int status, std::size_t max_bytes) {
     using Kind = SessionChange::Kind;
     using Origin = SessionSlot::Origin;
@@ -51587,7 +51637,7 @@ inline SessionChange close_session(SessionSlot& slot, int status, std::size_t ma
     return change;
 }
 
-/// Opens the slot of a request. Throws std::logic_error if that is open already.
+/// Opens the slot of a request. Throws std::logic_error if it is open already.
 inline SessionSlot& open_slot(Context& ctx, SessionKeeper& keeper) {
     SessionSlot& slot = Call::of(ctx).state.get<SessionSlot>();
     if (slot.state != SessionSlot::State::absent)
@@ -51597,8 +51647,8 @@ inline SessionSlot& open_slot(Context& ctx, SessionKeeper& keeper) {
     return slot;
 }
 
-/// The change is made: sets or removes the cookie. What is sent depends on who asks, and no cache may give it
-/// to somebody else.
+/// The change is made: sets or removes the cookie. The answer depends on the visitor, so no cache may share
+/// it.
 inline void answer_session(Context& ctx, const SessionChange& change, const SessionCookie& cookie) {
     using Kind = SessionChange::Kind;
     const bool is_over = change.kind == Kind::removed || change.kind == Kind::ends;
@@ -51767,28 +51817,28 @@ template Task<> StoredSessions::operator()<void>(Context& ctx) const;
 
 // ---- sake/middleware/session_table.hpp ----
 
-// The sessions of a server in its memory: texts, each under the hash of an id, with two limits of time and
-// one of their number.
+// The sessions in the memory of a server: a text for each id, stored under a hash of the id, with two time
+// limits and a limit on their number.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// For any thread. It keeps a hash of each id, under a secret random key, and not the id itself: how long a
-/// search takes tells nothing of the ids that are there.
+/// For any thread. It stores a hash of each id, under a secret random key, and not the id: the time of a
+/// search reveals nothing about existing ids.
 class SessionTable {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// What came of a change.
+    /// The result of a change.
     enum class Outcome : std::uint8_t {
         kept,
-        gone,    // the session has ended since
-        no_room  // there are as many sessions as may be, all of members who were here a short while ago
+        gone,    // the session has ended meanwhile
+        no_room  // the table is full of members who were here a short while ago
     };
-    /// Guests have not logged in. If there is no room, the guest who was away the longest has to go; if there
-    /// is no guest, the member who was, but only after `safe_time`: so one who logs in again and again keeps
-    /// nobody out for longer than that.
+    /// Guests have not logged in. If the table is full, the guest who was away for longest is removed.
+    /// Without guests, the member who was away for longest is removed, but only after `safe_time`: so a
+    /// client that logs in again and again keeps others out for no longer than that.
     enum class Standing : std::uint8_t { guest, member };
 
     static constexpr std::chrono::minutes safe_time{15};
@@ -51796,7 +51846,7 @@ class SessionTable {
     SessionTable(std::chrono::seconds idle_time, std::chrono::seconds lifetime, std::size_t max_sessions)
         : idle_time_(idle_time), lifetime_(lifetime), max_sessions_(max_sessions) {}
 
-    /// The text of a session, which counts as used now.
+    /// The text of a session. It counts as used now.
     [[nodiscard]] std::optional<std::string> use(std::string_view id, Time now) {
         const std::lock_guard lock(mutex_);
         const Place place = find(id);
@@ -51830,7 +51880,8 @@ class SessionTable {
         return Outcome::kept;
     }
 
-    /// Gives the session of a guest or member another id: it is a member's from now on, for a whole lifetime.
+    /// Gives the session of a guest or member another id. From now on it is a member's, with a whole
+    /// lifetime.
     Outcome renew(std::string_view id, std::string_view new_id, std::string text, Time now) {
         const std::lock_guard lock(mutex_);
         const Place place = find(id);
@@ -51882,7 +51933,7 @@ class SessionTable {
         static_cast<void>(table.take(oldest));
         return true;
     }
-    /// Those that nobody asks for any more, a few at a time.
+    /// Removes expired sessions, a few at a time.
     void drop_some_expired(Time now) noexcept {
         for (Table* const table : {&guests_, &members_}) {
             for (int left = 8; left > 0 && table->oldest() != nullptr; --left) {
@@ -52107,7 +52158,10 @@ class Network {
             refuse(text, "has a prefix that its address does not have: write /" + std::to_string(hidden + 1) +
                              " to /" + std::to_string(hidden + bits_));
         }
-        if (*bits <= hidden) refuse(text, "is everybody, and so every client could name its address");
+        if (*bits <= hidden)
+            refuse(
+                text,
+                "contains every address, so that each client could choose its own: list your proxies only");
         bits_ = *bits - hidden;
     }
     [[noreturn]] static void refuse(std::string_view text, const std::string& why) {
@@ -52235,8 +52289,8 @@ SAKE_INLINE Step trusted_proxies(std::vector<std::string> proxies, TrustedProxie
 
 // ---- sake/observe/slow_requests.hpp ----
 
-// SlowRequests: the slowest of the last minutes, so many at most. Nothing of a request but what stands here
-// is kept: no path, no query, no body.
+// SlowRequests: the slowest requests of the last minutes, up to a limit. It keeps only what is listed here:
+// no path, no query, no body.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -52862,8 +52916,8 @@ class DashboardFrames {
 
 // ---- sake/observe/dashboard_feed.hpp ----
 
-// The feed of the dashboard: server-sent events, one frame a second, made once for all viewers by the one who
-// is first to want it. While nobody watches, nothing runs and nothing is kept.
+// The feed of the dashboard: server-sent events, one frame per second, made once for all viewers. Without
+// viewers, nothing runs and nothing is kept.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -52957,7 +53011,7 @@ class DashboardFeed {
 
 // ---- sake/observe/dashboard_guard.hpp ----
 
-// Who may see a dashboard that has no guard of the program's: those who sit at this machine.
+// Restricts a dashboard without a guard to this machine.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -53729,13 +53783,13 @@ template void add_dashboard<void>(Engine& engine, const PatternInfo& path, Handl
 
 // ---- sake/observe/health.hpp ----
 
-// Engine::health and Engine::ready: whether the process lives, and whether requests should come to it.
+// Engine::health and Engine::ready: liveness and readiness probes.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The two handlers, which keep nothing. Nobody may keep their answers.
+/// The two handlers. They are stateless, and their answers must not be cached.
 template <class Unused = void>
 struct HealthPages {
     static void answer_alive(void* /*none*/, Call& call) { answer(call, 200, "ok\n"); }
