@@ -49,7 +49,7 @@ template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
+/// runtime(text); docs/routing.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
 template <class Self, PatternUse Use>
 class Verbs {
