@@ -49,7 +49,7 @@ template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The functions that Engine and RouterGroup share. A pattern is a literal, which is checked while compiling,
-/// or runtime(text). docs/handlers.md describes handlers. If two routes conflict, registration throws
+/// or runtime(text). docs/routing.md describes handlers. If two routes conflict, registration throws
 /// std::invalid_argument that names both. While the engine serves, registration throws std::logic_error.
 template <class Self, PatternUse Use>
 class Verbs {
