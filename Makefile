@@ -224,7 +224,7 @@ check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
 check-tools: setup
 	@rm -f $(BUILD)/results/check-*
 	@$(SETUP) locales
-	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 libc++-19 cmake pkg-config
+	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 libc++-19 cmake pkg-config sqlite3
 check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*

@@ -13,6 +13,7 @@
 #include <libpq-fe.h>
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -44,10 +45,12 @@ class Connection {
         co_return std::move(made);
     }
 
-    /// Runs a query with one parameter, and gives the first value of its first row.
-    sake::Task<std::string> value_of(std::string sql, std::string parameter) {
-        const char* const values[] = {parameter.c_str()};
-        check(PQsendQueryParams(get(), sql.c_str(), 1, nullptr, values, nullptr, nullptr, 0) == 1);
+    /// Runs a statement with the values of $1, $2 and so on. Returns the first value of its first row, or "".
+    template <std::same_as<std::string>... Parameters>
+    sake::Task<std::string> value_of(std::string sql, Parameters... parameters) {
+        const char* const values[] = {parameters.c_str()..., nullptr};
+        const int count = sizeof...(parameters);
+        check(PQsendQueryParams(get(), sql.c_str(), count, nullptr, values, nullptr, nullptr, 0) == 1);
         co_await flush();
         std::string value;
         std::string failure;
