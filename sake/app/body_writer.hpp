@@ -32,8 +32,7 @@ class BodyWriter {
     /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
     /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
     /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
-    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
-        std::string_view bytes) noexcept;
+    detail::Operation<detail::WriteWait, detail::PieceOf> write(std::string_view bytes) noexcept;
 
   private:
     friend class Context;

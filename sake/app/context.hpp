@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sake/app/json_check.hpp"
 #include "sake/app/request_headers.hpp"
 #include "sake/app/response_view.hpp"
 #include "sake/async/task.hpp"
@@ -37,7 +38,7 @@ struct Call;
 
 class Context {
   public:
-    Context(const Context&) = delete;  // a handler returns nothing after ctx.json(...), and takes Context&
+    Context(const Context&) = delete;  // take sake::Context&; leave out the return of `return ctx.json(...)`
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
@@ -60,7 +61,7 @@ class Context {
     /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
     /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
     /// handler that is a coroutine, until it ends: then what this has returned throws std::logic_error.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
+    detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -141,7 +142,7 @@ class Context {
     /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
     /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
     template <class F = Form>
-    [[nodiscard]] Task<F&> read_form();
+    Task<F&> read_form();
 
     // --- The response; the last body set wins. Once the head of a streamed answer has been sent, all of
     // these throw std::logic_error ---
@@ -189,6 +190,16 @@ class Context {
     template <detail::HasShape T>
     Context& json(int code, const T& value) {
         return status(code).json(value);
+    }
+    template <detail::HasNoJson T>
+    Context& json(const T&) {
+        detail::refuse_json<T>();
+        return *this;
+    }
+    template <detail::HasNoJson T>
+    Context& json(int, const T&) {
+        detail::refuse_json<T>();
+        return *this;
     }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
@@ -265,7 +276,7 @@ class Context {
 
     /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
     /// see response() and error(). For middleware that is a coroutine.
-    [[nodiscard]] Task<> next();
+    Task<> next();
     /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
     /// called first. What it throws is answered as if the handler had thrown it. Called for every answer,
     /// also for one that no handler made, such as a 504. What a worker's handler gives is called in the

@@ -47,7 +47,7 @@ class Upload {
     [[nodiscard]] std::string_view bytes() const;
     /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
+    Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
 
     /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
     /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
@@ -60,7 +60,7 @@ class Upload {
     void save(const std::string& path) const;
     /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
     template <detail::Path P>
-    [[nodiscard]] Task<> save_async(P path) const {
+    Task<> save_async(P path) const {
         return save_elsewhere(std::string(std::move(path)));
     }
 
@@ -76,7 +76,7 @@ class Upload {
     friend class detail::FormReader;
     Upload();
     template <class Unused = void>
-    [[nodiscard]] Task<> save_elsewhere(std::string path) const;
+    Task<> save_elsewhere(std::string path) const;
 
     [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
         return own_.empty() ? body_ : std::string_view(own_);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "sake/app/hub_waiter.hpp"
+#include "sake/app/json_check.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
@@ -95,7 +96,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 
     /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
     /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
-    [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
+    detail::Operation<NextWait, Subscription&> next() noexcept;
     /// The next message if it is there.
     [[nodiscard]] std::optional<HubMessage> try_next();
 
@@ -147,6 +148,12 @@ class Hub {
     std::uint64_t publish(std::string_view topic, const T& value) {
         return publish(topic, dump_json(value));
     }
+    template <detail::HasNoJson T>
+        requires(!std::convertible_to<const T&, std::string_view>)
+    std::uint64_t publish(std::string_view, const T&) {
+        detail::refuse_json<T>();
+        return 0;
+    }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
     /// id that this hub has not given out, below its first or above its newest, is taken for one of an
@@ -162,7 +169,7 @@ class Hub {
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
     template <std::convertible_to<std::string_view> Topic>
-    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+    Task<> serve(Context& ctx, const Topic& topic) {
         return serve_topic(ctx, std::string(std::string_view(topic)));
     }
 

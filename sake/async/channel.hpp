@@ -66,7 +66,7 @@ class Channel {
 
     /// Waits for an item and takes it out; gives nothing once the channel is closed and drained, so that
     /// `while (auto item = co_await channel.receive())` is the loop over all items. Throws Cancelled.
-    [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
+    detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
 
     /// Puts the item in if that needs no waiting; otherwise gives false and leaves the item as it is. Throws
     /// ChannelClosed.
@@ -106,7 +106,7 @@ namespace detail {
 
 /// A send that has not begun. Awaiting it makes its wait.
 template <class T>
-class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] SendOperation {
   public:
     SendOperation(Channel<T>& channel, T&& item) noexcept : channel_(channel), item_(std::move(item)) {}
 

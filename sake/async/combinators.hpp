@@ -30,11 +30,11 @@ inline namespace SAKE_ABI {
 /// If any of them throws, the others still run to their end; then the first exception, in time, is thrown on.
 /// Where this is cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
-[[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
+Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
 
 /// The same for as many as there are; none at all gives an empty vector.
 template <detail::Awaitable A>
-[[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
+Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
 
 /// Runs everything side by side until the first has ended, then cancels the others and waits until they have
 /// ended too. Gives the result of the first, at its index (std::monostate for void), or throws what it threw;
@@ -47,7 +47,7 @@ template <detail::Awaitable A>
 /// cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
-[[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
+Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
 
 /// Which of a vector ended first, and its result: std::monostate for void.
 template <class T>
@@ -58,7 +58,7 @@ struct First {
 
 /// The same for as many as there are. Throws std::invalid_argument if there is none.
 template <detail::Awaitable A>
-[[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
+Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
 /// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
 /// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
@@ -234,6 +234,11 @@ Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
 template <detail::Awaitable A, class Rep, class Period>
 auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit) {
     return detail::run_with_limit(std::move(awaitable), detail::to_clock(limit));
+}
+template <detail::Awaitable A, detail::Unitless T>
+[[nodiscard]] A timeout(A awaitable, T) {
+    detail::refuse_number<T>();
+    return awaitable;
 }
 
 template <class Body>

@@ -62,7 +62,7 @@ class Pool {
     /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
     /// Throws TimedOut if its turn does not come in time, Cancelled, also if the pool is destroyed meanwhile,
     /// and what `make` throws.
-    [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
+    Task<Lease> acquire() { return State::lend(state_.share()); }
 
     /// Drops all that nobody uses.
     void clear() noexcept { state_->clear(); }

@@ -31,7 +31,7 @@ class Semaphore {
     /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call,
     /// so that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
     /// Cancelled.
-    [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
+    detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 
     /// A permit if there is one now. Never goes before those who wait.
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;

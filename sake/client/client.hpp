@@ -63,55 +63,55 @@ class Client {
 
     /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<Response> send(R request) {
+    Task<Response> send(R request) {
         return gather(connections_, std::move(request));
     }
 
     /// The same, but gives the answer when its head has come: the body is read from it.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<ResponseStream> open(R request) {
+    Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));
     }
 
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> get(Url url) {
+    Task<Response> get(Url url) {
         return send(Request("GET", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> head(Url url) {
+    Task<Response> head(Url url) {
         return send(Request("HEAD", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> del(Url url) {
+    Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
     /// With a JSON body, or with text and its type; an object may be written as `{{"name", name}, {"age",
     /// 7}}`.
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> post(Url url, Body... body) {
+    Task<Response> post(Url url, Body... body) {
         return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+    Task<Response> post(Url url, JsonMembers members) {
         return send(with_body("POST", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> put(Url url, Body... body) {
+    Task<Response> put(Url url, Body... body) {
         return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+    Task<Response> put(Url url, JsonMembers members) {
         return send(with_body("PUT", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
+    Task<Response> patch(Url url, Body... body) {
         return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+    Task<Response> patch(Url url, JsonMembers members) {
         return send(with_body("PATCH", std::string(std::move(url)), members.value()));
     }
 
@@ -165,42 +165,42 @@ C& present_client() {
 
 /// The same with a client that the reactor keeps, which has the default options.
 template <detail::Text Url>
-[[nodiscard]] Task<Response> get(Url url) {
+Task<Response> get(Url url) {
     return detail::present_client<Client>().get(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> head(Url url) {
+Task<Response> head(Url url) {
     return detail::present_client<Client>().head(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> del(Url url) {
+Task<Response> del(Url url) {
     return detail::present_client<Client>().del(std::move(url));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> post(Url url, Body... body) {
+Task<Response> post(Url url, Body... body) {
     return detail::present_client<Client>().post(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+Task<Response> post(Url url, JsonMembers members) {
     return detail::present_client<Client>().post(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> put(Url url, Body... body) {
+Task<Response> put(Url url, Body... body) {
     return detail::present_client<Client>().put(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+Task<Response> put(Url url, JsonMembers members) {
     return detail::present_client<Client>().put(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> patch(Url url, Body... body) {
+Task<Response> patch(Url url, Body... body) {
     return detail::present_client<Client>().patch(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+Task<Response> patch(Url url, JsonMembers members) {
     return detail::present_client<Client>().patch(std::move(url), std::move(members));
 }
 

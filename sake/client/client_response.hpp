@@ -84,7 +84,7 @@ class ResponseStream {
     /// ends in the middle or the stream is closed meanwhile, TimedOut if nothing comes in time, and
     /// Cancelled.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
+    Task<std::string> read();
 
     /// Gives up what is still to come.
     void close() noexcept {

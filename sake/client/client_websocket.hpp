@@ -66,7 +66,7 @@ namespace detail {
 
 // A template: see task.hpp.
 template <class R>
-[[nodiscard]] Task<WebSocket> open_websocket(R request);
+Task<WebSocket> open_websocket(R request);
 
 }  // namespace detail
 
@@ -77,7 +77,7 @@ template <class R>
 /// Close with the code 1000, and waits for the server's in the background, for close_timeout at most. When
 /// the reactor ends, it closes at once.
 template <std::same_as<WebSocketRequest> R>
-[[nodiscard]] Task<WebSocket> websocket(R request) {
+Task<WebSocket> websocket(R request) {
     return detail::open_websocket(std::move(request));
 }
 /// The same with default options. Throws std::invalid_argument if that is not a URL of the scheme ws or http.
@@ -85,12 +85,12 @@ template <std::same_as<WebSocketRequest> R>
 ///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
 ///     co_await ws.send("Hello");
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url) {
+Task<WebSocket> websocket(Url url) {
     return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
 }
 /// The same with options that have a name: g++ 12 does not compile `co_await` with `{...}` in it correctly.
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
+Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
     WebSocketRequest request(std::string(std::move(url)));
     request.options(options);
     return detail::open_websocket(std::move(request));

@@ -86,7 +86,7 @@ struct CacheOptions {
 class Cache {
   public:
     template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    Task<> operator()(Context& ctx) const;
     /// Forgets all answers, also those that are being made. From any thread.
     void clear() const noexcept { work_->clear(); }
 
