@@ -216,7 +216,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin install locale docs messages precompiled compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin install locale docs messages compile_errors precompiled compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs

@@ -324,11 +324,6 @@ TEST_CASE(
         log.config());
 }
 
-TEST_CASE("on_error is no coroutine") {
-    sake::Engine app;
-    CHECK_THROWS_AS(app.on_error([](Context&) -> Task<> { co_return; }), std::invalid_argument);
-}
-
 TEST_CASE("on_error sees no 404 or 405, which are no exceptions") {
     with_server(
         [](sake::Engine& app) {

@@ -71,13 +71,17 @@ TEST_CASE("patterns are checked by a grammar that works while compiling") {
         CHECK(error_of(not_text) == PatternError::not_text);
     }
     for (const auto other_frameworks :
-         {"/{id}", "/users/{id:int}", "/<id>", "/<int:id>", "/[id]", "/[...rest]", "/:id(\\d+)", "/a\\b"}) {
+         {"/{id}", "/users/{id:int}", "/<id>", "/<int:id>", "/[id]", "/[...rest]", "/a\\b"}) {
         CHECK(error_of(other_frameworks) == PatternError::has_bracket);
     }
     for (const auto inside : {"/u-:id", "/user:id", "/:a-:b", "/:a:b", "/files/a*", "/**", "/(.*)"}) {
         CHECK(error_of(inside) == PatternError::inside_segment);
     }
-    for (const auto bad_name : {"/:id.json", "/:a,b", "/:id+", "/:id(x)", "/:a b", "/*.js"}) {
+    for (const auto regex : {"/:id(\\d+)", "/:id(x)", "/a/:id([0-9]{3})/b"}) {
+        CHECK(error_of(regex) == PatternError::has_expression);
+    }
+    CHECK(error_of("/a(b)/:id") == PatternError::none);
+    for (const auto bad_name : {"/:id.json", "/:a,b", "/:id+", "/:a b", "/*.js"}) {
         CHECK(error_of(bad_name) == PatternError::bad_name);
     }
     CHECK(error_of("/users/:id") == PatternError::none);

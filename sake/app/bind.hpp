@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,20 +44,30 @@ bool is_decimal_number(std::string_view text) noexcept;
 /// Throws HttpError 400: "query parameter 'page' is missing".
 [[noreturn]] void refuse_text(std::string_view kind, std::string_view name, const char* why);
 
+/// What a path parameter, a field of the query, a header or a cookie converts to.
+template <class T>
+concept TextParam = NumberParam<T> || NamedEnum<T>;
+
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
+    static_assert(TextParam<T>,
+                  "a parameter converts to a number, bool, std::string, std::string_view or an enum class: "
+                  "ask for one of these, and make your type of it in the handler");
     if constexpr (NamedEnum<T>) {
         T value{};
         if (!read_enum_text(text, ShapeOf<T>::value, &value))
             refuse_text(kind, name, names_in_words(ShapeOf<T>::value).c_str());
         return value;
-    } else if (auto value = parse_number<T>(text))
-        return std::move(*value);
-    if constexpr (std::is_floating_point_v<T>) {
-        if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
+    } else if constexpr (NumberParam<T>) {
+        if (auto value = parse_number<T>(text)) return std::move(*value);
+        if constexpr (std::is_floating_point_v<T>) {
+            if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
+        }
+        refuse_text(kind, name, kind_of<T>());
+    } else {
+        std::terminate();  // never compiled
     }
-    if constexpr (!NamedEnum<T>) refuse_text(kind, name, kind_of<T>());
 }
 template <class T>
 T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {
@@ -157,9 +168,9 @@ concept ReadableType = HasShape<T> || ReadableFromJson<T>;
 template <class T>
 T bind_json(Call& call) {
     static_assert(ReadableType<T>,
-                  "ctx.bind<T>: T must be a struct that is an aggregate, or a type that nlohmann/json makes: "
-                  "without constructors, bases and private members, or with a from_json(const sake::Json&, "
-                  "T&)");
+                  "ctx.bind<T> and sake::Body<T>: this type cannot be made from JSON: make it a struct "
+                  "without constructors, bases and private members, or write a from_json(const sake::Json&, "
+                  "T&) beside it");
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
@@ -167,22 +178,37 @@ T bind_json(Call& call) {
         T value = read_as<T>(document.value, faults, memory_of(call));
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
-    } else {
+    } else if constexpr (ReadableType<T>) {
         return document_as<T>(document, size, "body");
+    } else {
+        std::terminate();  // never compiled
     }
+}
+
+template <class T>
+consteval bool is_texts() {
+    if constexpr (HasShape<T>)
+        return is_read_from_texts(ShapeOf<T>::value);
+    else
+        return false;
 }
 
 /// An object from the texts of a query or a form.
 template <class T>
 T bind_texts(const Array<NamedText>& texts, std::string_view what) {
-    static_assert(HasShape<T> && is_read_from_texts(ShapeOf<T>::value),
-                  "a query or a form is read into a struct that is an aggregate, whose members are texts, "
-                  "numbers, bools, enums or times, std::optionals of them, or lists of them");
-    T value{};
-    Faults faults;
-    read_texts(texts, ShapeOf<T>::value, &value, faults);
-    if (!faults.empty()) refuse_faults(faults, what);
-    return value;
+    static_assert(is_texts<T>(),
+                  "a query or a form is read into a plain struct, whose members are texts, numbers, bools, "
+                  "enums or times, std::optionals of them, or lists of them: for anything else use a JSON "
+                  "body, sake::Body<T>");
+    if constexpr (is_texts<T>()) {
+        T value{};
+        Faults faults;
+        read_texts(texts, ShapeOf<T>::value, &value, faults);
+        if (!faults.empty()) refuse_faults(faults, what);
+        return value;
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 template <class T>
 T bind_query(Call& call) {

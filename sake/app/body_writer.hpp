@@ -33,8 +33,7 @@ class BodyWriter {
     /// answer before them. An empty write does nothing. One write at a time: a write that begins while
     /// another waits throws std::logic_error. Throws Cancelled when the client disconnects or reads too
     /// slowly.
-    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
-        std::string_view bytes) noexcept;
+    detail::Operation<detail::WriteWait, detail::PieceOf> write(std::string_view bytes) noexcept;
 
   private:
     friend class Context;

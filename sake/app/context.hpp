@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sake/app/json_check.hpp"
 #include "sake/app/request_headers.hpp"
 #include "sake/app/response_view.hpp"
 #include "sake/async/task.hpp"
@@ -37,7 +38,7 @@ struct Call;
 
 class Context {
   public:
-    Context(const Context&) = delete;  // a handler returns nothing after ctx.json(...), and takes Context&
+    Context(const Context&) = delete;  // take sake::Context&; leave out the return of `return ctx.json(...)`
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
@@ -60,7 +61,7 @@ class Context {
     /// (body too large), 400 (malformed) or 408 (too slow), and Cancelled when the client disconnects. On
     /// other routes it returns the whole body once. For coroutine handlers. Once the handler has ended,
     /// awaiting it throws std::logic_error.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
+    detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host that the request is for, with the port if the client sent one. An absolute target names it
     /// (RFC 9112 section 3.2.2), else the field Host. "" if there is neither, which HTTP/1.0 permits.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -144,7 +145,7 @@ class Context {
     /// read a form. Files larger than Config::form_memory are kept in temporary files, which end with the
     /// request.
     template <class F = Form>
-    [[nodiscard]] Task<F&> read_form();
+    Task<F&> read_form();
 
     // --- The response. The last body set counts. After the head of a streamed answer has left, these throw
     // std::logic_error ---
@@ -193,6 +194,16 @@ class Context {
     template <detail::HasShape T>
     Context& json(int code, const T& value) {
         return status(code).json(value);
+    }
+    template <detail::HasNoJson T>
+    Context& json(const T&) {
+        detail::refuse_json<T>();
+        return *this;
+    }
+    template <detail::HasNoJson T>
+    Context& json(int, const T&) {
+        detail::refuse_json<T>();
+        return *this;
     }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
@@ -270,7 +281,7 @@ class Context {
 
     /// Runs the rest of the chain, to its end. For coroutine middleware. After it the response is complete,
     /// even if a handler threw: see response() and error().
-    [[nodiscard]] Task<> next();
+    Task<> next();
     /// Calls `f(ctx)` when the answer is complete, before it leaves. `f` is plain. The last function added
     /// runs first. An exception from it is answered as if the handler had thrown it. Called for every answer,
     /// also for one that no handler made, such as a 504. A function added in a worker runs there, and not if

@@ -85,7 +85,8 @@ template <class T>
 void Context::set(std::string_view key, T&& value) {
     static_assert(
         std::is_constructible_v<Json, T&&>,
-        "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
+        "ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep "
+        "it in ctx.state<T>()");
     if constexpr (std::is_constructible_v<Json, T&&>) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
     }
@@ -124,8 +125,9 @@ T& Context::state() {
 
 template <std::invocable<Context&> F>
 void Context::after(F f) {
-    static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
-                  "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
+    static_assert(
+        std::is_void_v<std::invoke_result_t<F&, Context&>>,
+        "ctx.after: the function must not be a coroutine or return a value: set the answer by ctx.json(...)");
     struct Given final : detail::After {
         explicit Given(F&& given) : function(std::move(given)) {}
         void run(Context& ctx) override { function(ctx); }

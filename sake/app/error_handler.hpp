@@ -3,7 +3,7 @@
 
 #include <concepts>
 #include <exception>
-#include <stdexcept>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -14,19 +14,36 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a program gives to Engine::on_error, as a plain handler.
 template <class F>
-Handler make_error_handler(F&& function) {
-    using Callable = std::decay_t<F>;
-    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler(
-            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
-    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
+inline constexpr bool takes_exception_ptr = std::invocable<F&, Context&, std::exception_ptr>;
+template <class F>
+inline constexpr bool takes_exception =
+    !takes_exception_ptr<F> && std::invocable<F&, Context&, const std::exception&>;
+/// As other handlers do.
+template <class F>
+inline constexpr bool takes_no_error =
+    !takes_exception_ptr<F> && !takes_exception<F> && HandlerCall<F, std::tuple<>>::is_possible;
+
+/// Whether it sets its answer, or returns one as other handlers do, and does not wait.
+template <class F>
+consteval bool answers_at_once() {
+    if constexpr (takes_exception_ptr<F>)
+        return std::is_void_v<std::invoke_result_t<F&, Context&, std::exception_ptr>>;
+    else if constexpr (takes_exception<F>)
+        return std::is_void_v<std::invoke_result_t<F&, Context&, const std::exception&>>;
+    else if constexpr (takes_no_error<F>)
+        return !is_task<HandlerResult<F, std::tuple<>>>;
+    else
+        return false;
+}
+
+/// What a program gives to Engine::on_error, as a plain handler.
+template <class Callable>
+Handler made_error_handler(Callable function) {
+    if constexpr (takes_exception_ptr<Callable>) {
+        return Handler([owned = std::move(function)](Context& ctx) mutable { owned(ctx, ctx.error()); });
+    } else if constexpr (takes_exception<Callable>) {
+        return Handler([owned = std::move(function)](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());
             } catch (const std::exception& error) {
@@ -36,14 +53,24 @@ Handler make_error_handler(F&& function) {
             }
         });
     } else {
-        static_assert(handler_param_count<F> == 0,
-                      "on_error: the handler takes (Context&), (Context&, const std::exception&) or "
-                      "(Context&, std::exception_ptr), and no path parameters");
-        Handler handler(std::forward<F>(function));
-        if (handler.is_coroutine())
-            throw std::invalid_argument("on_error: the handler must not be a coroutine");
-        return handler;
+        return Handler(std::move(function));
     }
+}
+
+template <class F>
+Handler make_error_handler(F&& function) {
+    using Callable = std::decay_t<F>;
+    constexpr bool fits =
+        takes_exception_ptr<Callable> || takes_exception<Callable> || takes_no_error<Callable>;
+    constexpr bool is_plain = answers_at_once<Callable>();
+    static_assert(fits,
+                  "on_error: the handler takes (sake::Context&), (sake::Context&, const std::exception&) or "
+                  "(sake::Context&, std::exception_ptr): write one of these");
+    static_assert(
+        is_plain || !fits,
+        "on_error: the handler must not be a coroutine or return a value: set the answer by ctx.json(...)");
+    if constexpr (is_plain) return made_error_handler<Callable>(std::forward<F>(function));
+    return {};
 }
 
 }  // namespace detail

@@ -60,7 +60,7 @@ class [[nodiscard]] EventWait final : public ClientWait {
 };
 
 /// Events that are to be sent. Awaiting it makes its wait.
-class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] SendEvents {
   public:
     SendEvents(CountedPtr<EventSender> sender, EventBytes&& events) noexcept;
     SendEvents(const SendEvents&);

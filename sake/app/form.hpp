@@ -49,7 +49,7 @@ class Upload {
     /// Up to `most` bytes from `offset` on, from memory or the temporary file; empty at the end. Does not
     /// block the loop.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
+    Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
 
     /// A file name that is safe to use: the last segment of the client's name, valid UTF-8, 1 to 200 bytes.
     /// It has no separators, no leading dot, no control characters, and is not a Windows device name. Two
@@ -63,7 +63,7 @@ class Upload {
     void save(const std::string& path) const;
     /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>
-    [[nodiscard]] Task<> save_async(P path) const {
+    Task<> save_async(P path) const {
         return save_elsewhere(std::string(std::move(path)));
     }
 
@@ -79,7 +79,7 @@ class Upload {
     friend class detail::FormReader;
     Upload();
     template <class Unused = void>
-    [[nodiscard]] Task<> save_elsewhere(std::string path) const;
+    Task<> save_elsewhere(std::string path) const;
 
     [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
         return own_.empty() ? body_ : std::string_view(own_);

@@ -14,6 +14,7 @@
 
 #include "sake/app/context.hpp"
 #include "sake/app/handler_arguments.hpp"
+#include "sake/app/handler_check.hpp"
 #include "sake/app/signature.hpp"
 #include "sake/app/step_info.hpp"
 #include "sake/async/task.hpp"
@@ -21,57 +22,6 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// How a handler is called: with the Context in front of its path parameters, or without.
-template <class F, class Params>
-struct HandlerCall;
-template <class F, class... Params>
-struct HandlerCall<F, std::tuple<Params...>> {
-    static constexpr bool takes_context = std::invocable<F&, Context&, Params...>;
-    static constexpr bool is_possible = takes_context || std::invocable<F&, Params...>;
-
-    static decltype(auto) call(F& function, Context& ctx, Params&... params) {
-        if constexpr (takes_context)
-            return function(ctx, std::move(params)...);
-        else
-            return function(std::move(params)...);
-    }
-    static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
-        if constexpr (sizeof...(Params) == 0)
-            return call(function, ctx);
-        else
-            return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
-                              params);
-    }
-};
-template <class F, class Params>
-using HandlerResult = decltype(HandlerCall<F, Params>::apply(std::declval<F&>(), std::declval<Context&>(),
-                                                             std::declval<Params&>()));
-
-template <class T>
-struct Awaited {
-    using type = T;
-};
-template <class T>
-struct Awaited<Task<T>> {
-    using type = T;
-};
-
-// A nullptr converts to a string_view that nothing may read; it is JSON's null.
-template <class T>
-inline constexpr bool is_text =
-    !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> && std::is_convertible_v<T, std::string_view>;
-
-/// Whether an answer can be made of what a handler returns.
-template <class T>
-consteval bool is_answer() {
-    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json> || is_created<T>)
-        return true;
-    else if constexpr (HasShape<T>)
-        return !std::is_pointer_v<T>;
-    else
-        return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
-}
 
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
@@ -188,37 +138,11 @@ class Handler {
     template <class F>
         requires(!std::is_same_v<std::decay_t<F>, Handler> && !std::is_same_v<std::decay_t<F>, ServerHandler>)
     explicit Handler(F&& function) {
-        using Callable = std::decay_t<F>;
-        using Params = HandlerParamsOf<F>;
-        constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
-        static_assert(
-            fits,
-            "a Sake handler takes sake::Context& first or not at all, then nothing or the path "
-            "parameters as types that can be parsed, then sake::Body, sake::Query or sake::FormBody");
-        if constexpr (fits) {
-            using Result = HandlerResult<Callable, Params>;
-            using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
-            static_assert(
-                !std::is_same_v<Value, Context>,
-                "ctx.json(...) and the like set the answer: call it without returning what it returns");
-            static_assert(
-                is_answer<Value>() || std::is_same_v<Value, Context>,
-                "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
-                "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
-            static_assert(has_path_params_first(std::type_identity<Params>{}),
-                          "a Sake handler has the path parameters first, then sake::Body, sake::Query and "
-                          "sake::FormBody");
-            static_assert(
-                takes_each_once(std::type_identity<Params>{}),
-                "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
-            if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
-            callable_ = own<Callable>(std::forward<F>(function));
-            param_count_ = path_param_count<Params>;
-            if constexpr (is_answer<Value>()) {
-                signature_ = &SignatureOf<Params, Value>::value;
-                set_call<Callable, Params, Result>();
-            }
-        }
+        constexpr HandlerFault fault = handler_fault<F>();
+        if constexpr (fault == HandlerFault::none)
+            set<std::decay_t<F>, HandlerParamsOf<F>>(std::forward<F>(function));
+        else
+            refuse_handler<fault>();
     }
 
     explicit Handler(const ServerHandler& function) noexcept
@@ -243,9 +167,20 @@ class Handler {
     /// Runs a handler that is not a coroutine.
     void call(Call& call) const { plain_(callable_.get(), call); }
     /// Runs a handler that is one.
-    [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
+    Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
+    template <class Callable, class Params, class F>
+    void set(F&& function) {
+        using Result = HandlerResult<Callable, Params>;
+        using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
+        if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
+        callable_ = own<Callable>(std::forward<F>(function));
+        param_count_ = path_param_count<Params>;
+        signature_ = &SignatureOf<Params, Value>::value;
+        set_call<Callable, Params, Result>();
+    }
+
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),
@@ -299,15 +234,25 @@ class Handler {
     mutable Noted reads_body_;
 };
 
+/// Whether it is a function that returns middleware, such as sake::middleware::cors, instead of its result.
+template <class F>
+inline constexpr bool makes_middleware = requires { typename CallableTraits<F>::Result::ObservesAnswers; } ||
+                                         std::invocable<typename CallableTraits<F>::Result, Context&>;
+
 /// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
-    constexpr bool fits = std::tuple_size_v<HandlerParamsOf<F>> == 0;
-    static_assert(
-        fits,
-        "middleware takes sake::Context& and nothing else: read the path by ctx.param(name), and the rest "
-        "by ctx.bind<T>(), ctx.query<T>() and ctx.form<T>()");
-    if constexpr (fits) return Handler(std::forward<F>(function));
+    using Callable = std::decay_t<F>;
+    constexpr bool is_made = !makes_middleware<Callable>;
+    constexpr bool fits = HandlerCall<Callable, std::tuple<>>::is_possible;
+    static_assert(is_made,
+                  "this function makes middleware, and is not middleware itself: call it, as in "
+                  "app.use(sake::middleware::cors())");
+    static_assert(fits || !is_made,
+                  "middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read "
+                  "the request, "
+                  "and what follows runs by itself, or by co_await ctx.next()");
+    if constexpr (fits && is_made) return Handler(std::forward<F>(function));
     return {};
 }
 

@@ -22,10 +22,14 @@ namespace detail {
 template <class F>
 struct CallableTraits {
     using Arguments = std::tuple<>;
+    using Written = std::tuple<>;
+    using Result = void;
 };
 template <class R, class... Args>
 struct CallableTraits<R (*)(Args...)> {
     using Arguments = std::tuple<std::decay_t<Args>...>;
+    using Written = std::tuple<Args...>;  // with references and const
+    using Result = R;
 };
 template <class R, class... Args>
 struct CallableTraits<R (*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
@@ -76,17 +80,17 @@ struct HandlerParams<F> {
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
 
-template <class... Params>
-consteval std::size_t count_path_params() {
-    static_assert((!SeenAggregate<Params> && ...),
-                  "a handler takes a struct as sake::Body<T>, sake::Query<T> or sake::FormBody<T>");
-    return (std::size_t{!Argument<Params>::is_typed} + ... + 0);
-}
-/// How many of the arguments are path parameters.
+/// What a handler takes: something by type, or a path parameter.
+template <class Param>
+concept HandlerParam = Argument<Param>::is_typed || TextParam<Param>;
+
+/// How many of the arguments are path parameters; 0 if one of them is nothing that a handler takes, so that
+/// this is what the compiler complains of.
 template <class Params>
 inline constexpr std::size_t path_param_count = 0;
-template <class... Params>
-inline constexpr std::size_t path_param_count<std::tuple<Params...>> = count_path_params<Params...>();
+template <HandlerParam... Params>
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
+    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
 template <class F>
 inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
 

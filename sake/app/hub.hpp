@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "sake/app/hub_waiter.hpp"
+#include "sake/app/json_check.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
@@ -95,7 +96,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     /// Waits for the next message. Returns std::nullopt when the hub is closed and all messages are read, or
     /// when this subscription was closed because it was too slow. Throws Cancelled, and then has consumed no
     /// message.
-    [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
+    detail::Operation<NextWait, Subscription&> next() noexcept;
     /// The next message if one is there, without waiting.
     [[nodiscard]] std::optional<HubMessage> try_next();
 
@@ -148,6 +149,12 @@ class Hub {
     std::uint64_t publish(std::string_view topic, const T& value) {
         return publish(topic, dump_json(value));
     }
+    template <detail::HasNoJson T>
+        requires(!std::convertible_to<const T&, std::string_view>)
+    std::uint64_t publish(std::string_view, const T&) {
+        detail::refuse_json<T>();
+        return 0;
+    }
 
     /// The messages of a topic after the one with this id; with 0, those published from now on. An id
     /// outside the range of this hub, below its first or above its newest, is taken as an id of an earlier
@@ -163,7 +170,7 @@ class Hub {
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
     template <std::convertible_to<std::string_view> Topic>
-    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+    Task<> serve(Context& ctx, const Topic& topic) {
         return serve_topic(ctx, std::string(std::string_view(topic)));
     }
 

@@ -48,6 +48,7 @@ enum class PatternError : std::uint8_t {
     has_bracket,
     inside_segment,
     bad_name,
+    has_expression,
 };
 
 /// Throws std::invalid_argument that says so.
@@ -110,11 +111,21 @@ constexpr bool is_param_name(std::string_view name) noexcept {
     return true;
 }
 
+/// Whether a parameter is followed by a regular expression, as elsewhere: "/:id(\\d+)".
+constexpr bool has_expression(std::string_view text) noexcept {
+    for (std::size_t i = text.find("/:"); i != std::string_view::npos; i = text.find("/:", i + 1)) {
+        const std::string_view name = text.substr(i, text.find('/', i + 1) - i);
+        if (name.find('(') != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
     if (!is_pattern_text(text)) return {PatternError::not_text, 0};
     if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
+    if (has_expression(text)) return {PatternError::has_expression, 0};
     if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
@@ -143,18 +154,19 @@ constexpr PatternCheck check_pattern(std::string_view text) noexcept {
 
 // Not constexpr on purpose: calling one of these while a literal pattern is checked stops the compiler, which
 // prints its name.
-inline void the_pattern_must_start_with_a_slash() {}
-inline void the_pattern_must_be_utf8_without_nul() {}
-inline void a_parameter_of_the_pattern_has_no_name() {}
-inline void the_pattern_uses_a_parameter_name_twice() {}
-inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
-inline void the_pattern_has_more_than_16_parameters() {}
-inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
-inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
-inline void the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon() {}
-inline void the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one() {}
-inline void the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens() {}
-inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
+inline void a_pattern_starts_with_a_slash_write_it_in_front() {}
+inline void a_pattern_is_utf8_without_nul_save_the_file_as_utf8() {}
+inline void a_parameter_of_the_pattern_has_no_name_write_it_behind_the_colon_or_star() {}
+inline void the_pattern_uses_a_parameter_name_twice_rename_one() {}
+inline void a_parameter_with_a_star_takes_the_rest_of_the_path_move_it_to_the_end() {}
+inline void the_pattern_has_more_than_16_parameters_read_the_others_from_the_query() {}
+inline void a_pattern_is_a_path_without_a_query_read_that_by_ctx_query() {}
+inline void the_pattern_has_a_percent_escape_write_the_character_itself() {}
+inline void the_pattern_has_a_bracket_write_a_parameter_with_a_colon_like_slash_colon_id() {}
+inline void a_parameter_is_a_whole_segment_write_the_colon_or_star_behind_a_slash() {}
+inline void a_parameter_name_has_letters_digits_underscores_and_hyphens_only_rename_it() {}
+inline void a_pattern_has_no_regular_expressions_take_an_int_or_check_in_the_handler() {}
+inline void the_handler_needs_one_parameter_for_each_name_in_its_pattern_or_none_and_ctx_param() {}
 
 /// Stops the compiler with the words for the error.
 constexpr void require_pattern(PatternError error) {
@@ -162,37 +174,40 @@ constexpr void require_pattern(PatternError error) {
         case PatternError::none:
             break;
         case PatternError::must_start_with_slash:
-            the_pattern_must_start_with_a_slash();
+            a_pattern_starts_with_a_slash_write_it_in_front();
             break;
         case PatternError::not_text:
-            the_pattern_must_be_utf8_without_nul();
+            a_pattern_is_utf8_without_nul_save_the_file_as_utf8();
             break;
         case PatternError::name_missing:
-            a_parameter_of_the_pattern_has_no_name();
+            a_parameter_of_the_pattern_has_no_name_write_it_behind_the_colon_or_star();
             break;
         case PatternError::name_used_twice:
-            the_pattern_uses_a_parameter_name_twice();
+            the_pattern_uses_a_parameter_name_twice_rename_one();
             break;
         case PatternError::wildcard_not_last:
-            the_wildcard_must_be_the_last_segment_of_the_pattern();
+            a_parameter_with_a_star_takes_the_rest_of_the_path_move_it_to_the_end();
             break;
         case PatternError::too_many_params:
-            the_pattern_has_more_than_16_parameters();
+            the_pattern_has_more_than_16_parameters_read_the_others_from_the_query();
             break;
         case PatternError::has_query:
-            a_pattern_is_of_the_path_alone_and_has_no_query();
+            a_pattern_is_a_path_without_a_query_read_that_by_ctx_query();
             break;
         case PatternError::has_escape:
-            the_pattern_has_an_escape_write_what_it_stands_for();
+            the_pattern_has_a_percent_escape_write_the_character_itself();
             break;
         case PatternError::has_bracket:
-            the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon();
+            the_pattern_has_a_bracket_write_a_parameter_with_a_colon_like_slash_colon_id();
             break;
         case PatternError::inside_segment:
-            the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one();
+            a_parameter_is_a_whole_segment_write_the_colon_or_star_behind_a_slash();
             break;
         case PatternError::bad_name:
-            the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens();
+            a_parameter_name_has_letters_digits_underscores_and_hyphens_only_rename_it();
+            break;
+        case PatternError::has_expression:
+            a_pattern_has_no_regular_expressions_take_an_int_or_check_in_the_handler();
             break;
     }
 }
@@ -224,13 +239,15 @@ class PatternArgument {
         params_ = check.params;
         constexpr std::size_t taken = handler_param_count<F>;
         if (taken != 0 && (Use == PatternUse::route ? taken != params_ : taken < params_)) {
-            the_handler_takes_another_number_of_parameters_than_its_pattern_has();
+            the_handler_needs_one_parameter_for_each_name_in_its_pattern_or_none_and_ctx_param();
         }
     }
 
     template <std::convertible_to<std::string_view> Text>
     PatternArgument(const Text&) {  // NOLINT(google-explicit-constructor)
-        static_assert(always_false<Text>, "a pattern that is made at run time needs sake::runtime(text)");
+        static_assert(always_false<Text>,
+                      "a pattern that is made at run time is checked at run time: write "
+                      "app.get(sake::runtime(text), f)");
     }
 
     // Implicit, so that runtime(...) stands where a literal does. It is alive for as long as the call.

@@ -40,6 +40,9 @@ constexpr const char* to_string(PatternError error) noexcept {
                    "themselves are written %3A and %2A";
         case PatternError::bad_name:
             return "has a parameter whose name is not of letters, digits, '_' and '-'";
+        case PatternError::has_expression:
+            return "has a regular expression behind a parameter: take an int, or check the text in the "
+                   "handler";
     }
     return "";
 }

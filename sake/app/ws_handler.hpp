@@ -80,11 +80,16 @@ class WsHandler {
         using Callable = std::decay_t<F>;
         using Params = typename WsParams<Callable>::type;
         constexpr bool fits = WsCall<Callable, Params>::is_possible;
+        constexpr bool is_coroutine = returns_task<Callable, Params>();
         static_assert(
             fits,
-            "a handler of ws takes sake::Context& or not, then sake::WebSocket&, then nothing or the "
-            "path parameters as types that can be parsed, then a sake::Query");
-        if constexpr (fits) set<Callable, Params>(std::forward<F>(function));
+            "a WebSocket handler takes sake::WebSocket&, with a sake::Context& in front of it or not, "
+            "then the path parameters, then a sake::Query: read all else in ctx or from the messages");
+        static_assert(
+            is_coroutine || !fits,
+            "a WebSocket handler is a coroutine: write [](sake::WebSocket& ws) -> sake::Task<> {...}, "
+            "and co_await ws.receive() in it");
+        if constexpr (fits && is_coroutine) set<Callable, Params>(std::forward<F>(function));
     }
 
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -95,15 +100,21 @@ class WsHandler {
         if (check_ != nullptr) check_(call);
     }
     /// The call is null if it is not needed.
-    [[nodiscard]] Task<> run(Call* call, WebSocket& ws) const { return run_(callable_.get(), call, ws); }
+    Task<> run(Call* call, WebSocket& ws) const { return run_(callable_.get(), call, ws); }
 
   private:
+    template <class Callable, class Params>
+    static consteval bool returns_task() {
+        if constexpr (WsCall<Callable, Params>::is_possible)
+            return std::is_same_v<decltype(invoke<Callable, Params>(
+                                      nullptr, nullptr, std::declval<WebSocket&>(), std::declval<Params&>())),
+                                  Task<>>;
+        else
+            return false;
+    }
+
     template <class Callable, class Params, class F>
     void set(F&& function) {
-        using Result = decltype(invoke<Callable, Params>(nullptr, nullptr, std::declval<WebSocket&>(),
-                                                         std::declval<Params&>()));
-        static_assert(std::is_same_v<Result, Task<>>,
-                      "a handler of ws is a coroutine: it returns sake::Task<>");
         callable_ = Owned(new Callable(std::forward<F>(function)),
                           [](void* callable) { delete static_cast<Callable*>(callable); });
         param_count_ = path_param_count<Params>;

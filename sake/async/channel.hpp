@@ -64,7 +64,7 @@ class Channel {
 
     /// Waits for an item and removes it. Returns std::nullopt once the channel is closed and empty, so that
     /// `while (auto item = co_await channel.receive())` loops over all items. Throws Cancelled.
-    [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
+    detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
 
     /// Adds the item if that needs no waiting. Otherwise returns false and leaves the item unchanged. Throws
     /// ChannelClosed.
@@ -105,7 +105,7 @@ namespace detail {
 
 /// A send that has not begun. Awaiting it makes its wait.
 template <class T>
-class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] SendOperation {
   public:
     SendOperation(Channel<T>& channel, T&& item) noexcept : channel_(channel), item_(std::move(item)) {}
 

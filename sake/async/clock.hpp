@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <chrono>
+#include <type_traits>
 
 #include "sake/base/version.hpp"
 
@@ -35,6 +36,16 @@ Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
     if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
     return std::chrono::ceil<Clock::duration>(duration);
 }
+
+/// Where a duration is wanted: a number says nothing of its unit. Stops the compiler with the words for that.
+template <class Number>
+void refuse_number() {
+    static_assert(!std::is_arithmetic_v<Number>,
+                  "a duration is needed here, not a number: write 10s or 500ms, behind `using namespace "
+                  "std::chrono_literals;`");
+}
+template <class T>
+concept Unitless = std::is_arithmetic_v<T>;
 
 /// The moment that is `duration`, which is not negative, after another; TimePoint::max() means never.
 inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexcept {

@@ -30,11 +30,11 @@ inline namespace SAKE_ABI {
 /// If one throws, the others still run to their end; then the first exception, in time, is rethrown. When the
 /// caller is cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
-[[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
+Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
 
 /// The same for a vector; an empty vector gives an empty vector.
 template <detail::Awaitable A>
-[[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
+Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
 
 /// Runs all operations concurrently until the first has ended. Then cancels the others and waits for their
 /// end. Returns the result of the first at its index (std::monostate for void), or throws its exception. The
@@ -47,7 +47,7 @@ template <detail::Awaitable A>
 /// cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
-[[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
+Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
 
 /// The index and the result of the operation that ended first: std::monostate for void.
 template <class T>
@@ -58,7 +58,7 @@ struct First {
 
 /// The same for a vector. Throws std::invalid_argument if it is empty.
 template <detail::Awaitable A>
-[[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
+Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
 /// Runs an operation for at most `limit`, with a precision of some milliseconds. Then cancels it, waits for
 /// its end, and throws TimedOut. If it still returns or throws in spite of the cancellation, that outcome is
@@ -235,6 +235,11 @@ Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
 template <detail::Awaitable A, class Rep, class Period>
 auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit) {
     return detail::run_with_limit(std::move(awaitable), detail::to_clock(limit));
+}
+template <detail::Awaitable A, detail::Unitless T>
+[[nodiscard]] A timeout(A awaitable, T) {
+    detail::refuse_number<T>();
+    return awaitable;
 }
 
 template <class Body>

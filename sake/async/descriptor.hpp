@@ -40,13 +40,13 @@ Task<> wait_for_descriptor(int fd, Readiness direction, Clock::duration limit);
 ///         PQconsumeInput(connection);
 ///     }
 template <detail::Limit L = detail::NoLimit>
-[[nodiscard]] Task<> readable(int fd, L limit = L::max()) {
+Task<> readable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::readable, detail::to_clock(limit));
 }
 
 /// Waits until `fd` accepts bytes, or its connection is established or has failed. Otherwise like `readable`.
 template <detail::Limit L = detail::NoLimit>
-[[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
+Task<> writable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::writable, detail::to_clock(limit));
 }
 

@@ -23,7 +23,7 @@ class Flag {
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
     /// Waits until the flag is set. Throws Cancelled.
-    [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
+    Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
     ListNode waiters_;

@@ -62,7 +62,7 @@ class Pool {
     /// Waits for its turn, first come, first served. Returns the T that was used last, or a new one. Throws
     /// TimedOut if the turn does not come in time; Cancelled, also if the pool is destroyed meanwhile; and
     /// what `make` throws.
-    [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
+    Task<Lease> acquire() { return State::lend(state_.share()); }
 
     /// Destroys all idle objects.
     void clear() noexcept { state_->clear(); }

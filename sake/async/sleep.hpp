@@ -43,7 +43,7 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
     Clock::duration duration_;
 };
 
-class [[nodiscard]] YieldWait final : public Wait {
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] YieldWait final : public Wait {
   public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -94,13 +94,19 @@ inline TurnWait its_turn() noexcept { return {}; }
 /// Waits at least `duration` without blocking the thread, with a precision of a millisecond. A duration that
 /// is not positive acts as `yield`. A duration beyond the range of the clock never ends. Throws Cancelled.
 template <class Rep, class Period>
-[[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
+detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {
     return detail::Operation<detail::SleepWait, detail::Clock::duration>(detail::to_clock(duration));
 }
 
+template <detail::Unitless T>
+[[nodiscard]] auto sleep(T) noexcept {
+    detail::refuse_number<T>();
+    return sleep(detail::Clock::duration());
+}
+
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
-[[nodiscard]] inline detail::YieldWait yield() noexcept { return {}; }
+inline detail::YieldWait yield() noexcept { return {}; }
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,6 +14,7 @@
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/platform.hpp"
+#include "sake/base/text.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -216,6 +217,10 @@ class [[nodiscard]] CalledHandle : public Handle {
     }
 };
 
+template <class F, class... Args>
+concept SpawnsTask =
+    std::invocable<std::decay_t<F>&, Args...> && is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>;
+
 template <class F>
 inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
                                          std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
@@ -234,8 +239,7 @@ TaskHandle<T> spawn(Task<T> task) {
 /// Starts `function(args...)`, a coroutine, concurrently with the caller. The function, with its captures,
 /// and the arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
-    requires std::invocable<std::decay_t<F>&, Args...> &&
-             detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>
+    requires detail::SpawnsTask<F, Args...>
 auto spawn(F&& function, Args... args) {
     auto handle =
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
@@ -243,6 +247,17 @@ auto spawn(F&& function, Args... args) {
         return handle;
     else
         return detail::CalledHandle(std::move(handle));
+}
+
+/// Anything else stops the compiler.
+template <class F, class... Args>
+    requires(!detail::is_task<std::decay_t<F>> && !detail::SpawnsTask<F, Args...>)
+TaskHandle<void> spawn(F&&, Args...) {
+    static_assert(
+        detail::always_false<F>,
+        "spawn takes a task, spawn(f(x)), or a coroutine with its arguments, spawn(f, x): let f return "
+        "sake::Task<>, and take them by value");
+    std::terminate();
 }
 
 /// Runs a task on a reactor made for it, to the end, and gives its result or throws what it threw. Tasks that
@@ -257,6 +272,13 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     reactor.run_until([&] { return handle.is_done(); });
     reactor.cancel_all();
     return handle.take();
+}
+/// Anything else stops the compiler.
+template <class F>
+    requires(!detail::is_task<std::decay_t<F>>)
+void run_until_complete(F&&) {
+    static_assert(detail::always_false<F>,
+                  "run_until_complete takes a sake::Task: call the coroutine, run_until_complete(f())");
 }
 
 }  // namespace SAKE_ABI

@@ -30,7 +30,7 @@ class Semaphore {
 
     /// Waits for a permit, first come, first served. An object holds the permit, so that no exception and no
     /// Cancelled can lose it: `auto permit = co_await semaphore.acquire();`. Throws Cancelled.
-    [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
+    detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 
     /// A permit if one is free. Never overtakes waiters.
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;

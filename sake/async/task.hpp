@@ -124,12 +124,14 @@ class TaskAwaiter {
 
 /// A coroutine that gives a T. `co_await std::move(task)` or `co_await function()` runs it once.
 template <class T>
-class [[nodiscard("a Task does nothing until it is awaited")]] Task {
+class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task {
   public:
     using promise_type = detail::TaskPromise<T>;
     using value_type = T;
 
+    Task(const Task&) = delete;  // it runs once, so it is moved: std::move(task)
     Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+    Task& operator=(const Task&) = delete;
     Task& operator=(Task&& other) noexcept {
         if (this != &other) {
             destroy();
@@ -145,7 +147,12 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
         if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
         return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
     }
-    void operator co_await() & = delete;  // a Task goes with its await: co_await std::move(task)
+    template <class Self = Task>
+    detail::TaskAwaiter<T> operator co_await() & {
+        static_assert(!std::is_same_v<Self, Task>,
+                      "a Task is awaited once, and ends with that: write co_await std::move(task)");
+        return std::move(*this).operator co_await();
+    }
 
   private:
     friend promise_type;

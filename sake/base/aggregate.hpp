@@ -71,13 +71,15 @@ concept HasBase = requires { T{AnyBaseOf<T>{}}; };
 /// Calls `visit(members...)` with a reference to each member, in order, of a `T` or a `const T`.
 template <class T, class Object, class Visit>
 constexpr decltype(auto) with_members(Object& object, Visit visit) {
-    static_assert(std::is_aggregate_v<T>,
-                  "Sake sees the members of an aggregate only: a struct without constructors, bases, private "
-                  "or virtual members");
+    static_assert(
+        std::is_aggregate_v<T>,
+        "Sake sees the members of a plain struct only: leave out its constructors, bases, private and "
+        "virtual members");
     static_assert(!HasBase<T>,
                   "Sake does not see the members of a struct with a base: make the base its first member");
-    static_assert(member_count<T> <= most_aggregate_members,
-                  "Sake sees the members of a struct with at most 64 of them");
+    static_assert(
+        member_count<T> <= most_aggregate_members,
+        "Sake sees the members of a struct with at most 64 of them: put some into a struct within it");
     if constexpr (member_count<T> == 0) return visit();
     // A member that is an array, int a[3], ends the compilation here: use a std::array.
     // clang-format off

@@ -22,10 +22,10 @@ namespace detail {
 /// A document as a T. What does not fit is among the faults.
 template <HasShape T>
 T read_as(Json& document, Faults& faults, const Budget* memory = nullptr) {
-    static_assert(
-        is_readable(ShapeOf<T>::value),
-        "this type cannot be read: a std::string_view or const char* in it cannot own what is read (use a "
-        "std::string), or a struct in it has a const member");
+    static_assert(is_readable(ShapeOf<T>::value),
+                  "this type cannot be read: a std::string_view or const char* in it owns no text, or a "
+                  "member is const: "
+                  "use std::string, and leave out const");
     T value{};
     read_shape(document, ShapeOf<T>::value, &value, faults, memory);
     return value;

@@ -104,7 +104,7 @@ inline constexpr auto rules = fields();
 namespace detail {
 
 // Not constexpr on purpose, as those of app/pattern.hpp.
-inline void a_member_has_the_same_rule_twice() {}
+inline void a_member_has_the_same_rule_twice_keep_one() {}
 
 template <class T, class... Each>
 constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each...>& list) {
@@ -119,7 +119,7 @@ constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each.
         list.each);
     for (const Rule& rule : table) {
         if (find_rule(table.data(), table.size(), rule.member, rule.kind) != &rule)
-            a_member_has_the_same_rule_twice();
+            a_member_has_the_same_rule_twice_keep_one();
     }
     return table;
 }

@@ -63,15 +63,15 @@ using Ruled = typename RuledOf<T>::type;
 
 // Not constexpr on purpose: calling one of these while the rules are made stops the compiler, which prints
 // its name.
-inline void the_least_of_the_rule_is_above_its_most() {}
-inline void a_value_of_the_rule_is_beyond_what_its_member_holds() {}
+inline void the_least_of_the_rule_is_above_its_most_swap_them() {}
+inline void a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type() {}
 
 /// A value of a rule as a Value, which is what its member holds.
 template <class Value, class Given>
 constexpr RuleValue rule_value(Given given) {
     if constexpr (std::floating_point<Value>) {
         const auto value = static_cast<Value>(given);
-        if (!(value - value == 0)) a_value_of_the_rule_is_beyond_what_its_member_holds();
+        if (!(value - value == 0)) a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type();
         if constexpr (std::same_as<Value, float>)
             return RuleValue(value);
         else
@@ -79,7 +79,7 @@ constexpr RuleValue rule_value(Given given) {
     } else {
         const auto value = static_cast<Value>(given);
         if (static_cast<Given>(value) != given || (value < Value{}) != (given < Given{}))
-            a_value_of_the_rule_is_beyond_what_its_member_holds();
+            a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type();
         if (given < Given{}) return RuleValue(static_cast<std::int64_t>(given));
         return RuleValue(static_cast<std::uint64_t>(given));
     }
@@ -89,8 +89,14 @@ template <class Value, class T, class Member, class Low, class High>
 constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least, High most) {
     const RuleValue first = rule_value<Value>(least);
     const RuleValue last = rule_value<Value>(most);
-    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most();
+    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most_swap_them();
     return {kind, member_index(member), {first, last}};
+}
+
+/// In place of a rule that the compiler has refused.
+template <class T>
+constexpr MemberRule<T, 0> refused_rule() {
+    return {RuleKind::closed, 0};
 }
 
 }  // namespace detail
@@ -108,12 +114,18 @@ template <class T, class Member>
 template <class T, class Member, class Low, class High>
 [[nodiscard]] constexpr auto range(Member T::* member, Low least, High most) {
     using Value = detail::Ruled<Member>;
+    constexpr bool is_number = detail::JsonInteger<Value> || std::floating_point<Value>;
+    constexpr bool fits =
+        std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>);
     static_assert(
-        detail::JsonInteger<Value> || std::floating_point<Value>,
+        is_number,
         "sake::range: the member must be a number, or a list of numbers; sake::length is for texts");
-    static_assert(std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>),
+    static_assert(fits || !is_number,
                   "sake::range: the member is an integer, so the bounds must be integers");
-    return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
+    if constexpr (is_number && fits)
+        return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
+    else
+        return detail::refused_rule<T>();
 }
 
 /// A text or an integer is one of these values.
@@ -121,22 +133,24 @@ template <class T, class Member, class... Each>
 [[nodiscard]] constexpr auto one_of(Member T::* member, const Each&... choices) {
     using Value = detail::Ruled<Member>;
     constexpr bool is_text = detail::JsonText<Value>;
+    constexpr bool has_texts = (std::is_convertible_v<const Each&, std::string_view> && ...);
+    constexpr bool has_integers = (detail::JsonInteger<Each> && ...);
     static_assert(is_text || detail::JsonInteger<Value>,
                   "sake::one_of: the member must be text or an integer, or a list of them");
     static_assert(sizeof...(Each) > 0, "sake::one_of: there must be a value to choose");
+    static_assert(!is_text || has_texts, "sake::one_of: the member is text, so the values must be texts");
+    static_assert(!detail::JsonInteger<Value> || has_integers,
+                  "sake::one_of: the member is an integer, so the values must be integers");
     using Rule = detail::MemberRule<T, sizeof...(Each)>;
-    if constexpr (is_text) {
-        static_assert((std::is_convertible_v<const Each&, std::string_view> && ...),
-                      "sake::one_of: the member is text, so the values must be texts");
+    if constexpr (is_text && has_texts)
         return Rule{detail::RuleKind::one_of,
                     detail::member_index(member),
                     {detail::RuleValue(std::string_view(choices))...}};
-    } else {
-        static_assert((detail::JsonInteger<Each> && ...),
-                      "sake::one_of: the member is an integer, so the values must be integers");
+    else if constexpr (detail::JsonInteger<Value> && has_integers)
         return Rule{
             detail::RuleKind::one_of, detail::member_index(member), {detail::rule_value<Value>(choices)...}};
-    }
+    else
+        return detail::refused_rule<T>();
 }
 
 /// A text has a format, such as Format::email.

@@ -250,9 +250,11 @@ template <class T>
 struct ShapeOf<T> {
     static constexpr bool is_written = std::is_constructible_v<Json, const T&>;
     static constexpr bool is_read = requires(Json& json) { json.template get<T>(); };
-    static_assert(is_written || is_read,
-                  "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of "
-                  "texts, variant, a struct of them that is an aggregate, or have nlohmann's to_json");
+    static_assert(
+        is_written || is_read,
+        "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of texts, "
+        "variant or a plain struct of them (no constructors, bases or private members), or have "
+        "nlohmann's to_json");
     static void append(std::string& out, const void* place) {
         if constexpr (is_written)
             append_json(out, Json(as<T>(place)));
@@ -286,7 +288,7 @@ template <SeenAggregate T>
 struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
                   "Sake takes a struct that can be made without values: a member of this one is a reference, "
-                  "or has no default");
+                  "or has no default: make it a value with one, or a std::optional");
     // With a constant in it, it is only written.
     static constexpr bool is_read = std::is_move_assignable_v<T>;
 

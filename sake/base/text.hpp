@@ -171,6 +171,15 @@ template <class T>
 
 }  // namespace detail
 
+namespace detail {
+
+/// What parse_number makes of a text.
+template <class T>
+concept NumberParam =
+    std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>;
+
+}  // namespace detail
+
 /// A value that a person wrote (a path segment, a query value) as T, or nullopt unless the whole text is one.
 /// Integers: digits, with a leading '-' if T is signed. Floating: finite. bool: true, false, 1, 0. Strings:
 /// as is.
@@ -191,7 +200,8 @@ template <class T>
     } else {
         static_assert(
             detail::always_false<T>,
-            "a parameter converts to a number, bool, std::string, std::string_view or an enum class");
+            "sake::parse_number<T> makes a number, a bool, a std::string or a std::string_view: ask "
+            "for one of these");
     }
 }
 

@@ -62,54 +62,54 @@ class Client {
 
     /// Sends the request, follows redirects and receives the whole body, up to `max_body`.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<Response> send(R request) {
+    Task<Response> send(R request) {
         return gather(connections_, std::move(request));
     }
 
     /// The same, but returns when the head of the answer has arrived. Read the body from the stream.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<ResponseStream> open(R request) {
+    Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));
     }
 
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> get(Url url) {
+    Task<Response> get(Url url) {
         return send(Request("GET", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> head(Url url) {
+    Task<Response> head(Url url) {
         return send(Request("HEAD", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> del(Url url) {
+    Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
     /// Sends a JSON body, or text and its type. Write a JSON object as `{{"name", name}, {"age", 7}}`.
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> post(Url url, Body... body) {
+    Task<Response> post(Url url, Body... body) {
         return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+    Task<Response> post(Url url, JsonMembers members) {
         return send(with_body("POST", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> put(Url url, Body... body) {
+    Task<Response> put(Url url, Body... body) {
         return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+    Task<Response> put(Url url, JsonMembers members) {
         return send(with_body("PUT", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
+    Task<Response> patch(Url url, Body... body) {
         return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+    Task<Response> patch(Url url, JsonMembers members) {
         return send(with_body("PATCH", std::string(std::move(url)), members.value()));
     }
 
@@ -163,42 +163,42 @@ C& present_client() {
 
 /// The same with a client that the reactor keeps, which has the default options.
 template <detail::Text Url>
-[[nodiscard]] Task<Response> get(Url url) {
+Task<Response> get(Url url) {
     return detail::present_client<Client>().get(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> head(Url url) {
+Task<Response> head(Url url) {
     return detail::present_client<Client>().head(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> del(Url url) {
+Task<Response> del(Url url) {
     return detail::present_client<Client>().del(std::move(url));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> post(Url url, Body... body) {
+Task<Response> post(Url url, Body... body) {
     return detail::present_client<Client>().post(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+Task<Response> post(Url url, JsonMembers members) {
     return detail::present_client<Client>().post(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> put(Url url, Body... body) {
+Task<Response> put(Url url, Body... body) {
     return detail::present_client<Client>().put(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+Task<Response> put(Url url, JsonMembers members) {
     return detail::present_client<Client>().put(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> patch(Url url, Body... body) {
+Task<Response> patch(Url url, Body... body) {
     return detail::present_client<Client>().patch(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+Task<Response> patch(Url url, JsonMembers members) {
     return detail::present_client<Client>().patch(std::move(url), std::move(members));
 }
 

@@ -84,7 +84,7 @@ class ResponseStream {
     /// The next piece of the body; empty at its end. Throws BadResponse; std::system_error if the connection
     /// ends early or the stream is closed meanwhile; TimedOut if nothing arrives in time; Cancelled.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
+    Task<std::string> read();
 
     /// Discards the rest of the body and closes the connection.
     void close() noexcept {

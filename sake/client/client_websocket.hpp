@@ -66,7 +66,7 @@ namespace detail {
 
 // A template: see task.hpp.
 template <class R>
-[[nodiscard]] Task<WebSocket> open_websocket(R request);
+Task<WebSocket> open_websocket(R request);
 
 }  // namespace detail
 
@@ -78,7 +78,7 @@ template <class R>
 /// destroyed, it sends Close with the code 1000 and waits in the background for the server's Close, at most
 /// for close_timeout. When the reactor ends, it closes at once.
 template <std::same_as<WebSocketRequest> R>
-[[nodiscard]] Task<WebSocket> websocket(R request) {
+Task<WebSocket> websocket(R request) {
     return detail::open_websocket(std::move(request));
 }
 /// The same with default options. Throws std::invalid_argument unless it is a URL of the scheme ws or http.
@@ -86,12 +86,12 @@ template <std::same_as<WebSocketRequest> R>
 ///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
 ///     co_await ws.send("Hello");
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url) {
+Task<WebSocket> websocket(Url url) {
     return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
 }
 /// The same with options. Give them a name: g++ 12 miscompiles `co_await` with `{...}` in the expression.
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
+Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
     WebSocketRequest request(std::string(std::move(url)));
     request.options(options);
     return detail::open_websocket(std::move(request));

@@ -21,6 +21,7 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/maybe.hpp"
+#include "sake/base/text.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -231,14 +232,23 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///     const Route best = co_await background(search);
 template <class F>
     requires std::invocable<detail::BackgroundCall<F>&>
-[[nodiscard]] Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
+Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
     static_assert(!detail::is_task<std::invoke_result_t<detail::BackgroundCall<F>&>>,
-                  "background runs plain functions; a coroutine is awaited as it is");
+                  "background runs plain functions, and this is a coroutine: co_await it as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
     return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
+}
+/// Anything else stops the compiler.
+template <class F, class... Args>
+    requires(sizeof...(Args) > 0 || !std::invocable<detail::BackgroundCall<F>&>)
+Task<> background(F&&, Args&&...) {
+    static_assert(detail::always_false<F>,
+                  "background takes a function without arguments: write background([&] { return fib(30); }), "
+                  "neither background(fib, 30) nor background(fib(30))");
+    std::terminate();
 }
 
 }  // namespace SAKE_ABI

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "sake/base/cast.hpp"
+#include "sake/base/text.hpp"
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
 #include "sake/compute/invoke.hpp"
@@ -134,6 +136,14 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     }
 }
 
+/// Stops the compiler with the words for a function that does not take an element.
+template <class F>
+void refuse_element() {
+    static_assert(always_false<F>,
+                  "parallel and for_each: the function does not take an element of this range: take that by "
+                  "value or const reference");
+}
+
 template <class Range, class Map, class Reduce, class T>
 T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
     MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
@@ -150,6 +160,8 @@ detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop
     if constexpr (!std::is_void_v<R>) {
         detail::Crew crew(std::move(stop));
         return detail::parallel<R>(crew, range, f);
+    } else {
+        std::terminate();  // never compiled
     }
 }
 
@@ -159,6 +171,19 @@ void for_each(Range&& range, F&& f, std::stop_token stop) {
     detail::Crew crew(std::move(stop));
     detail::RangeSource<Range&> source(range);
     detail::for_each_in(crew, source, f);
+}
+
+/// What does not take an element stops the compiler.
+template <detail::Iterable Range, class F>
+    requires(!std::invocable<F&, detail::ItemOf<Range>>)
+std::vector<int> parallel(Range&&, F&&, std::stop_token = {}) {
+    detail::refuse_element<F>();
+    return {};
+}
+template <detail::Iterable Range, class F>
+    requires(!std::invocable<F&, detail::ItemOf<Range>>)
+void for_each(Range&&, F&&, std::stop_token = {}) {
+    detail::refuse_element<F>();
 }
 
 template <detail::Iterable Range, class Map, class Reduce, class T>

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <stop_token>
@@ -124,30 +125,46 @@ template <class Outlets, class In, class... Fs>
 struct PipelineOutlets;
 
 template <class F, class In>
-struct StageResult {
-    static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = PlainValue<std::invoke_result_t<F&, In>>;
-};
+using StageResult = PlainValue<std::invoke_result_t<F&, In>>;
+
+enum class PipelineFault : std::uint8_t { none, source, takes_other, waits, gives_nothing };
+
+/// What keeps stages from passing on an In.
+template <class In, class F, class... Rest>
+consteval PipelineFault stages_fault() {
+    if constexpr (!std::invocable<F&, In>)
+        return PipelineFault::takes_other;
+    else if constexpr (is_task<std::invoke_result_t<F&, In>>)
+        return PipelineFault::waits;
+    else if constexpr (sizeof...(Rest) == 0)
+        return PipelineFault::none;
+    else if constexpr (std::is_void_v<StageResult<F, In>>)
+        return PipelineFault::gives_nothing;
+    else
+        return stages_fault<StageResult<F, In>, Rest...>();
+}
 
 template <class... Outlets, class In, class F>
 struct PipelineOutlets<std::tuple<Outlets...>, In, F> {
-    using type = std::tuple<Outlets..., PipelineResults<typename StageResult<F, In>::type>>;
+    using type = std::tuple<Outlets..., PipelineResults<StageResult<F, In>>>;
 };
 
 template <class... Outlets, class In, class F, class Next, class... Rest>
 struct PipelineOutlets<std::tuple<Outlets...>, In, F, Next, Rest...> {
-    using Out = typename StageResult<F, In>::type;
-    static_assert(!std::is_void_v<Out>, "only the last stage of a pipeline may give nothing");
+    using Out = StageResult<F, In>;
     using type =
         typename PipelineOutlets<std::tuple<Outlets..., PipelineQueue<Out>>, Out, Next, Rest...>::type;
 };
+
+/// What a source hands to the first stage.
+template <class Pull>
+using FirstItem = decltype(opened(std::declval<typename PipelineFeed<Pull>::Item&>()));
 
 /// One run of a pipeline, from its first thread to its last.
 template <class Pull, class... Fs>
 class PipelineRun {
     using Feed = PipelineFeed<Pull>;
-    using First = decltype(opened(std::declval<typename Feed::Item&>()));
-    using Outlets = typename PipelineOutlets<std::tuple<>, First, Fs...>::type;
+    using Outlets = typename PipelineOutlets<std::tuple<>, FirstItem<Pull>, Fs...>::type;
     static constexpr std::size_t size = sizeof...(Fs);
 
   public:
@@ -263,14 +280,43 @@ auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
 template <class Inputs>
 inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
 
+template <class Inputs, class... Fs>
+consteval PipelineFault pipeline_fault() {
+    if constexpr (PipelineSource<Inputs>)
+        return stages_fault<FirstItem<Inputs>, Fs...>();
+    else if constexpr (Iterable<Inputs>)
+        return stages_fault<FirstItem<PipelineRange<Inputs>>, Fs...>();
+    else
+        return PipelineFault::source;
+}
+/// Stops the compiler with the words for the fault.
+template <PipelineFault fault>
+void refuse_pipeline() {
+    using enum PipelineFault;
+    static_assert(
+        fault != source,
+        "a pipeline runs over a range, or over a callable that returns a std::optional: give one of "
+        "the two to run");
+    static_assert(
+        fault != takes_other,
+        "a stage of the pipeline does not take what the stage or source before it returns: give it a "
+        "parameter of that type");
+    static_assert(fault != waits,
+                  "a stage of a pipeline is a plain function on a thread of its own: let it wait there, and "
+                  "not in a coroutine");
+    static_assert(fault != gives_nothing,
+                  "only the last stage of a pipeline may return nothing: return what the next stage takes");
+}
+
 }  // namespace detail
 
 template <class... Fs>
 template <class Inputs>
 auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
-    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
-                  "a pipeline runs over a range, or over a callable that gives a std::optional");
-    if constexpr (detail::PipelineSource<Inputs>) {
+    constexpr detail::PipelineFault fault = detail::pipeline_fault<Inputs, Fs...>();
+    if constexpr (fault != detail::PipelineFault::none) {
+        detail::refuse_pipeline<fault>();
+    } else if constexpr (detail::PipelineSource<Inputs>) {
         detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
         return run.run(stop);
     } else {

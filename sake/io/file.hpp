@@ -35,31 +35,31 @@ struct ForFiles;
 
 // Templates: see task.hpp.
 template <class Unused = void>
-[[nodiscard]] Task<std::string> read_named_file(std::string path, std::size_t longest);
+Task<std::string> read_named_file(std::string path, std::size_t longest);
 template <class Unused = void>
-[[nodiscard]] Task<> write_named_file(std::string path, std::string content);
+Task<> write_named_file(std::string path, std::string content);
 template <class Unused = void>
-[[nodiscard]] Task<FileReader> open_file_at(std::string path);
+Task<FileReader> open_file_at(std::string path);
 
 }  // namespace detail
 
 /// The content of a file. Throws std::system_error that names the file, std::length_error if the file is
 /// longer than `longest` bytes, and Cancelled.
 template <detail::Path P>
-[[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
+Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
     return detail::read_named_file(std::string(std::move(path)), longest);
 }
 
 /// Creates a file or empties it, and writes `content`. Throws std::system_error that names the file. After
 /// Cancelled, a part may have been written, and writing may still go on.
 template <detail::Path P>
-[[nodiscard]] Task<> write_file(P path, std::string content) {
+Task<> write_file(P path, std::string content) {
     return detail::write_named_file(std::string(std::move(path)), std::move(content));
 }
 
 /// Opens a file to be read piece by piece. Throws std::system_error that names the file.
 template <detail::Path P>
-[[nodiscard]] Task<FileReader> open_file(P path);
+Task<FileReader> open_file(P path);
 
 /// A file that is read from its beginning to its end. Movable, not copyable; one read at a time.
 ///
@@ -74,7 +74,7 @@ class FileReader {
     /// The next bytes, at most `most`; empty at the end of the file. After Cancelled, the position is
     /// unknown.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
+    Task<std::string> read(std::size_t most = 64 * 1024);
 
   private:
     template <class Unused>

@@ -37,7 +37,7 @@ class TcpListener {
     /// descriptors, it tries again every 100 ms, so a loop of accepts never has to handle this. Throws
     /// TimedOut, Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
+    Task<TcpStream> accept(L limit = L::max()) {
         return accept_in(detail::to_clock(limit));
     }
 
@@ -52,7 +52,7 @@ class TcpListener {
     [[nodiscard]] static Reactor& present_reactor();
     // Templates: see task.hpp.
     template <class Unused = void>
-    [[nodiscard]] Task<TcpStream> accept_in(detail::Clock::duration limit) const;
+    Task<TcpStream> accept_in(detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<TcpStream> accept_at(SharedState state, detail::Clock::duration limit);
 

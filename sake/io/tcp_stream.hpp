@@ -75,7 +75,7 @@ class TcpStream {
 
     /// Waits for bytes and reads those that are there. Returns their number; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
+    Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
         return read_into(into, detail::to_clock(limit));
     }
 
@@ -84,15 +84,14 @@ class TcpStream {
     /// over all lines. Throws std::length_error if the delimiter does not come within `longest` bytes,
     /// std::system_error if the stream ends before it.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
-                                                              std::size_t longest = 64 * 1024,
-                                                              L limit = L::max()) {
+    Task<std::optional<std::string>> read_until(std::string delimiter, std::size_t longest = 64 * 1024,
+                                                L limit = L::max()) {
         return read_to(std::move(delimiter), longest, detail::to_clock(limit));
     }
 
     /// Reads exactly this many bytes. Throws std::system_error if the stream ends before that.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
+    Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
         return read_size(size, detail::to_clock(limit));
     }
 
@@ -100,7 +99,7 @@ class TcpStream {
     [[nodiscard]] std::string_view unread() const;
     /// Waits for more unread bytes and returns how many arrived; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
+    Task<std::size_t> read_more(L limit = L::max()) {
         return read_behind(detail::to_clock(limit));
     }
     /// Marks the first `size` unread bytes as read.
@@ -108,7 +107,7 @@ class TcpStream {
 
     /// Writes all bytes, and waits while the peer is slow. `bytes` must stay valid until then.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
+    Task<> write_all(std::string_view bytes, L limit = L::max()) {
         return write(bytes, detail::to_clock(limit));
     }
 
@@ -152,26 +151,26 @@ class TcpStream {
     static Task<TcpStream> connect_to_host(std::string host, std::uint16_t port,
                                            detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> read_into(std::span<char> into, detail::Clock::duration limit) const;
+    Task<std::size_t> read_into(std::span<char> into, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::size_t> read_into(SharedState shared, std::span<char> into,
                                        detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::optional<std::string>> read_to(std::string delimiter, std::size_t longest,
-                                                           detail::Clock::duration limit) const;
+    Task<std::optional<std::string>> read_to(std::string delimiter, std::size_t longest,
+                                             detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::optional<std::string>> read_to(SharedState shared, std::string delimiter,
                                                     std::size_t longest, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read_size(std::size_t size, detail::Clock::duration limit) const;
+    Task<std::string> read_size(std::size_t size, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::string> read_size(SharedState shared, std::size_t size, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> read_behind(detail::Clock::duration limit) const;
+    Task<std::size_t> read_behind(detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::size_t> read_behind(SharedState shared, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<> write(std::string_view bytes, detail::Clock::duration limit) const;
+    Task<> write(std::string_view bytes, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<> write(SharedState shared, std::string_view bytes, detail::Clock::duration limit);
     template <class Unused = void>

@@ -1,6 +1,7 @@
 // basic_auth: authentication by user and password in each request (RFC 7617).
 #pragma once
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,14 +27,19 @@ namespace middleware {
 /// the way: use https only. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
-    static_assert(detail::is_check<Check, std::string_view, std::string_view>,
+    constexpr bool fits = detail::is_check<Check, std::string_view, std::string_view>;
+    static_assert(fits,
                   "basic_auth: is_right(user, password) takes two std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
-    return detail::make_basic_auth(
-        std::move(realm),
-        [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
-            return detail::checked_user(is_right(user, password), user);
-        });
+    if constexpr (fits) {
+        return detail::make_basic_auth(
+            std::move(realm),
+            [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
+                return detail::checked_user(is_right(user, password), user);
+            });
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 
 }  // namespace middleware

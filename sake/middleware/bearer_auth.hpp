@@ -1,6 +1,7 @@
 // bearer_auth: authentication by a token in each request (RFC 6750).
 #pragma once
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,13 +26,19 @@ namespace middleware {
 /// Authorization is read, never the query. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
-    static_assert(detail::is_check<Check, std::string_view>,
+    constexpr bool fits = detail::is_check<Check, std::string_view>;
+    static_assert(fits,
                   "bearer_auth: is_right(token) takes a std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
-    return detail::make_bearer_auth(
-        std::move(realm), [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
-            return detail::checked_user(is_right(token), {});
-        });
+    if constexpr (fits) {
+        return detail::make_bearer_auth(
+            std::move(realm),
+            [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
+                return detail::checked_user(is_right(token), {});
+            });
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 
 }  // namespace middleware

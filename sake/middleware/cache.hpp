@@ -88,7 +88,7 @@ struct CacheOptions {
 class Cache {
   public:
     template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    Task<> operator()(Context& ctx) const;
     /// Drops all answers, including those under way. From any thread.
     void clear() const noexcept { work_->clear(); }
 

@@ -44,7 +44,7 @@ namespace middleware {
 class StoredSessions {
   public:
     template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    Task<> operator()(Context& ctx) const;
 
   private:
     friend struct detail::StepAccess;

@@ -27,6 +27,11 @@ template <class Rep, class Period>
 [[nodiscard]] Step timeout(std::chrono::duration<Rep, Period> limit) {
     return detail::make_timeout(detail::to_clock(limit));
 }
+template <detail::Unitless T>
+[[nodiscard]] Step timeout(T) {
+    detail::refuse_number<T>();
+    return detail::make_timeout({});
+}
 
 }  // namespace middleware
 }  // namespace SAKE_ABI

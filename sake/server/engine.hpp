@@ -52,7 +52,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument that names the field which makes no sense.
     explicit Engine(Config config = {});
-    Engine(const Engine&) = delete;
+    Engine(const Engine&) = delete;  // pass it on by reference: sake::Engine& app
     Engine& operator=(const Engine&) = delete;
     ~Engine();
 
@@ -64,9 +64,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Answers requests whose path matches no route. The status is 404 unless the handler sets another.
     template <class F>
     Engine& not_found(F&& handler) {
-        static_assert(detail::handler_param_count<F> == 0,
-                      "not_found: there is no pattern, so the handler takes no path parameters");
-        set_not_found(detail::Handler(std::forward<F>(handler)));
+        constexpr bool fits = detail::handler_param_count<F> == 0;
+        static_assert(fits,
+                      "not_found: there is no pattern, so the handler takes no path parameters: read "
+                      "ctx.path()");
+        if constexpr (fits) set_not_found(detail::Handler(std::forward<F>(handler)));
         note_module();
         return *this;
     }
@@ -124,6 +126,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         const detail::Clock::duration time = detail::to_clock(period);
         if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
         return add_hook(Kind::every, time, {file, line}, std::move(f));
+    }
+    template <detail::Unitless T, class F>
+    Engine& every(T, const F&) {
+        detail::refuse_number<T>();
+        return *this;
     }
 
     /// Runs `f(std::stop_token)` in the background of each run, from its start to its stop. A plain function

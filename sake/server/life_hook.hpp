@@ -55,9 +55,11 @@ auto call_life_hook(F& function, const std::stop_token& stop) {
     if constexpr (std::invocable<F&, std::stop_token>) {
         return function(stop);
     } else {
-        static_assert(std::invocable<F&>,
-                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
-        return function();
+        static_assert(
+            std::invocable<F&>,
+            "on_start, on_stop, every and background take a function f() or f(std::stop_token): let "
+            "it capture all else");
+        if constexpr (std::invocable<F&>) return function();
     }
 }
 
@@ -65,8 +67,10 @@ template <class F>
 class LifeHookOf final : public LifeHook {
     using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
     static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
-    static_assert(is_awaited || std::is_void_v<Result>,
-                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
+    static_assert(
+        is_awaited || std::is_void_v<Result>,
+        "on_start, on_stop, every and background: the function returns a value that nothing reads: let it "
+        "return nothing, or a sake::Task<>");
 
   public:
     LifeHookOf(Kind when, Clock::duration every, SourcePlace at, F function)

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/json_check.hpp"
 #include "sake/async/clock.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_types.hpp"
@@ -199,6 +200,9 @@ class TestClient {
             return send_text(method, target, body, headers, "text/plain; charset=utf-8");
         } else if constexpr (detail::HasShape<Body>) {
             return send_text(method, target, dump_json(body), headers, "application/json");
+        } else if constexpr (detail::HasNoJson<Body>) {
+            detail::refuse_json<Body>();
+            return request(method, target);
         } else {
             return send_json(method, target, Json(body), headers);
         }

@@ -1,4 +1,4 @@
-// expect: ctx.after: the function must return void
+// expect: ctx.after: the function must not be a coroutine or return a value: set the answer by ctx.json(...)
 #include "sake.hpp"
 
 int main() {

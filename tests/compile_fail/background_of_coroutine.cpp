@@ -1,4 +1,4 @@
-// expect: background runs plain functions; a coroutine is awaited as it is
+// expect: background runs plain functions, and this is a coroutine: co_await it as it is
 #include "sake.hpp"
 
 sake::Task<int> answer() { co_return 42; }

@@ -1,4 +1,4 @@
-// expect: a Sake handler takes sake::Context& first
+// expect: a handler takes the Context by reference: write sake::Context& ctx
 #include "sake.hpp"
 
 int main() {

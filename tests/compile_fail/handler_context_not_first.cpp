@@ -1,4 +1,4 @@
-// expect: a Sake handler takes sake::Context& first or not at all
+// expect: a handler takes sake::Context& as its first parameter, or not at all: move it to the front
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: the_handler_takes_another_number_of_parameters_than_its_pattern_has
+// expect: the_handler_needs_one_parameter_for_each_name_in_its_pattern_or_none_and_ctx_param
 #include "sake.hpp"
 
 void by_id(sake::Context&, int) {}

@@ -1,4 +1,4 @@
-// expect: a Sake handler takes sake::Context& first
+// expect: a handler has one operator(), and a type for each parameter: write int id, not auto id
 #include "sake.hpp"
 
 int main() {

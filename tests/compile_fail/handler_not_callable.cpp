@@ -1,4 +1,4 @@
-// expect: a Sake handler takes sake::Context& first
+// expect: a handler is a function or a lambda: write app.get(path, f), not app.get(path, f())
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,5 @@
-// expect: a parameter converts to a number, bool, std::string, std::string_view or an enum class
+// expect: a handler takes path parameters as a number, bool, std::string, std::string_view or enum class:
+// take one of these, and make your type of it in the handler
 #include "sake.hpp"
 
 int main() {

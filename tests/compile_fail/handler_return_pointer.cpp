@@ -1,4 +1,5 @@
-// expect: a Sake handler returns void, a string or something with a JSON form
+// expect: a handler returns nothing, a text, a sake::Json, a plain struct, a type with nlohmann's to_json, or
+// a sake::Task of one of them: make one of these of what this one returns
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: ctx.json(...) and the like set the answer: call it without returning what it returns
+// expect: ctx.json(...) and the like set the answer, and a handler does not return it: leave out the return
 #include "sake.hpp"
 
 int main() {

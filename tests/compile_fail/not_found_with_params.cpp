@@ -1,4 +1,4 @@
-// expect: there is no pattern, so the handler takes no path parameters
+// expect: not_found: there is no pattern, so the handler takes no path parameters: read ctx.path()
 #include "sake.hpp"
 
 int main() {

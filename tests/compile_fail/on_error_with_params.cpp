@@ -1,4 +1,5 @@
-// expect: on_error: the handler takes (Context&), (Context&, const std::exception&) or
+// expect: on_error: the handler takes (sake::Context&), (sake::Context&, const std::exception&) or
+// (sake::Context&, std::exception_ptr): write one of these
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,5 @@
-// expect: a parameter converts to a number, bool, std::string, std::string_view or an enum class
+// expect: a parameter converts to a number, bool, std::string, std::string_view or an enum class: ask for one
+// of these, and make your type of it in the handler
 #include "sake.hpp"
 
 struct NoJson {

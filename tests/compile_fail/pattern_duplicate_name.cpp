@@ -1,4 +1,4 @@
-// expect: the_pattern_uses_a_parameter_name_twice
+// expect: the_pattern_uses_a_parameter_name_twice_rename_one
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: the_pattern_must_be_utf8_without_nul
+// expect: a_pattern_is_utf8_without_nul_save_the_file_as_utf8
 #include "sake.hpp"
 
 int main() {

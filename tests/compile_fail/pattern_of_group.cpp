@@ -1,4 +1,4 @@
-// expect: the_pattern_must_start_with_a_slash
+// expect: a_pattern_starts_with_a_slash_write_it_in_front
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: a pattern that is made at run time needs sake::runtime(text)
+// expect: a pattern that is made at run time is checked at run time: write app.get(sake::runtime(text), f)
 #include "sake.hpp"
 
 int main() {

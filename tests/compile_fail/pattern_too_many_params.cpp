@@ -1,4 +1,4 @@
-// expect: the_pattern_has_more_than_16_parameters
+// expect: the_pattern_has_more_than_16_parameters_read_the_others_from_the_query
 #include "sake.hpp"
 
 int main() {

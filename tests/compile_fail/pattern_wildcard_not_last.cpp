@@ -1,4 +1,4 @@
-// expect: the_wildcard_must_be_the_last_segment_of_the_pattern
+// expect: a_parameter_with_a_star_takes_the_rest_of_the_path_move_it_to_the_end
 #include "sake.hpp"
 
 int main() {

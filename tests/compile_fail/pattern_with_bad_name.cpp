@@ -1,4 +1,4 @@
-// expect: the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens
+// expect: a_parameter_name_has_letters_digits_underscores_and_hyphens_only_rename_it
 #include "sake.hpp"
 
 int main() {

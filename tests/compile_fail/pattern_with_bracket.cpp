@@ -1,4 +1,4 @@
-// expect: the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon
+// expect: the_pattern_has_a_bracket_write_a_parameter_with_a_colon_like_slash_colon_id
 #include "sake.hpp"
 
 int main() {

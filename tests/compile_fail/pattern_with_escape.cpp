@@ -1,4 +1,4 @@
-// expect: the_pattern_has_an_escape_write_what_it_stands_for
+// expect: the_pattern_has_a_percent_escape_write_the_character_itself
 #include "sake.hpp"
 
 int main() {

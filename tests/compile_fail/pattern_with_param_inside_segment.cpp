@@ -1,4 +1,4 @@
-// expect: the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one
+// expect: a_parameter_is_a_whole_segment_write_the_colon_or_star_behind_a_slash
 #include "sake.hpp"
 
 int main() {

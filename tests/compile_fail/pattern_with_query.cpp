@@ -1,4 +1,4 @@
-// expect: a_pattern_is_of_the_path_alone_and_has_no_query
+// expect: a_pattern_is_a_path_without_a_query_read_that_by_ctx_query
 #include "sake.hpp"
 
 int main() {

@@ -1,4 +1,5 @@
-// expect: a pipeline runs over a range, or over a callable that gives a std::optional
+// expect: a pipeline runs over a range, or over a callable that returns a std::optional: give one of the two
+// to run
 #include "sake.hpp"
 
 int main() {

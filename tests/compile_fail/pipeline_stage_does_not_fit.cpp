@@ -1,4 +1,5 @@
-// expect: a stage of the pipeline does not take what comes before it
+// expect: a stage of the pipeline does not take what the stage or source before it returns: give it a
+// parameter of that type
 #include <string>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// expect: only the last stage of a pipeline may give nothing
+// expect: only the last stage of a pipeline may return nothing: return what the next stage takes
 #include <vector>
 
 #include "sake.hpp"

@@ -1,4 +1,4 @@
-// expect: the_least_of_the_rule_is_above_its_most
+// expect: the_least_of_the_rule_is_above_its_most_swap_them
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// expect: a_member_has_the_same_rule_twice
+// expect: a_member_has_the_same_rule_twice_keep_one
 #include <optional>
 #include <string>
 #include <vector>

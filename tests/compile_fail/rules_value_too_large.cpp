@@ -1,4 +1,4 @@
-// expect: a_value_of_the_rule_is_beyond_what_its_member_holds
+// expect: a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type
 #include <optional>
 #include <string>
 #include <vector>

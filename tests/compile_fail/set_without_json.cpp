@@ -1,4 +1,5 @@
-// expect: ctx.set: this type has no JSON form
+// expect: ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep it in
+// ctx.state<T>()
 #include "sake.hpp"
 
 struct NoJson {

@@ -1,4 +1,4 @@
-// expect: Task<T>::operator co_await() &
+// expect: a Task is awaited once, and ends with that: write co_await std::move(task)
 #include "sake.hpp"
 
 sake::Task<int> one() { co_return 1; }

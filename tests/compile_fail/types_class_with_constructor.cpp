@@ -1,4 +1,5 @@
-// expect: T must be a struct that is an aggregate, or a type that nlohmann/json makes
+// expect: ctx.bind<T> and sake::Body<T>: this type cannot be made from JSON: make it a struct without
+// constructors, bases and private members, or write a from_json(const sake::Json&, T&) beside it
 #include "sake.hpp"
 
 class Note {

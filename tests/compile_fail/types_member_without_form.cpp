@@ -1,4 +1,5 @@
-// expect: this type has no JSON form
+// expect: this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of texts,
+// variant or a plain struct of them (no constructors, bases or private members), or have nlohmann's to_json
 #include "sake.hpp"
 
 struct Note {

@@ -1,4 +1,5 @@
-// expect: path parameters first, then sake::Body, sake::Query and sake::FormBody
+// expect: a handler takes the path parameters first: move sake::Body, sake::Query and sake::FormBody behind
+// them
 #include "sake.hpp"
 
 struct Note {

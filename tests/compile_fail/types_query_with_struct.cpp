@@ -1,4 +1,5 @@
-// expect: whose members are texts, numbers, bools, enums or times
+// expect: a query or a form is read into a plain struct, whose members are texts, numbers, bools, enums or
+// times, std::optionals of them, or lists of them: for anything else use a JSON body, sake::Body<T>
 #include "sake.hpp"
 
 struct Inner {

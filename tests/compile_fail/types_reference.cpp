@@ -1,4 +1,5 @@
-// expect: Sake takes a struct that can be made without values
+// expect: Sake takes a struct that can be made without values: a member of this one is a reference, or has no
+// default: make it a value with one, or a std::optional
 #include "sake.hpp"
 
 struct Note {

@@ -1,4 +1,4 @@
-// expect: Sake does not see the members of a struct with a base
+// expect: Sake does not see the members of a struct with a base: make the base its first member
 #include "sake.hpp"
 
 struct Base {

@@ -1,4 +1,5 @@
-// expect: a handler takes a struct as sake::Body<T>, sake::Query<T> or sake::FormBody<T>
+// expect: a handler does not know where to read this struct from: take sake::Body<T> (JSON), sake::Query<T>
+// or sake::FormBody<T>
 #include "sake.hpp"
 
 struct Note {

@@ -1,4 +1,4 @@
-// expect: Sake sees the members of a struct with at most 64 of them
+// expect: Sake sees the members of a struct with at most 64 of them: put some into a struct within it
 #include "sake.hpp"
 
 struct Many {

@@ -1,4 +1,5 @@
-// expect: a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody
+// expect: a handler takes one sake::Query at most, and one sake::Body or sake::FormBody: make one struct of
+// the two
 #include "sake.hpp"
 
 struct Note {

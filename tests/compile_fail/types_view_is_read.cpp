@@ -1,4 +1,5 @@
-// expect: cannot own what is read (use a std::string)
+// expect: this type cannot be read: a std::string_view or const char* in it owns no text, or a member is
+// const: use std::string, and leave out const
 #include "sake.hpp"
 
 struct Note {

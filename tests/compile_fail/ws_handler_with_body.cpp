@@ -1,4 +1,5 @@
-// expect: a handler of ws takes sake::Context& or not, then sake::WebSocket&
+// expect: a WebSocket handler takes sake::WebSocket&, with a sake::Context& in front of it or not, then the
+// path parameters, then a sake::Query: read all else in ctx or from the messages
 #include "sake.hpp"
 
 struct Vote {

@@ -1,4 +1,5 @@
-// expect: a handler of ws is a coroutine: it returns sake::Task<>
+// expect: a WebSocket handler is a coroutine: write [](sake::WebSocket& ws) -> sake::Task<> {...}, and
+// co_await ws.receive() in it
 #include "sake.hpp"
 
 int main() {

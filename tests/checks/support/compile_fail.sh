@@ -1,30 +1,45 @@
 #!/usr/bin/env bash
 # Programs that must not compile: each tests/compile_fail/*.cpp opens with `// expect: words`, and the compiler must
-# refuse it and print these words. A program whose words are `(compiles)` is a control, and must compile.
-# Compiled as the plain suite is, on its precompiled header, and up to the first error only.
+# refuse it with these words, in one error of fewer than ten lines. A program whose words are `(compiles)` is a control,
+# and must compile without a warning.
+#
+#   compile_fail.sh [COMMAND...]   the compiler and its flags; without them, the plain suite's, on its precompiled header
 set -u
 shopt -s nullglob
 plain=${BUILD:-build}/plain
-compiler="$(cat "$plain/compiler") -include $plain/programs.hpp -Wfatal-errors"
+command="${*:-$(cat "$plain/compiler") -include $plain/programs.hpp} -Werror -fsyntax-only"
+
+# Lines of an error without those that only say where in the headers the compiler is: it has more of them the deeper.
+own_lines() {
+    awk '/^In file included from|^ +from |: In |(required|expansion) (from|of)|^[0-9]+ errors? generated/ { next }
+         /note: (in instantiation of|in call to|while )/ { is_context = 1; next }
+         /^[^ ]+:[0-9]+:[0-9]+: / { is_context = 0 }
+         !is_context { count++ }
+         END { print count + 0 }'
+}
 
 attempt() {
-    local file=$1 expected output status
+    local file=$1 expected output status errors lines
     expected=$(sed -n '1s,^// expect: ,,p' "$file")
     [ -n "$expected" ] || { echo "FAIL $file: no '// expect: words' on line 1"; return; }
-    output=$(LC_ALL=C $compiler -fsyntax-only "$file" 2>&1)
+    output=$(LC_ALL=C $command "$file" 2>&1)
     status=$?
+    errors=$(grep -c ' error: ' <<< "$output")
+    lines=$(own_lines <<< "$output")
     if [ "$expected" = "(compiles)" ]; then
         [ $status = 0 ] && echo "ok $file" || echo "FAIL $file: does not compile: $(grep -m1 error <<< "$output")"
     elif [ $status = 0 ]; then
         echo "FAIL $file: compiles"
-    elif grep -qF -- "$expected" <<< "$output"; then
-        echo "ok $file"
-    else
+    elif ! grep -qF -- "$expected" <<< "$output"; then
         echo "FAIL $file: refused without the words '$expected': $(grep -m1 error <<< "$output")"
+    elif [ "$errors" != 1 ] || [ "$lines" -ge 10 ]; then
+        echo "FAIL $file: $errors errors, $lines lines; one, and fewer than ten, are wanted"
+    else
+        echo "ok $file"
     fi
 }
-export -f attempt
-export compiler
+export -f attempt own_lines
+export command
 
 files=(tests/compile_fail/*.cpp)
 [ ${#files[@]} -gt 0 ] || { echo "FAIL no programs in tests/compile_fail"; exit 1; }

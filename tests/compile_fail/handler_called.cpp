@@ -1,0 +1,9 @@
+// expect: a handler is a function or a lambda: write app.get(path, f), not app.get(path, f())
+#include "sake.hpp"
+
+sake::Task<> home() { co_return; }
+
+int main() {
+    sake::Engine app;
+    app.get("/", home());
+}

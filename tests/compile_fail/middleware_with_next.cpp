@@ -1,0 +1,11 @@
+// expect: middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read the
+// request, and what follows runs by itself, or by co_await ctx.next()
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.use([](sake::Context& ctx, auto next) {
+        ctx.set_header("X-Frame-Options", "DENY");
+        next();
+    });
+}

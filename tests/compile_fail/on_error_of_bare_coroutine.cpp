@@ -1,0 +1,7 @@
+// expect: on_error: the handler must not be a coroutine or return a value: set the answer by ctx.json(...)
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.on_error([](sake::Context&) -> sake::Task<> { co_return; });
+}
