@@ -216,15 +216,15 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin install locale docs messages compile_errors precompiled compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin packages release locale docs messages compile_errors precompiled compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
-check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
+check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, packages, docs
 	@$(RECORD) --total check
 check-tools: setup
 	@rm -f $(BUILD)/results/check-*
 	@$(SETUP) locales
-	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 libc++-19 cmake pkg-config sqlite3
+	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 libc++-19 cmake pkg-config meson ninja dh lintian sqlite3
 check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
@@ -239,6 +239,13 @@ check-fresh: ## `make demo` and `make test` on a bare Debian 12 that debootstrap
 	@rm -f $(BUILD)/results/fresh-*
 	@$(RECORD) fresh-suite tests/checks/fresh
 	@$(RECORD) --total fresh
+
+.PHONY: check-deb
+check-deb: ## the Debian package, installed in a bare Debian 12 that debootstrap makes; root, five minutes
+	@$(SETUP) dpkg-buildpackage dh
+	@rm -f $(BUILD)/results/deb-*
+	@$(RECORD) deb-suite tests/checks/fresh_package
+	@$(RECORD) --total deb
 
 # ---- fuzzing: a target is a function over bytes; its corpus grows in $(BUILD)/fuzz, and the suite replays what is committed ----
 
@@ -376,13 +383,25 @@ bench: ## build and run the benchmarks, some 30 minutes; writes bench/RESULTS.md
 .PHONY: install
 VERSION := $(shell sed -n 's/^.define SAKE_VERSION "\(.*\)"/\1/p' sake/base/version.hpp 2>/dev/null)
 INSTALL_TO = $(DESTDIR)$(PREFIX)
+# The templates' other words are the optional parts, which programs choose.
+FILL_IN := sed -e 's/@VERSION@/$(VERSION)/' -e 's/@FEATURES@//' -e 's/@REQUIRES@//' -e 's/@DEFINES@//'
 install: ## the header, for pkg-config and CMake as well, under PREFIX=/usr/local
-	@install -d '$(INSTALL_TO)/include' '$(INSTALL_TO)/lib/pkgconfig' '$(INSTALL_TO)/lib/cmake/sake'
+	@install -d '$(INSTALL_TO)/include' '$(INSTALL_TO)/share/pkgconfig' '$(INSTALL_TO)/share/cmake/sake'
 	install -m 644 single_include/sake.hpp '$(INSTALL_TO)/include/sake.hpp'
-	@sed 's/@VERSION@/$(VERSION)/g' packaging/sake.pc.in > '$(INSTALL_TO)/lib/pkgconfig/sake.pc'
-	@sed 's/@VERSION@/$(VERSION)/g' packaging/sakeConfigVersion.cmake.in \
-	    > '$(INSTALL_TO)/lib/cmake/sake/sakeConfigVersion.cmake'
-	@install -m 644 packaging/sakeConfig.cmake '$(INSTALL_TO)/lib/cmake/sake/sakeConfig.cmake'
+	@$(FILL_IN) packaging/sake.pc.in > '$(INSTALL_TO)/share/pkgconfig/sake.pc'
+	@for file in sakeConfig.cmake sakeConfigVersion.cmake; do \
+	    $(FILL_IN) packaging/$$file.in > '$(INSTALL_TO)/share/cmake/sake/'$$file; done
+	@install -m 644 packaging/sakeFeatures.cmake '$(INSTALL_TO)/share/cmake/sake/sakeFeatures.cmake'
+
+.PHONY: deb
+deb: ## the Debian package libsake-dev, in $(BUILD)/deb
+	@$(SETUP) dpkg-buildpackage dh
+	@packaging/make_deb.sh $(BUILD)/deb
+
+.PHONY: release
+release: ## every file of a release, with notes and checksums, in $(BUILD)/release
+	@$(SETUP) python3 git nlohmann-json dpkg-buildpackage dh
+	@packaging/release.py $(BUILD)/release
 
 # ---- programs against the single header ----
 

@@ -58,6 +58,9 @@ package() {
         libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
         node) echo nodejs ;;
         ss) echo iproute2 ;;
+        ninja) echo ninja-build ;;
+        dh) echo debhelper ;;
+        dpkg-buildpackage) echo dpkg-dev ;;
         clang++) echo "clang libclang-rt-dev" ;;
         *) echo "$1" ;;
     esac

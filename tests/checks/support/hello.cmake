@@ -1,0 +1,5 @@
+cmake_minimum_required(VERSION 3.16)
+project(hello CXX)
+find_package(sake REQUIRED)
+add_executable(hello hello.cpp)
+target_link_libraries(hello PRIVATE sake::sake)
