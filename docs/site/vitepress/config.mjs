@@ -1,0 +1,27 @@
+// The site. docs/site/stage.py writes site.json and the pages; docs/site/sidebar.json has their order.
+import { defineConfig } from 'vitepress'
+import site from '../site.json'
+
+// Anchors are GitHub's, because the same pages are read there.
+const slugify = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\- ]/gu, '').replaceAll(' ', '-')
+
+export default defineConfig({
+    title: 'Sake',
+    description: 'A C++20 web framework in one header',
+    lang: 'en',
+    srcDir: 'pages',
+    cleanUrls: true,
+    markdown: { anchor: { slugify }, toc: { slugify } },
+    themeConfig: {
+        nav: [
+            { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!api/|cookbook|changelog|$)' },
+            { text: 'Cookbook', link: '/cookbook' },
+            { text: 'API', link: '/api/', activeMatch: '^/api/' },
+            { text: site.version, link: '/changelog' },
+        ],
+        sidebar: { '/api/': site.api, '/': site.guide },
+        outline: { level: [2, 3] },
+        search: { provider: 'local' },
+        footer: { message: 'MIT licence' },
+    },
+})
