@@ -273,6 +273,7 @@ def add_scope(scopes, path, declared):
             add_scope(scopes, path + names, each.members)
             continue
         inner = path + tuple(each.name.split("::"))
+        each.name = inner[-1]  # of Pool<T>::Lease, which is defined behind its class
         scopes.setdefault(inner[:-1], []).append(each)
         if each.kind in ("class", "enum"):
             add_scope(scopes, inner, each.members)

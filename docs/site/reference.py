@@ -43,16 +43,12 @@ class Reference:
         self.names = public_names()
         self.scopes = declarations.read_parts()
         self.subjects = subjects()
-        self.spaces = {path for path in self.scopes if all(self.kind(path) != kind for kind in ("class", "enum"))}
+        self.spaces = {path for path in self.scopes if path and self.node(path) is None}
         self.place_the_rest()
         self.links = {}  # a name, as docs may write it, and where it is
         self.pages = {}  # of names as well: "Context" -> "context"
         self.find_links()
         self.found = set()  # what has been written
-
-    def kind(self, path):
-        kinds = {each.kind for each in self.scopes.get(path[:-1], []) if tuple(each.name.split("::")) == path[-1:]}
-        return next((kind for kind in ("class", "enum") if kind in kinds), None)
 
     def units(self):
         """The public names that stand in a namespace."""
@@ -91,7 +87,7 @@ class Reference:
     def is_named(self, path, each):
         if each.name in NOT_NAMED or each.name.startswith("~") or re.search(r"=\s*delete$", each.text):
             return False
-        return "::".join(path + tuple(each.name.split("::"))) in self.names or each.name.startswith("operator ")
+        return "::".join(path + (each.name,)) in self.names or each.name.startswith("operator ")
 
     def node(self, path):
         """The declaration of a class or an enum, with its body."""
@@ -137,7 +133,8 @@ class Reference:
         return prose.markdown(lines, self.links)
 
     def class_text(self, path, node):
-        parts = [self.heading(2, path), code_block([signature(node)]), prose.markdown(node.doc, self.links)]
+        base = f" : {node.bases}" if "std::" in node.bases and "detail::" not in node.bases else ""
+        parts = [self.heading(2, path), code_block([signature(node) + base]), prose.markdown(node.doc, self.links)]
         if node.kind == "enum":
             parts.append(self.table(path, node.members))
         else:
@@ -147,17 +144,7 @@ class Reference:
                 inner = path + (each.name,)
                 if each.kind in ("class", "enum") and self.node(inner) is not None:
                     parts.append(self.class_text(inner, self.node(inner)))
-            parts += [self.class_text(inner, self.node(inner)) for inner in self.defined_outside(path, own)]
         return "\n\n".join(filter(None, parts))
-
-    def defined_outside(self, path, own):
-        """Classes that the class declares, and whose definition stands below it."""
-        inner = [path + (each.name,) for each in own if each.kind == "forward"]
-        for each in inner:
-            named = [found for found in self.scopes.get(path[:-1], []) if found.kind == "class" and found.name == f"{path[-1]}::{each[-1]}"]
-            if named:
-                self.scopes[path] = [found for found in self.scopes[path] if found.name != each[-1]] + [renamed(named[0], each[-1])]
-        return [each for each in inner if self.node(each) is not None]
 
     def groups(self, path, members):
         """Members as the header has them: those that share a comment share a heading; data members are a table."""
@@ -222,11 +209,6 @@ class Reference:
 
 def aligned(lines):
     return [line if line.startswith(" ") else " " + line for line in lines]
-
-
-def renamed(node, name):
-    node.name = name
-    return node
 
 
 def as_cell(text):
