@@ -269,7 +269,7 @@ def read_parts():
 def add_scope(scopes, path, declared):
     for each in declared:
         if each.kind == "namespace":
-            names = tuple(name for name in each.name.split("::") if name and name != "SAKE_ABI")
+            names = tuple(name for name in each.name.split("::") if name and not name.startswith("SAKE_"))
             add_scope(scopes, path + names, each.members)
             continue
         inner = path + tuple(each.name.split("::"))

@@ -2,7 +2,10 @@
 
 import re
 
-QUALIFIED = re.compile(r"(?<![\w/])(?:sake::)?[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)+(?:\(\))?|\b[A-Z][a-z]+[A-Z]\w*\b|\b[a-z]+(?:_[a-z0-9]+)+\b(?:\(\))?")
+# What is code though nobody marked it: Pool<T>, ctx.bind<T>(), stop(), std::string, HttpError, max_body.
+QUALIFIED = re.compile(
+    r"(?<![\w/])[\w.:]*\w<[\w:, ]*(?:<[\w:, ]*>)?[\w:, ]*>(?:\(\w*\))?|\b[a-z][\w.]*\(\w*\)"
+    r"|(?<![\w/])(?:sake::)?[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)+(?:\(\))?|\b(?![KMG]iB\b)[A-Z][a-z]+[A-Z]\w*\b|\b[a-z]+(?:_[a-z0-9]+)+\b")
 PAGE = re.compile(r"\bdocs/([\w-]+)\.md\b")
 
 
@@ -38,19 +41,25 @@ def cell(text, links):
 
 
 def markdown(lines, links):
-    """The lines of a comment. Four spaces begin code."""
+    """The lines of a comment. Four spaces begin code, two a list in columns."""
     blocks, kind = [], None
     for line in lines:
         line = line.removeprefix(" ")
-        now = "code" if line.startswith("    ") or (kind == "code" and not line.strip()) else "text" if line.strip() else None
-        if now != kind or not blocks:
-            blocks.append((now, []))
+        kind = kind_of(line, kind)
+        if not blocks or kind != blocks[-1][0]:
+            blocks.append((kind, []))
         blocks[-1][1].append(line)
-        kind = now
-    made = []
-    for kind, block in blocks:
-        if kind == "code":
-            made.append("```cpp\n" + "\n".join(line[4:] for line in block).strip("\n") + "\n```")
-        elif kind == "text":
-            made.append(inline(" ".join(line.strip() for line in block), links))
-    return "\n\n".join(made)
+    return "\n\n".join(block_text(kind, block, links) for kind, block in blocks if kind)
+
+
+def kind_of(line, before):
+    if not line.strip():
+        return "cpp" if before == "cpp" else None
+    return "cpp" if line.startswith("    ") else "txt" if line.startswith("  ") else "prose"
+
+
+def block_text(kind, block, links):
+    if kind == "prose":
+        return inline(" ".join(line.strip() for line in block), links)
+    indent = 4 if kind == "cpp" else 2
+    return f"```{kind}\n" + "\n".join(line[indent:] for line in block).strip("\n") + "\n```"

@@ -49,6 +49,7 @@ class Reference:
         self.pages = {}  # of names as well: "Context" -> "context"
         self.find_links()
         self.found = set()  # what has been written
+        self.anchors = set()  # of the present page
 
     def units(self):
         """The public names that stand in a namespace."""
@@ -96,8 +97,9 @@ class Reference:
     # ---- pages ----
 
     def page(self, title, names):
+        self.anchors.clear()
         units = (self.unit(("sake", *name.split("::"))) for name in names)
-        return f"---\noutline: [2, 3]\n---\n\n# {title}\n\n::: v-pre\n\n" + "\n\n".join(filter(None, units)) + "\n\n:::\n"
+        return f"---\noutline: [2, 3]\n---\n\n# {title}\n\n" + "\n\n".join(filter(None, units)) + "\n"
 
     def unit(self, path):
         node = self.node(path)
@@ -106,14 +108,25 @@ class Reference:
         overloads = [each for each in self.scopes.get(path[:-1], []) if each.name == path[-1]]
         return self.function_text(path, distinct(overloads))
 
-    def heading(self, level, path):
+    def heading(self, path):
+        return f"## `{'::'.join(path[1:])}` {{#{self.anchor(path)}}}"
+
+    def anchor(self, path):
+        """The anchor of what is written now. If the page has it already, it gets a number."""
         self.found.add("::".join(path))
-        return f"{'#' * level} `{'::'.join(path[1:])}` {{#{anchor(path)}}}"
+        name, number = anchor(path), 2
+        while name in self.anchors:
+            name, number = f"{anchor(path)}-{number}", number + 1
+        self.anchors.add(name)
+        return name
+
+    def alias(self, path):
+        return f'<a id="{self.anchor(path)}" class="alias"></a>'
 
     def function_text(self, path, overloads):
         if not overloads:
             return None
-        parts = [self.heading(2, path)]
+        parts = [self.heading(path)]
         for number, each in enumerate(overloads):
             doc = self.doc(each) or (self.doc_of_group(path, each) if number == 0 else "")
             parts += [code_block([signature(each)])] + [doc] * bool(doc)
@@ -134,7 +147,7 @@ class Reference:
 
     def class_text(self, path, node):
         base = f" : {node.bases}" if "std::" in node.bases and "detail::" not in node.bases else ""
-        parts = [self.heading(2, path), code_block([signature(node) + base]), prose.markdown(node.doc, self.links)]
+        parts = [self.heading(path), code_block([signature(node) + base]), prose.markdown(node.doc, self.links)]
         if node.kind == "enum":
             parts.append(self.table(path, node.members))
         else:
@@ -181,12 +194,11 @@ class Reference:
             return (f"**{title}**\n\n" if title else "") + self.table(path, members)
         members = distinct(members)
         paths = list(dict.fromkeys(path + (each.name,) for each in members))
-        self.found.update("::".join(each) for each in paths)
-        aliases = "".join(f'<a id="{anchor(each)}" class="alias"></a>' for each in paths[1:])
-        names = [f"`{each[-1]}`" for each in paths]
+        first, aliases = self.anchor(paths[0]), "".join(map(self.alias, paths[1:]))
+        names = [f"`{each[-1]}`" + " (constructor)" * (each[-1] == path[-1]) for each in paths]
         shown = ", ".join(names) if len(names) < 6 else f"{names[0]} … {names[-1]}"
         docs = [prose.markdown(each.doc, self.links) for each in members if each.doc]
-        parts = [f"### {shown} {{#{anchor(paths[0])}}}", aliases, code_block([signature(each) for each in members]), *docs]
+        parts = [f"### {shown} {{#{first}}}", aliases, code_block([signature(each) for each in members]), *docs]
         return "\n\n".join(filter(None, parts))
 
     def table(self, path, members):
@@ -194,10 +206,9 @@ class Reference:
         is_enum = members and members[0].kind == "value"
         for each in members:
             inner = path + (each.name,)
-            self.found.add("::".join(inner))
             type_, default = field_parts(each)
             lines = each.doc + each.remark[1 if self.title_of(each) else 0 :]
-            name = f'<a id="{anchor(inner)}" class="alias"></a>`{each.name}`'
+            name = f"{self.alias(inner)}`{each.name}`"
             meaning = prose.cell(" ".join(line.strip() for line in lines), self.links)
             if is_enum:
                 rows.append(f"| {name} | {meaning} |")
@@ -222,7 +233,7 @@ def field_parts(each):
     match = re.match(rf"(.*?)\b{re.escape(each.name)}(?:\[[^\]]*\])?\s*(?:=\s*(.*)|\{{(.*)\}})?$", " ".join(each.text.split()), re.S)
     if match is None:
         return (" ".join(each.text.split()), "")
-    default = match[2] or match[3] or ""
+    default = (match[2] or match[3] or "").strip()
     return (tidy(match[1].strip()), "" if default == "{}" else tidy(default))
 
 

@@ -5,13 +5,22 @@ import site from '../site.json'
 // Anchors are GitHub's, because the same pages are read there.
 const slugify = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\- ]/gu, '').replaceAll(' ', '-')
 
+// Two braces are text, as everywhere in Markdown, not an expression of Vue.
+const keepBraces = (md) => {
+    for (const kind of ['text', 'code_inline']) {
+        const render = md.renderer.rules[kind]
+        md.renderer.rules[kind] = (...args) => render(...args).replaceAll('{{', '&#123;&#123;')
+    }
+}
+
 export default defineConfig({
     title: 'Sake',
     description: 'A C++20 web framework in one header',
     lang: 'en',
     srcDir: 'pages',
     cleanUrls: true,
-    markdown: { anchor: { slugify }, toc: { slugify } },
+    ignoreDeadLinks: 'localhostLinks',
+    markdown: { anchor: { slugify }, toc: { slugify }, config: keepBraces },
     themeConfig: {
         nav: [
             { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!api/|cookbook|changelog|$)' },
