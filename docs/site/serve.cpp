@@ -1,7 +1,7 @@
 // Serves the site that `make docs` has built: docs-serve FOLDER ADDRESS.
 //
-// A page has a route, which is its name without ".html". All else are files. Browsers keep what has a hash in its name for
-// a year, and ask again for the rest.
+// A page has a route, which is its name without ".html". All else are files. Browsers keep what has a hash in
+// its name for a year, and ask again for the rest.
 #include <cstdio>
 #include <filesystem>
 #include <string>
