@@ -27,7 +27,7 @@ SHELL := /bin/bash
 STRICT     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wsign-conversion
 BASE_FLAGS := -std=c++20 -pthread $(STRICT)
 PARTS      := $(shell find sake -name '*.hpp' 2>/dev/null | sort)
-SOURCES    := $(wildcard sake.hpp) $(PARTS) $(shell find tests examples bench -name '*.[ch]pp' 2>/dev/null | sort)
+SOURCES    := $(wildcard sake.hpp) $(PARTS) $(shell find tests examples bench docs/site -name '*.[ch]pp' 2>/dev/null | sort)
 RECORD     := BUILD=$(BUILD) tests/checks/support/record.sh
 SETUP      := tests/checks/support/setup.sh
 export CXX BUILD
@@ -216,10 +216,10 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin packages release locale docs messages compile_errors precompiled compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units separate module macros libraries json_diagnostics foreign_macros libcxx plugin packages release locale docs links messages compile_errors precompiled compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
-check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, packages, docs
+check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, packages, docs, links
 	@$(RECORD) --total check
 check-tools: setup
 	@rm -f $(BUILD)/results/check-*
@@ -378,6 +378,29 @@ bench: ## build and run the benchmarks, some 30 minutes; writes bench/RESULTS.md
 	@$(SETUP) python3
 	@python3 bench/run.py --install $(BENCH_ARGS)
 
+##@ Documentation
+
+# The site is built in a folder of its own: VitePress looks for its packages above the pages.
+SITE := $(BUILD)/docs-site
+
+.PHONY: docs
+docs: $(SITE)/node_modules/.package-lock.json ## build the documentation site, by VitePress, in build/site
+	@$(SETUP) python3
+	@python3 docs/site/stage.py $(SITE)
+	@cd $(SITE) && node_modules/.bin/vitepress build --outDir $(abspath $(BUILD)/site)
+	@python3 docs/site/check_html.py $(BUILD)/site
+$(SITE)/node_modules/.package-lock.json: docs/site/package.json docs/site/package-lock.json docs/site/.npmrc
+	@$(SETUP) node npm
+	@mkdir -p $(SITE)
+	@cp $^ $(SITE)
+	@cd $(SITE) && npm ci --silent
+	@touch $@
+
+.PHONY: docs-serve
+docs-serve: docs $(BUILD)/docs-serve ## build the site and serve it by Sake on 127.0.0.1:8080 (PORT=)
+	@echo 'Serving http://127.0.0.1:$(PORT)/; Ctrl-C stops.'
+	@exec $(BUILD)/docs-serve $(BUILD)/site 127.0.0.1:$(PORT)
+
 ##@ Product
 
 .PHONY: install
@@ -407,7 +430,8 @@ release: ## every file of a release, with notes and checksums, in $(BUILD)/relea
 
 $(BUILD)/demo: examples/demo.cpp
 $(BUILD)/hostile: tests/hostile/server.cpp
-$(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
+$(BUILD)/docs-serve: docs/site/serve.cpp
+$(BUILD)/demo $(BUILD)/hostile $(BUILD)/docs-serve: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
