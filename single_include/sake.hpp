@@ -116,6 +116,7 @@
 //   sake/app/body_writer.hpp
 //   sake/app/chain.hpp
 //   sake/app/config.hpp
+//   sake/app/json_check.hpp
 //   sake/app/request_headers.hpp
 //   sake/app/response_view.hpp
 //   sake/app/context.hpp
@@ -127,6 +128,7 @@
 //   sake/app/docs_options.hpp
 //   sake/app/embed.hpp
 //   sake/app/handler_arguments.hpp
+//   sake/app/handler_check.hpp
 //   sake/app/step_info.hpp
 //   sake/app/handler.hpp
 //   sake/app/error_handler.hpp
@@ -760,13 +762,15 @@ concept HasBase = requires { T{AnyBaseOf<T>{}}; };
 /// Calls `visit(members...)` with a reference to each member, in order, of a `T` or a `const T`.
 template <class T, class Object, class Visit>
 constexpr decltype(auto) with_members(Object& object, Visit visit) {
-    static_assert(std::is_aggregate_v<T>,
-                  "Sake sees the members of an aggregate only: a struct without constructors, bases, private "
-                  "or virtual members");
+    static_assert(
+        std::is_aggregate_v<T>,
+        "Sake sees the members of a plain struct only: leave out its constructors, bases, private and "
+        "virtual members");
     static_assert(!HasBase<T>,
                   "Sake does not see the members of a struct with a base: make the base its first member");
-    static_assert(member_count<T> <= most_aggregate_members,
-                  "Sake sees the members of a struct with at most 64 of them");
+    static_assert(
+        member_count<T> <= most_aggregate_members,
+        "Sake sees the members of a struct with at most 64 of them: put some into a struct within it");
     if constexpr (member_count<T> == 0) return visit();
     // A member that is an array, int a[3], ends the compilation here: use a std::array.
     // clang-format off
@@ -2101,6 +2105,15 @@ template <class T>
 
 }  // namespace detail
 
+namespace detail {
+
+/// What parse_number makes of a text.
+template <class T>
+concept NumberParam =
+    std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>;
+
+}  // namespace detail
+
 /// A value that a person wrote (a path segment, a query value) as T, or nullopt unless the whole text is one.
 /// Integers: digits, with a leading '-' if T is signed. Floating: finite. bool: true, false, 1, 0. Strings:
 /// as is.
@@ -2121,7 +2134,8 @@ template <class T>
     } else {
         static_assert(
             detail::always_false<T>,
-            "a parameter converts to a number, bool, std::string, std::string_view or an enum class");
+            "sake::parse_number<T> makes a number, a bool, a std::string or a std::string_view: ask "
+            "for one of these");
     }
 }
 
@@ -2612,7 +2626,7 @@ inline constexpr auto rules = fields();
 namespace detail {
 
 // Not constexpr on purpose, as those of app/pattern.hpp.
-inline void a_member_has_the_same_rule_twice() {}
+inline void a_member_has_the_same_rule_twice_keep_one() {}
 
 template <class T, class... Each>
 constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each...>& list) {
@@ -2627,7 +2641,7 @@ constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each.
         list.each);
     for (const Rule& rule : table) {
         if (find_rule(table.data(), table.size(), rule.member, rule.kind) != &rule)
-            a_member_has_the_same_rule_twice();
+            a_member_has_the_same_rule_twice_keep_one();
     }
     return table;
 }
@@ -3028,9 +3042,11 @@ template <class T>
 struct ShapeOf<T> {
     static constexpr bool is_written = std::is_constructible_v<Json, const T&>;
     static constexpr bool is_read = requires(Json& json) { json.template get<T>(); };
-    static_assert(is_written || is_read,
-                  "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of "
-                  "texts, variant, a struct of them that is an aggregate, or have nlohmann's to_json");
+    static_assert(
+        is_written || is_read,
+        "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of texts, "
+        "variant or a plain struct of them (no constructors, bases or private members), or have "
+        "nlohmann's to_json");
     static void append(std::string& out, const void* place) {
         if constexpr (is_written)
             append_json(out, Json(as<T>(place)));
@@ -3064,7 +3080,7 @@ template <SeenAggregate T>
 struct ShapeOf<T> {
     static_assert(std::is_default_constructible_v<T>,
                   "Sake takes a struct that can be made without values: a member of this one is a reference, "
-                  "or has no default");
+                  "or has no default: make it a value with one, or a std::optional");
     // With a constant in it, it is only written.
     static constexpr bool is_read = std::is_move_assignable_v<T>;
 
@@ -3242,10 +3258,10 @@ namespace detail {
 /// A document as a T. What does not fit is among the faults.
 template <HasShape T>
 T read_as(Json& document, Faults& faults, const Budget* memory = nullptr) {
-    static_assert(
-        is_readable(ShapeOf<T>::value),
-        "this type cannot be read: a std::string_view or const char* in it cannot own what is read (use a "
-        "std::string), or a struct in it has a const member");
+    static_assert(is_readable(ShapeOf<T>::value),
+                  "this type cannot be read: a std::string_view or const char* in it owns no text, or a "
+                  "member is const: "
+                  "use std::string, and leave out const");
     T value{};
     read_shape(document, ShapeOf<T>::value, &value, faults, memory);
     return value;
@@ -3534,15 +3550,15 @@ using Ruled = typename RuledOf<T>::type;
 
 // Not constexpr on purpose: calling one of these while the rules are made stops the compiler, which prints
 // its name.
-inline void the_least_of_the_rule_is_above_its_most() {}
-inline void a_value_of_the_rule_is_beyond_what_its_member_holds() {}
+inline void the_least_of_the_rule_is_above_its_most_swap_them() {}
+inline void a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type() {}
 
 /// A value of a rule as a Value, which is what its member holds.
 template <class Value, class Given>
 constexpr RuleValue rule_value(Given given) {
     if constexpr (std::floating_point<Value>) {
         const auto value = static_cast<Value>(given);
-        if (!(value - value == 0)) a_value_of_the_rule_is_beyond_what_its_member_holds();
+        if (!(value - value == 0)) a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type();
         if constexpr (std::same_as<Value, float>)
             return RuleValue(value);
         else
@@ -3550,7 +3566,7 @@ constexpr RuleValue rule_value(Given given) {
     } else {
         const auto value = static_cast<Value>(given);
         if (static_cast<Given>(value) != given || (value < Value{}) != (given < Given{}))
-            a_value_of_the_rule_is_beyond_what_its_member_holds();
+            a_value_of_the_rule_is_beyond_what_its_member_holds_use_a_wider_type();
         if (given < Given{}) return RuleValue(static_cast<std::int64_t>(given));
         return RuleValue(static_cast<std::uint64_t>(given));
     }
@@ -3560,8 +3576,14 @@ template <class Value, class T, class Member, class Low, class High>
 constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least, High most) {
     const RuleValue first = rule_value<Value>(least);
     const RuleValue last = rule_value<Value>(most);
-    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most();
+    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most_swap_them();
     return {kind, member_index(member), {first, last}};
+}
+
+/// In place of a rule that the compiler has refused.
+template <class T>
+constexpr MemberRule<T, 0> refused_rule() {
+    return {RuleKind::closed, 0};
 }
 
 }  // namespace detail
@@ -3579,12 +3601,18 @@ template <class T, class Member>
 template <class T, class Member, class Low, class High>
 [[nodiscard]] constexpr auto range(Member T::* member, Low least, High most) {
     using Value = detail::Ruled<Member>;
+    constexpr bool is_number = detail::JsonInteger<Value> || std::floating_point<Value>;
+    constexpr bool fits =
+        std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>);
     static_assert(
-        detail::JsonInteger<Value> || std::floating_point<Value>,
+        is_number,
         "sake::range: the member must be a number, or a list of numbers; sake::length is for texts");
-    static_assert(std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>),
+    static_assert(fits || !is_number,
                   "sake::range: the member is an integer, so the bounds must be integers");
-    return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
+    if constexpr (is_number && fits)
+        return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
+    else
+        return detail::refused_rule<T>();
 }
 
 /// A text or an integer is one of these values.
@@ -3592,22 +3620,24 @@ template <class T, class Member, class... Each>
 [[nodiscard]] constexpr auto one_of(Member T::* member, const Each&... choices) {
     using Value = detail::Ruled<Member>;
     constexpr bool is_text = detail::JsonText<Value>;
+    constexpr bool has_texts = (std::is_convertible_v<const Each&, std::string_view> && ...);
+    constexpr bool has_integers = (detail::JsonInteger<Each> && ...);
     static_assert(is_text || detail::JsonInteger<Value>,
                   "sake::one_of: the member must be text or an integer, or a list of them");
     static_assert(sizeof...(Each) > 0, "sake::one_of: there must be a value to choose");
+    static_assert(!is_text || has_texts, "sake::one_of: the member is text, so the values must be texts");
+    static_assert(!detail::JsonInteger<Value> || has_integers,
+                  "sake::one_of: the member is an integer, so the values must be integers");
     using Rule = detail::MemberRule<T, sizeof...(Each)>;
-    if constexpr (is_text) {
-        static_assert((std::is_convertible_v<const Each&, std::string_view> && ...),
-                      "sake::one_of: the member is text, so the values must be texts");
+    if constexpr (is_text && has_texts)
         return Rule{detail::RuleKind::one_of,
                     detail::member_index(member),
                     {detail::RuleValue(std::string_view(choices))...}};
-    } else {
-        static_assert((detail::JsonInteger<Each> && ...),
-                      "sake::one_of: the member is an integer, so the values must be integers");
+    else if constexpr (detail::JsonInteger<Value> && has_integers)
         return Rule{
             detail::RuleKind::one_of, detail::member_index(member), {detail::rule_value<Value>(choices)...}};
-    }
+    else
+        return detail::refused_rule<T>();
 }
 
 /// A text has a format, such as Format::email.
@@ -4829,6 +4859,16 @@ Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
     return std::chrono::ceil<Clock::duration>(duration);
 }
 
+/// Where a duration is wanted: a number says nothing of its unit. Stops the compiler with the words for that.
+template <class Number>
+void refuse_number() {
+    static_assert(!std::is_arithmetic_v<Number>,
+                  "a duration is needed here, not a number: write 10s or 500ms, behind `using namespace "
+                  "std::chrono_literals;`");
+}
+template <class T>
+concept Unitless = std::is_arithmetic_v<T>;
+
 /// The moment that is `duration`, which is not negative, after another; TimePoint::max() means never.
 inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexcept {
     return duration > TimePoint::max() - moment ? TimePoint::max() : moment + duration;
@@ -5857,7 +5897,7 @@ class Channel {
 
     /// Waits for an item and removes it. Returns std::nullopt once the channel is closed and empty, so that
     /// `while (auto item = co_await channel.receive())` loops over all items. Throws Cancelled.
-    [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
+    detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
 
     /// Adds the item if that needs no waiting. Otherwise returns false and leaves the item unchanged. Throws
     /// ChannelClosed.
@@ -5898,7 +5938,7 @@ namespace detail {
 
 /// A send that has not begun. Awaiting it makes its wait.
 template <class T>
-class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] SendOperation {
   public:
     SendOperation(Channel<T>& channel, T&& item) noexcept : channel_(channel), item_(std::move(item)) {}
 
@@ -6127,7 +6167,7 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
     Clock::duration duration_;
 };
 
-class [[nodiscard]] YieldWait final : public Wait {
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] YieldWait final : public Wait {
   public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -6178,13 +6218,19 @@ inline TurnWait its_turn() noexcept { return {}; }
 /// Waits at least `duration` without blocking the thread, with a precision of a millisecond. A duration that
 /// is not positive acts as `yield`. A duration beyond the range of the clock never ends. Throws Cancelled.
 template <class Rep, class Period>
-[[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
+detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {
     return detail::Operation<detail::SleepWait, detail::Clock::duration>(detail::to_clock(duration));
 }
 
+template <detail::Unitless T>
+[[nodiscard]] auto sleep(T) noexcept {
+    detail::refuse_number<T>();
+    return sleep(detail::Clock::duration());
+}
+
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
-[[nodiscard]] inline detail::YieldWait yield() noexcept { return {}; }
+inline detail::YieldWait yield() noexcept { return {}; }
 
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -6306,12 +6352,14 @@ class TaskAwaiter {
 
 /// A coroutine that gives a T. `co_await std::move(task)` or `co_await function()` runs it once.
 template <class T>
-class [[nodiscard("a Task does nothing until it is awaited")]] Task {
+class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task {
   public:
     using promise_type = detail::TaskPromise<T>;
     using value_type = T;
 
+    Task(const Task&) = delete;  // it runs once, so it is moved: std::move(task)
     Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+    Task& operator=(const Task&) = delete;
     Task& operator=(Task&& other) noexcept {
         if (this != &other) {
             destroy();
@@ -6327,7 +6375,12 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
         if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
         return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
     }
-    void operator co_await() & = delete;  // a Task goes with its await: co_await std::move(task)
+    template <class Self = Task>
+    detail::TaskAwaiter<T> operator co_await() & {
+        static_assert(!std::is_same_v<Self, Task>,
+                      "a Task is awaited once, and ends with that: write co_await std::move(task)");
+        return std::move(*this).operator co_await();
+    }
 
   private:
     friend promise_type;
@@ -6801,6 +6854,10 @@ class [[nodiscard]] CalledHandle : public Handle {
     }
 };
 
+template <class F, class... Args>
+concept SpawnsTask =
+    std::invocable<std::decay_t<F>&, Args...> && is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>;
+
 template <class F>
 inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
                                          std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
@@ -6819,8 +6876,7 @@ TaskHandle<T> spawn(Task<T> task) {
 /// Starts `function(args...)`, a coroutine, concurrently with the caller. The function, with its captures,
 /// and the arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
-    requires std::invocable<std::decay_t<F>&, Args...> &&
-             detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>
+    requires detail::SpawnsTask<F, Args...>
 auto spawn(F&& function, Args... args) {
     auto handle =
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
@@ -6828,6 +6884,17 @@ auto spawn(F&& function, Args... args) {
         return handle;
     else
         return detail::CalledHandle(std::move(handle));
+}
+
+/// Anything else stops the compiler.
+template <class F, class... Args>
+    requires(!detail::is_task<std::decay_t<F>> && !detail::SpawnsTask<F, Args...>)
+TaskHandle<void> spawn(F&&, Args...) {
+    static_assert(
+        detail::always_false<F>,
+        "spawn takes a task, spawn(f(x)), or a coroutine with its arguments, spawn(f, x): let f return "
+        "sake::Task<>, and take them by value");
+    std::terminate();
 }
 
 /// Runs a task on a reactor made for it, to the end, and gives its result or throws what it threw. Tasks that
@@ -6842,6 +6909,13 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     reactor.run_until([&] { return handle.is_done(); });
     reactor.cancel_all();
     return handle.take();
+}
+/// Anything else stops the compiler.
+template <class F>
+    requires(!detail::is_task<std::decay_t<F>>)
+void run_until_complete(F&&) {
+    static_assert(detail::always_false<F>,
+                  "run_until_complete takes a sake::Task: call the coroutine, run_until_complete(f())");
 }
 
 }  // namespace SAKE_ABI
@@ -6866,11 +6940,11 @@ inline namespace SAKE_ABI {
 /// If one throws, the others still run to their end; then the first exception, in time, is rethrown. When the
 /// caller is cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
-[[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
+Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
 
 /// The same for a vector; an empty vector gives an empty vector.
 template <detail::Awaitable A>
-[[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
+Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
 
 /// Runs all operations concurrently until the first has ended. Then cancels the others and waits for their
 /// end. Returns the result of the first at its index (std::monostate for void), or throws its exception. The
@@ -6883,7 +6957,7 @@ template <detail::Awaitable A>
 /// cancelled, all of them are.
 template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
-[[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
+Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
 
 /// The index and the result of the operation that ended first: std::monostate for void.
 template <class T>
@@ -6894,7 +6968,7 @@ struct First {
 
 /// The same for a vector. Throws std::invalid_argument if it is empty.
 template <detail::Awaitable A>
-[[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
+Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
 /// Runs an operation for at most `limit`, with a precision of some milliseconds. Then cancels it, waits for
 /// its end, and throws TimedOut. If it still returns or throws in spite of the cancellation, that outcome is
@@ -7072,6 +7146,11 @@ template <detail::Awaitable A, class Rep, class Period>
 auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit) {
     return detail::run_with_limit(std::move(awaitable), detail::to_clock(limit));
 }
+template <detail::Awaitable A, detail::Unitless T>
+[[nodiscard]] A timeout(A awaitable, T) {
+    detail::refuse_number<T>();
+    return awaitable;
+}
 
 template <class Body>
     requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
@@ -7134,13 +7213,13 @@ Task<> wait_for_descriptor(int fd, Readiness direction, Clock::duration limit);
 ///         PQconsumeInput(connection);
 ///     }
 template <detail::Limit L = detail::NoLimit>
-[[nodiscard]] Task<> readable(int fd, L limit = L::max()) {
+Task<> readable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::readable, detail::to_clock(limit));
 }
 
 /// Waits until `fd` accepts bytes, or its connection is established or has failed. Otherwise like `readable`.
 template <detail::Limit L = detail::NoLimit>
-[[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
+Task<> writable(int fd, L limit = L::max()) {
     return detail::wait_for_descriptor(fd, detail::writable, detail::to_clock(limit));
 }
 
@@ -7174,7 +7253,7 @@ class Flag {
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
     /// Waits until the flag is set. Throws Cancelled.
-    [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
+    Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
     ListNode waiters_;
@@ -7244,7 +7323,7 @@ class Semaphore {
 
     /// Waits for a permit, first come, first served. An object holds the permit, so that no exception and no
     /// Cancelled can lose it: `auto permit = co_await semaphore.acquire();`. Throws Cancelled.
-    [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
+    detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 
     /// A permit if one is free. Never overtakes waiters.
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
@@ -7417,7 +7496,7 @@ class Pool {
     /// Waits for its turn, first come, first served. Returns the T that was used last, or a new one. Throws
     /// TimedOut if the turn does not come in time; Cancelled, also if the pool is destroyed meanwhile; and
     /// what `make` throws.
-    [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
+    Task<Lease> acquire() { return State::lend(state_.share()); }
 
     /// Destroys all idle objects.
     void clear() noexcept { state_->clear(); }
@@ -8057,14 +8136,23 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///     const Route best = co_await background(search);
 template <class F>
     requires std::invocable<detail::BackgroundCall<F>&>
-[[nodiscard]] Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
+Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
     static_assert(!detail::is_task<std::invoke_result_t<detail::BackgroundCall<F>&>>,
-                  "background runs plain functions; a coroutine is awaited as it is");
+                  "background runs plain functions, and this is a coroutine: co_await it as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
     return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
+}
+/// Anything else stops the compiler.
+template <class F, class... Args>
+    requires(sizeof...(Args) > 0 || !std::invocable<detail::BackgroundCall<F>&>)
+Task<> background(F&&, Args&&...) {
+    static_assert(detail::always_false<F>,
+                  "background takes a function without arguments: write background([&] { return fib(30); }), "
+                  "neither background(fib, 30) nor background(fib(30))");
+    std::terminate();
 }
 
 }  // namespace SAKE_ABI
@@ -8748,6 +8836,14 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     }
 }
 
+/// Stops the compiler with the words for a function that does not take an element.
+template <class F>
+void refuse_element() {
+    static_assert(always_false<F>,
+                  "parallel and for_each: the function does not take an element of this range: take that by "
+                  "value or const reference");
+}
+
 template <class Range, class Map, class Reduce, class T>
 T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
     MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
@@ -8764,6 +8860,8 @@ detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop
     if constexpr (!std::is_void_v<R>) {
         detail::Crew crew(std::move(stop));
         return detail::parallel<R>(crew, range, f);
+    } else {
+        std::terminate();  // never compiled
     }
 }
 
@@ -8773,6 +8871,19 @@ void for_each(Range&& range, F&& f, std::stop_token stop) {
     detail::Crew crew(std::move(stop));
     detail::RangeSource<Range&> source(range);
     detail::for_each_in(crew, source, f);
+}
+
+/// What does not take an element stops the compiler.
+template <detail::Iterable Range, class F>
+    requires(!std::invocable<F&, detail::ItemOf<Range>>)
+std::vector<int> parallel(Range&&, F&&, std::stop_token = {}) {
+    detail::refuse_element<F>();
+    return {};
+}
+template <detail::Iterable Range, class F>
+    requires(!std::invocable<F&, detail::ItemOf<Range>>)
+void for_each(Range&&, F&&, std::stop_token = {}) {
+    detail::refuse_element<F>();
 }
 
 template <detail::Iterable Range, class Map, class Reduce, class T>
@@ -9496,30 +9607,46 @@ template <class Outlets, class In, class... Fs>
 struct PipelineOutlets;
 
 template <class F, class In>
-struct StageResult {
-    static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = PlainValue<std::invoke_result_t<F&, In>>;
-};
+using StageResult = PlainValue<std::invoke_result_t<F&, In>>;
+
+enum class PipelineFault : std::uint8_t { none, source, takes_other, waits, gives_nothing };
+
+/// What keeps stages from passing on an In.
+template <class In, class F, class... Rest>
+consteval PipelineFault stages_fault() {
+    if constexpr (!std::invocable<F&, In>)
+        return PipelineFault::takes_other;
+    else if constexpr (is_task<std::invoke_result_t<F&, In>>)
+        return PipelineFault::waits;
+    else if constexpr (sizeof...(Rest) == 0)
+        return PipelineFault::none;
+    else if constexpr (std::is_void_v<StageResult<F, In>>)
+        return PipelineFault::gives_nothing;
+    else
+        return stages_fault<StageResult<F, In>, Rest...>();
+}
 
 template <class... Outlets, class In, class F>
 struct PipelineOutlets<std::tuple<Outlets...>, In, F> {
-    using type = std::tuple<Outlets..., PipelineResults<typename StageResult<F, In>::type>>;
+    using type = std::tuple<Outlets..., PipelineResults<StageResult<F, In>>>;
 };
 
 template <class... Outlets, class In, class F, class Next, class... Rest>
 struct PipelineOutlets<std::tuple<Outlets...>, In, F, Next, Rest...> {
-    using Out = typename StageResult<F, In>::type;
-    static_assert(!std::is_void_v<Out>, "only the last stage of a pipeline may give nothing");
+    using Out = StageResult<F, In>;
     using type =
         typename PipelineOutlets<std::tuple<Outlets..., PipelineQueue<Out>>, Out, Next, Rest...>::type;
 };
+
+/// What a source hands to the first stage.
+template <class Pull>
+using FirstItem = decltype(opened(std::declval<typename PipelineFeed<Pull>::Item&>()));
 
 /// One run of a pipeline, from its first thread to its last.
 template <class Pull, class... Fs>
 class PipelineRun {
     using Feed = PipelineFeed<Pull>;
-    using First = decltype(opened(std::declval<typename Feed::Item&>()));
-    using Outlets = typename PipelineOutlets<std::tuple<>, First, Fs...>::type;
+    using Outlets = typename PipelineOutlets<std::tuple<>, FirstItem<Pull>, Fs...>::type;
     static constexpr std::size_t size = sizeof...(Fs);
 
   public:
@@ -9635,14 +9762,43 @@ auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
 template <class Inputs>
 inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
 
+template <class Inputs, class... Fs>
+consteval PipelineFault pipeline_fault() {
+    if constexpr (PipelineSource<Inputs>)
+        return stages_fault<FirstItem<Inputs>, Fs...>();
+    else if constexpr (Iterable<Inputs>)
+        return stages_fault<FirstItem<PipelineRange<Inputs>>, Fs...>();
+    else
+        return PipelineFault::source;
+}
+/// Stops the compiler with the words for the fault.
+template <PipelineFault fault>
+void refuse_pipeline() {
+    using enum PipelineFault;
+    static_assert(
+        fault != source,
+        "a pipeline runs over a range, or over a callable that returns a std::optional: give one of "
+        "the two to run");
+    static_assert(
+        fault != takes_other,
+        "a stage of the pipeline does not take what the stage or source before it returns: give it a "
+        "parameter of that type");
+    static_assert(fault != waits,
+                  "a stage of a pipeline is a plain function on a thread of its own: let it wait there, and "
+                  "not in a coroutine");
+    static_assert(fault != gives_nothing,
+                  "only the last stage of a pipeline may return nothing: return what the next stage takes");
+}
+
 }  // namespace detail
 
 template <class... Fs>
 template <class Inputs>
 auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
-    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
-                  "a pipeline runs over a range, or over a callable that gives a std::optional");
-    if constexpr (detail::PipelineSource<Inputs>) {
+    constexpr detail::PipelineFault fault = detail::pipeline_fault<Inputs, Fs...>();
+    if constexpr (fault != detail::PipelineFault::none) {
+        detail::refuse_pipeline<fault>();
+    } else if constexpr (detail::PipelineSource<Inputs>) {
         detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
         return run.run(stop);
     } else {
@@ -10127,31 +10283,31 @@ struct ForFiles;
 
 // Templates: see task.hpp.
 template <class Unused = void>
-[[nodiscard]] Task<std::string> read_named_file(std::string path, std::size_t longest);
+Task<std::string> read_named_file(std::string path, std::size_t longest);
 template <class Unused = void>
-[[nodiscard]] Task<> write_named_file(std::string path, std::string content);
+Task<> write_named_file(std::string path, std::string content);
 template <class Unused = void>
-[[nodiscard]] Task<FileReader> open_file_at(std::string path);
+Task<FileReader> open_file_at(std::string path);
 
 }  // namespace detail
 
 /// The content of a file. Throws std::system_error that names the file, std::length_error if the file is
 /// longer than `longest` bytes, and Cancelled.
 template <detail::Path P>
-[[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
+Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30) {
     return detail::read_named_file(std::string(std::move(path)), longest);
 }
 
 /// Creates a file or empties it, and writes `content`. Throws std::system_error that names the file. After
 /// Cancelled, a part may have been written, and writing may still go on.
 template <detail::Path P>
-[[nodiscard]] Task<> write_file(P path, std::string content) {
+Task<> write_file(P path, std::string content) {
     return detail::write_named_file(std::string(std::move(path)), std::move(content));
 }
 
 /// Opens a file to be read piece by piece. Throws std::system_error that names the file.
 template <detail::Path P>
-[[nodiscard]] Task<FileReader> open_file(P path);
+Task<FileReader> open_file(P path);
 
 /// A file that is read from its beginning to its end. Movable, not copyable; one read at a time.
 ///
@@ -10166,7 +10322,7 @@ class FileReader {
     /// The next bytes, at most `most`; empty at the end of the file. After Cancelled, the position is
     /// unknown.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
+    Task<std::string> read(std::size_t most = 64 * 1024);
 
   private:
     template <class Unused>
@@ -10248,7 +10404,7 @@ class TcpStream {
 
     /// Waits for bytes and reads those that are there. Returns their number; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
+    Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
         return read_into(into, detail::to_clock(limit));
     }
 
@@ -10257,15 +10413,14 @@ class TcpStream {
     /// over all lines. Throws std::length_error if the delimiter does not come within `longest` bytes,
     /// std::system_error if the stream ends before it.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
-                                                              std::size_t longest = 64 * 1024,
-                                                              L limit = L::max()) {
+    Task<std::optional<std::string>> read_until(std::string delimiter, std::size_t longest = 64 * 1024,
+                                                L limit = L::max()) {
         return read_to(std::move(delimiter), longest, detail::to_clock(limit));
     }
 
     /// Reads exactly this many bytes. Throws std::system_error if the stream ends before that.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
+    Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
         return read_size(size, detail::to_clock(limit));
     }
 
@@ -10273,7 +10428,7 @@ class TcpStream {
     [[nodiscard]] std::string_view unread() const;
     /// Waits for more unread bytes and returns how many arrived; 0 at the end of the stream.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
+    Task<std::size_t> read_more(L limit = L::max()) {
         return read_behind(detail::to_clock(limit));
     }
     /// Marks the first `size` unread bytes as read.
@@ -10281,7 +10436,7 @@ class TcpStream {
 
     /// Writes all bytes, and waits while the peer is slow. `bytes` must stay valid until then.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
+    Task<> write_all(std::string_view bytes, L limit = L::max()) {
         return write(bytes, detail::to_clock(limit));
     }
 
@@ -10325,26 +10480,26 @@ class TcpStream {
     static Task<TcpStream> connect_to_host(std::string host, std::uint16_t port,
                                            detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> read_into(std::span<char> into, detail::Clock::duration limit) const;
+    Task<std::size_t> read_into(std::span<char> into, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::size_t> read_into(SharedState shared, std::span<char> into,
                                        detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::optional<std::string>> read_to(std::string delimiter, std::size_t longest,
-                                                           detail::Clock::duration limit) const;
+    Task<std::optional<std::string>> read_to(std::string delimiter, std::size_t longest,
+                                             detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::optional<std::string>> read_to(SharedState shared, std::string delimiter,
                                                     std::size_t longest, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read_size(std::size_t size, detail::Clock::duration limit) const;
+    Task<std::string> read_size(std::size_t size, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::string> read_size(SharedState shared, std::size_t size, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> read_behind(detail::Clock::duration limit) const;
+    Task<std::size_t> read_behind(detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<std::size_t> read_behind(SharedState shared, detail::Clock::duration limit);
     template <class Unused = void>
-    [[nodiscard]] Task<> write(std::string_view bytes, detail::Clock::duration limit) const;
+    Task<> write(std::string_view bytes, detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<> write(SharedState shared, std::string_view bytes, detail::Clock::duration limit);
     template <class Unused = void>
@@ -10388,7 +10543,7 @@ class TcpListener {
     /// descriptors, it tries again every 100 ms, so a loop of accepts never has to handle this. Throws
     /// TimedOut, Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
+    Task<TcpStream> accept(L limit = L::max()) {
         return accept_in(detail::to_clock(limit));
     }
 
@@ -10403,7 +10558,7 @@ class TcpListener {
     [[nodiscard]] static Reactor& present_reactor();
     // Templates: see task.hpp.
     template <class Unused = void>
-    [[nodiscard]] Task<TcpStream> accept_in(detail::Clock::duration limit) const;
+    Task<TcpStream> accept_in(detail::Clock::duration limit) const;
     template <class Unused = void>
     static Task<TcpStream> accept_at(SharedState state, detail::Clock::duration limit);
 
@@ -11025,20 +11180,30 @@ bool is_decimal_number(std::string_view text) noexcept;
 /// Throws HttpError 400: "query parameter 'page' is missing".
 [[noreturn]] void refuse_text(std::string_view kind, std::string_view name, const char* why);
 
+/// What a path parameter, a field of the query, a header or a cookie converts to.
+template <class T>
+concept TextParam = NumberParam<T> || NamedEnum<T>;
+
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
+    static_assert(TextParam<T>,
+                  "a parameter converts to a number, bool, std::string, std::string_view or an enum class: "
+                  "ask for one of these, and make your type of it in the handler");
     if constexpr (NamedEnum<T>) {
         T value{};
         if (!read_enum_text(text, ShapeOf<T>::value, &value))
             refuse_text(kind, name, names_in_words(ShapeOf<T>::value).c_str());
         return value;
-    } else if (auto value = parse_number<T>(text))
-        return std::move(*value);
-    if constexpr (std::is_floating_point_v<T>) {
-        if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
+    } else if constexpr (NumberParam<T>) {
+        if (auto value = parse_number<T>(text)) return std::move(*value);
+        if constexpr (std::is_floating_point_v<T>) {
+            if (is_decimal_number(text)) refuse_text(kind, name, "is out of range");
+        }
+        refuse_text(kind, name, kind_of<T>());
+    } else {
+        std::terminate();  // never compiled
     }
-    if constexpr (!NamedEnum<T>) refuse_text(kind, name, kind_of<T>());
 }
 template <class T>
 T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {
@@ -11139,9 +11304,9 @@ concept ReadableType = HasShape<T> || ReadableFromJson<T>;
 template <class T>
 T bind_json(Call& call) {
     static_assert(ReadableType<T>,
-                  "ctx.bind<T>: T must be a struct that is an aggregate, or a type that nlohmann/json makes: "
-                  "without constructors, bases and private members, or with a from_json(const sake::Json&, "
-                  "T&)");
+                  "ctx.bind<T> and sake::Body<T>: this type cannot be made from JSON: make it a struct "
+                  "without constructors, bases and private members, or write a from_json(const sake::Json&, "
+                  "T&) beside it");
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
@@ -11149,22 +11314,37 @@ T bind_json(Call& call) {
         T value = read_as<T>(document.value, faults, memory_of(call));
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
-    } else {
+    } else if constexpr (ReadableType<T>) {
         return document_as<T>(document, size, "body");
+    } else {
+        std::terminate();  // never compiled
     }
+}
+
+template <class T>
+consteval bool is_texts() {
+    if constexpr (HasShape<T>)
+        return is_read_from_texts(ShapeOf<T>::value);
+    else
+        return false;
 }
 
 /// An object from the texts of a query or a form.
 template <class T>
 T bind_texts(const Array<NamedText>& texts, std::string_view what) {
-    static_assert(HasShape<T> && is_read_from_texts(ShapeOf<T>::value),
-                  "a query or a form is read into a struct that is an aggregate, whose members are texts, "
-                  "numbers, bools, enums or times, std::optionals of them, or lists of them");
-    T value{};
-    Faults faults;
-    read_texts(texts, ShapeOf<T>::value, &value, faults);
-    if (!faults.empty()) refuse_faults(faults, what);
-    return value;
+    static_assert(is_texts<T>(),
+                  "a query or a form is read into a plain struct, whose members are texts, numbers, bools, "
+                  "enums or times, std::optionals of them, or lists of them: for anything else use a JSON "
+                  "body, sake::Body<T>");
+    if constexpr (is_texts<T>()) {
+        T value{};
+        Faults faults;
+        read_texts(texts, ShapeOf<T>::value, &value, faults);
+        if (!faults.empty()) refuse_faults(faults, what);
+        return value;
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 template <class T>
 T bind_query(Call& call) {
@@ -11456,8 +11636,7 @@ class BodyWriter {
     /// answer before them. An empty write does nothing. One write at a time: a write that begins while
     /// another waits throws std::logic_error. Throws Cancelled when the client disconnects or reads too
     /// slowly.
-    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
-        std::string_view bytes) noexcept;
+    detail::Operation<detail::WriteWait, detail::PieceOf> write(std::string_view bytes) noexcept;
 
   private:
     friend class Context;
@@ -11720,6 +11899,35 @@ namespace detail {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+// ---- sake/app/json_check.hpp ----
+
+// What the compiler says of a value that has no JSON form where one is needed.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// What neither Sake nor nlohmann/json writes.
+template <class T>
+concept HasNoJson = !HasShape<T> && !std::is_constructible_v<Json, const T&>;
+
+/// Stops the compiler with the words for it.
+template <class T>
+void refuse_json() {
+    static_assert(!is_task<T>,
+                  "a Task has no JSON form, but its result may have one: co_await it first, auto value = "
+                  "co_await f();");
+    static_assert(
+        is_task<T>,
+        "this type has no JSON form: it must be a number, bool, text, enum, optional, list, map of texts, "
+        "variant or a plain struct of them (no constructors, bases or private members), or have "
+        "nlohmann's to_json");
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
 // ---- sake/app/request_headers.hpp ----
 
 // RequestHeaders: the header fields of a request, as Context::headers returns them.
@@ -11841,7 +12049,7 @@ struct Call;
 
 class Context {
   public:
-    Context(const Context&) = delete;  // a handler returns nothing after ctx.json(...), and takes Context&
+    Context(const Context&) = delete;  // take sake::Context&; leave out the return of `return ctx.json(...)`
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
@@ -11864,7 +12072,7 @@ class Context {
     /// (body too large), 400 (malformed) or 408 (too slow), and Cancelled when the client disconnects. On
     /// other routes it returns the whole body once. For coroutine handlers. Once the handler has ended,
     /// awaiting it throws std::logic_error.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
+    detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host that the request is for, with the port if the client sent one. An absolute target names it
     /// (RFC 9112 section 3.2.2), else the field Host. "" if there is neither, which HTTP/1.0 permits.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -11948,7 +12156,7 @@ class Context {
     /// read a form. Files larger than Config::form_memory are kept in temporary files, which end with the
     /// request.
     template <class F = Form>
-    [[nodiscard]] Task<F&> read_form();
+    Task<F&> read_form();
 
     // --- The response. The last body set counts. After the head of a streamed answer has left, these throw
     // std::logic_error ---
@@ -11997,6 +12205,16 @@ class Context {
     template <detail::HasShape T>
     Context& json(int code, const T& value) {
         return status(code).json(value);
+    }
+    template <detail::HasNoJson T>
+    Context& json(const T&) {
+        detail::refuse_json<T>();
+        return *this;
+    }
+    template <detail::HasNoJson T>
+    Context& json(int, const T&) {
+        detail::refuse_json<T>();
+        return *this;
     }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
@@ -12074,7 +12292,7 @@ class Context {
 
     /// Runs the rest of the chain, to its end. For coroutine middleware. After it the response is complete,
     /// even if a handler threw: see response() and error().
-    [[nodiscard]] Task<> next();
+    Task<> next();
     /// Calls `f(ctx)` when the answer is complete, before it leaves. `f` is plain. The last function added
     /// runs first. An exception from it is answered as if the handler had thrown it. Called for every answer,
     /// also for one that no handler made, such as a 504. A function added in a worker runs there, and not if
@@ -12155,7 +12373,7 @@ class Upload {
     /// Up to `most` bytes from `offset` on, from memory or the temporary file; empty at the end. Does not
     /// block the loop.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
+    Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
 
     /// A file name that is safe to use: the last segment of the client's name, valid UTF-8, 1 to 200 bytes.
     /// It has no separators, no leading dot, no control characters, and is not a Windows device name. Two
@@ -12169,7 +12387,7 @@ class Upload {
     void save(const std::string& path) const;
     /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>
-    [[nodiscard]] Task<> save_async(P path) const {
+    Task<> save_async(P path) const {
         return save_elsewhere(std::string(std::move(path)));
     }
 
@@ -12185,7 +12403,7 @@ class Upload {
     friend class detail::FormReader;
     Upload();
     template <class Unused = void>
-    [[nodiscard]] Task<> save_elsewhere(std::string path) const;
+    Task<> save_elsewhere(std::string path) const;
 
     [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
         return own_.empty() ? body_ : std::string_view(own_);
@@ -12532,7 +12750,8 @@ template <class T>
 void Context::set(std::string_view key, T&& value) {
     static_assert(
         std::is_constructible_v<Json, T&&>,
-        "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
+        "ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep "
+        "it in ctx.state<T>()");
     if constexpr (std::is_constructible_v<Json, T&&>) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
     }
@@ -12571,8 +12790,9 @@ T& Context::state() {
 
 template <std::invocable<Context&> F>
 void Context::after(F f) {
-    static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
-                  "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
+    static_assert(
+        std::is_void_v<std::invoke_result_t<F&, Context&>>,
+        "ctx.after: the function must not be a coroutine or return a value: set the answer by ctx.json(...)");
     struct Given final : detail::After {
         explicit Given(F&& given) : function(std::move(given)) {}
         void run(Context& ctx) override { function(ctx); }
@@ -12661,10 +12881,14 @@ namespace detail {
 template <class F>
 struct CallableTraits {
     using Arguments = std::tuple<>;
+    using Written = std::tuple<>;
+    using Result = void;
 };
 template <class R, class... Args>
 struct CallableTraits<R (*)(Args...)> {
     using Arguments = std::tuple<std::decay_t<Args>...>;
+    using Written = std::tuple<Args...>;  // with references and const
+    using Result = R;
 };
 template <class R, class... Args>
 struct CallableTraits<R (*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
@@ -12715,17 +12939,17 @@ struct HandlerParams<F> {
 template <class F>
 using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
 
-template <class... Params>
-consteval std::size_t count_path_params() {
-    static_assert((!SeenAggregate<Params> && ...),
-                  "a handler takes a struct as sake::Body<T>, sake::Query<T> or sake::FormBody<T>");
-    return (std::size_t{!Argument<Params>::is_typed} + ... + 0);
-}
-/// How many of the arguments are path parameters.
+/// What a handler takes: something by type, or a path parameter.
+template <class Param>
+concept HandlerParam = Argument<Param>::is_typed || TextParam<Param>;
+
+/// How many of the arguments are path parameters; 0 if one of them is nothing that a handler takes, so that
+/// this is what the compiler complains of.
 template <class Params>
 inline constexpr std::size_t path_param_count = 0;
-template <class... Params>
-inline constexpr std::size_t path_param_count<std::tuple<Params...>> = count_path_params<Params...>();
+template <HandlerParam... Params>
+inline constexpr std::size_t path_param_count<std::tuple<Params...>> =
+    (std::size_t{!Argument<Params>::is_typed} + ... + 0);
 template <class F>
 inline constexpr std::size_t handler_param_count = path_param_count<HandlerParamsOf<F>>;
 
@@ -12787,52 +13011,10 @@ Params take_params(Call& call) {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/app/step_info.hpp ----
+// ---- sake/app/handler_check.hpp ----
 
-// What Sake's own middleware declares about itself, so that an order which cannot work is reported at
-// start-up.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-/// Middleware that must not stand behind another one, or not on the same route with it.
-struct StepRule {
-    enum class Kind : std::uint8_t { not_behind, not_with };
-    const char* other;   // by its name
-    const char* reason;  // what would go wrong
-    Kind kind = Kind::not_behind;
-};
-
-/// The list of rules ends with one without a name.
-struct StepInfo {
-    const char* name;  // of the function in sake::middleware
-    const StepRule* rules;
-    const char* only_on_engine = nullptr;  // what would go wrong on a group or route; nullptr if nothing
-};
-
-inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
-
-/// A friend of what sake::middleware returns, which has an info_.
-struct StepAccess {
-    template <class F>
-    static constexpr bool has_info = requires(const F& middleware) {
-        { *middleware.info_ } -> std::same_as<const StepInfo&>;
-    };
-    template <class F>
-    static const StepInfo* info(const F& middleware) noexcept {
-        return middleware.info_;
-    }
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/handler.hpp ----
-
-// Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
-// plain or a coroutine, and may return a value to send.
+// Whether a callable can be a handler, and what the compiler says if it cannot. Nothing of this is in a
+// program that compiles, but for the promise of a handler that awaits and returns nothing.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -12888,6 +13070,213 @@ consteval bool is_answer() {
     else
         return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
 }
+
+/// Why a callable is not a handler. `none` stands for one that is.
+enum class HandlerFault : std::uint8_t {
+    none,
+    not_a_function,
+    of_member,
+    generic,
+    context_by_value,
+    context_not_first,
+    by_reference,
+    plain_struct,
+    other_type,
+    path_after_body,
+    two_bodies,
+    other_signature,
+    not_copied,
+    returns_context,
+    returns_task_of_task,
+    returns_no_answer,
+    reported,  // by the compiler itself: a Context is not copied, so a handler cannot return one
+};
+
+/// Stops the compiler with the words for the fault.
+template <HandlerFault fault>
+void refuse_handler() {
+    using enum HandlerFault;
+    static_assert(fault != not_a_function,
+                  "a handler is a function or a lambda: write app.get(path, f), not app.get(path, f())");
+    static_assert(fault != of_member,
+                  "a member function has no object here: wrap it in a lambda, [&notes](sake::Context& ctx) { "
+                  "notes.list(ctx); }");
+    static_assert(fault != generic,
+                  "a handler has one operator(), and a type for each parameter: write int id, not auto id");
+    static_assert(fault != context_by_value,
+                  "a handler takes the Context by reference: write sake::Context& ctx");
+    static_assert(
+        fault != context_not_first,
+        "a handler takes sake::Context& as its first parameter, or not at all: move it to the front");
+    static_assert(fault != by_reference,
+                  "a handler takes its parameters by value or const reference: write std::string name, not "
+                  "std::string& name");
+    static_assert(fault != plain_struct,
+                  "a handler does not know where to read this struct from: take sake::Body<T> (JSON), "
+                  "sake::Query<T> or sake::FormBody<T>");
+    static_assert(fault != other_type,
+                  "a handler takes path parameters as a number, bool, std::string, std::string_view or enum "
+                  "class: take one of these, and make your type of it in the handler");
+    static_assert(fault != path_after_body,
+                  "a handler takes the path parameters first: move sake::Body, sake::Query and "
+                  "sake::FormBody behind them");
+    static_assert(fault != two_bodies,
+                  "a handler takes one sake::Query at most, and one sake::Body or sake::FormBody: make one "
+                  "struct of the two");
+    static_assert(fault != other_signature,
+                  "a handler takes sake::Context&, then the path parameters, then sake::Body, sake::Query or "
+                  "sake::FormBody; each of them can be left out");
+    static_assert(fault != not_copied,
+                  "this handler cannot be copied, because a capture cannot (a std::unique_ptr): move it, "
+                  "app.get(path, std::move(handler))");
+    static_assert(
+        fault != returns_context,
+        "ctx.json(...) and the like set the answer, and a handler does not return it: leave out the "
+        "return");
+    static_assert(fault != returns_task_of_task,
+                  "a handler returns a Task of a Task: co_await the inner one, and return its result");
+    static_assert(fault != returns_no_answer,
+                  "a handler returns nothing, a text, a sake::Json, a plain struct, a type with nlohmann's "
+                  "to_json, or a sake::Task of one of them: make one of these of what this one returns");
+}
+
+template <class... Written>
+consteval HandlerFault fault_of_written(std::type_identity<std::tuple<Written...>>) {
+    constexpr bool has_context = (std::is_same_v<std::decay_t<Written>, Context> || ...);
+    constexpr bool is_changed =
+        ((std::is_lvalue_reference_v<Written> && !std::is_const_v<std::remove_reference_t<Written>> &&
+          !std::is_same_v<std::decay_t<Written>, Context>) ||
+         ...);
+    if ((std::is_same_v<std::remove_const_t<Written>, Context> || ...)) return HandlerFault::context_by_value;
+    if (is_changed) return HandlerFault::by_reference;
+    return has_context ? HandlerFault::context_not_first : HandlerFault::other_signature;
+}
+
+/// Of a callable that cannot be called as handlers are.
+template <class F>
+consteval HandlerFault fault_of_call() {
+    if constexpr (std::is_member_pointer_v<F>) {
+        return HandlerFault::of_member;
+    } else if constexpr (HasOneCallOperator<F>) {
+        using Traits = CallableTraits<decltype(&F::operator())>;
+        return fault_of_written(std::type_identity<typename Traits::Written>{});
+    } else if constexpr (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>) {
+        return fault_of_written(std::type_identity<typename CallableTraits<F>::Written>{});
+    } else {
+        return std::is_class_v<F> && !is_task<F> ? HandlerFault::generic : HandlerFault::not_a_function;
+    }
+}
+
+template <class... Params>
+consteval HandlerFault fault_of_params(std::type_identity<std::tuple<Params...>> params) {
+    if ((SeenAggregate<Params> || ...)) return HandlerFault::plain_struct;
+    if (!(HandlerParam<Params> && ...)) return HandlerFault::other_type;
+    if (!has_path_params_first(params)) return HandlerFault::path_after_body;
+    return takes_each_once(params) ? HandlerFault::none : HandlerFault::two_bodies;
+}
+
+template <class Result>
+consteval HandlerFault fault_of_result() {
+    using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
+    if constexpr (std::is_same_v<Result, Context>)
+        return HandlerFault::reported;
+    else if constexpr (std::is_same_v<Value, Context>)
+        return HandlerFault::returns_context;
+    else if constexpr (is_task<Value>)
+        return HandlerFault::returns_task_of_task;
+    else
+        return is_answer<Value>() ? HandlerFault::none : HandlerFault::returns_no_answer;
+}
+
+/// What keeps an F, as it is handed over, from being a handler.
+template <class F, class Params = HandlerParamsOf<F>>
+consteval HandlerFault handler_fault() {
+    using Callable = std::decay_t<F>;
+    if constexpr (!HandlerCall<Callable, Params>::is_possible) {
+        return fault_of_call<Callable>();
+    } else if constexpr (constexpr auto fault = fault_of_params(std::type_identity<Params>{});
+                         fault != HandlerFault::none) {
+        return fault;
+    } else if constexpr (!std::is_constructible_v<Callable, F>) {
+        return HandlerFault::not_copied;
+    } else {
+        return fault_of_result<HandlerResult<Callable, Params>>();
+    }
+}
+
+/// The promise of a function that awaits, takes a Context& and returns void. The language makes a coroutine
+/// of it if there is such a promise, so this one is there, and stops the compiler.
+template <class Function>
+struct VoidPromise : TaskPromise<void> {
+    static_assert(always_false<Function>,
+                  "a handler that uses co_await returns a sake::Task<>: write -> sake::Task<> behind its "
+                  "parameters");
+    void get_return_object() const noexcept {}
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+template <class... Rest>
+struct std::coroutine_traits<void, sake::Context&, Rest...> {
+    using promise_type = sake::detail::VoidPromise<void(Rest...)>;
+};
+template <class Object, class... Rest>
+struct std::coroutine_traits<void, Object, sake::Context&, Rest...> {
+    using promise_type = sake::detail::VoidPromise<Object>;
+};
+
+// ---- sake/app/step_info.hpp ----
+
+// What Sake's own middleware declares about itself, so that an order which cannot work is reported at
+// start-up.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+/// Middleware that must not stand behind another one, or not on the same route with it.
+struct StepRule {
+    enum class Kind : std::uint8_t { not_behind, not_with };
+    const char* other;   // by its name
+    const char* reason;  // what would go wrong
+    Kind kind = Kind::not_behind;
+};
+
+/// The list of rules ends with one without a name.
+struct StepInfo {
+    const char* name;  // of the function in sake::middleware
+    const StepRule* rules;
+    const char* only_on_engine = nullptr;  // what would go wrong on a group or route; nullptr if nothing
+};
+
+inline constexpr StepRule no_rules[] = {{nullptr, nullptr}};
+
+/// A friend of what sake::middleware returns, which has an info_.
+struct StepAccess {
+    template <class F>
+    static constexpr bool has_info = requires(const F& middleware) {
+        { *middleware.info_ } -> std::same_as<const StepInfo&>;
+    };
+    template <class F>
+    static const StepInfo* info(const F& middleware) noexcept {
+        return middleware.info_;
+    }
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/handler.hpp ----
+
+// Handlers: any callable that takes a Context&, path parameters, what it reads by type, or nothing. It may be
+// plain or a coroutine, and may return a value to send.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
 
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
@@ -13004,37 +13393,11 @@ class Handler {
     template <class F>
         requires(!std::is_same_v<std::decay_t<F>, Handler> && !std::is_same_v<std::decay_t<F>, ServerHandler>)
     explicit Handler(F&& function) {
-        using Callable = std::decay_t<F>;
-        using Params = HandlerParamsOf<F>;
-        constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
-        static_assert(
-            fits,
-            "a Sake handler takes sake::Context& first or not at all, then nothing or the path "
-            "parameters as types that can be parsed, then sake::Body, sake::Query or sake::FormBody");
-        if constexpr (fits) {
-            using Result = HandlerResult<Callable, Params>;
-            using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
-            static_assert(
-                !std::is_same_v<Value, Context>,
-                "ctx.json(...) and the like set the answer: call it without returning what it returns");
-            static_assert(
-                is_answer<Value>() || std::is_same_v<Value, Context>,
-                "a Sake handler returns void, a string or something with a JSON form (sake::Json, a struct "
-                "that is an aggregate, a type with nlohmann's to_json), or a sake::Task of one of them");
-            static_assert(has_path_params_first(std::type_identity<Params>{}),
-                          "a Sake handler has the path parameters first, then sake::Body, sake::Query and "
-                          "sake::FormBody");
-            static_assert(
-                takes_each_once(std::type_identity<Params>{}),
-                "a Sake handler takes one sake::Query at most, and one sake::Body or sake::FormBody");
-            if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
-            callable_ = own<Callable>(std::forward<F>(function));
-            param_count_ = path_param_count<Params>;
-            if constexpr (is_answer<Value>()) {
-                signature_ = &SignatureOf<Params, Value>::value;
-                set_call<Callable, Params, Result>();
-            }
-        }
+        constexpr HandlerFault fault = handler_fault<F>();
+        if constexpr (fault == HandlerFault::none)
+            set<std::decay_t<F>, HandlerParamsOf<F>>(std::forward<F>(function));
+        else
+            refuse_handler<fault>();
     }
 
     explicit Handler(const ServerHandler& function) noexcept
@@ -13059,9 +13422,20 @@ class Handler {
     /// Runs a handler that is not a coroutine.
     void call(Call& call) const { plain_(callable_.get(), call); }
     /// Runs a handler that is one.
-    [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
+    Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
+    template <class Callable, class Params, class F>
+    void set(F&& function) {
+        using Result = HandlerResult<Callable, Params>;
+        using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
+        if constexpr (StepAccess::has_info<Callable>) step_ = StepAccess::info(function);
+        callable_ = own<Callable>(std::forward<F>(function));
+        param_count_ = path_param_count<Params>;
+        signature_ = &SignatureOf<Params, Value>::value;
+        set_call<Callable, Params, Result>();
+    }
+
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),
@@ -13115,15 +13489,25 @@ class Handler {
     mutable Noted reads_body_;
 };
 
+/// Whether it is a function that returns middleware, such as sake::middleware::cors, instead of its result.
+template <class F>
+inline constexpr bool makes_middleware = requires { typename CallableTraits<F>::Result::ObservesAnswers; } ||
+                                         std::invocable<typename CallableTraits<F>::Result, Context&>;
+
 /// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
-    constexpr bool fits = std::tuple_size_v<HandlerParamsOf<F>> == 0;
-    static_assert(
-        fits,
-        "middleware takes sake::Context& and nothing else: read the path by ctx.param(name), and the rest "
-        "by ctx.bind<T>(), ctx.query<T>() and ctx.form<T>()");
-    if constexpr (fits) return Handler(std::forward<F>(function));
+    using Callable = std::decay_t<F>;
+    constexpr bool is_made = !makes_middleware<Callable>;
+    constexpr bool fits = HandlerCall<Callable, std::tuple<>>::is_possible;
+    static_assert(is_made,
+                  "this function makes middleware, and is not middleware itself: call it, as in "
+                  "app.use(sake::middleware::cors())");
+    static_assert(fits || !is_made,
+                  "middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read "
+                  "the request, "
+                  "and what follows runs by itself, or by co_await ctx.next()");
+    if constexpr (fits && is_made) return Handler(std::forward<F>(function));
     return {};
 }
 
@@ -13139,19 +13523,36 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// What a program gives to Engine::on_error, as a plain handler.
 template <class F>
-Handler make_error_handler(F&& function) {
-    using Callable = std::decay_t<F>;
-    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler(
-            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
-    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
+inline constexpr bool takes_exception_ptr = std::invocable<F&, Context&, std::exception_ptr>;
+template <class F>
+inline constexpr bool takes_exception =
+    !takes_exception_ptr<F> && std::invocable<F&, Context&, const std::exception&>;
+/// As other handlers do.
+template <class F>
+inline constexpr bool takes_no_error =
+    !takes_exception_ptr<F> && !takes_exception<F> && HandlerCall<F, std::tuple<>>::is_possible;
+
+/// Whether it sets its answer, or returns one as other handlers do, and does not wait.
+template <class F>
+consteval bool answers_at_once() {
+    if constexpr (takes_exception_ptr<F>)
+        return std::is_void_v<std::invoke_result_t<F&, Context&, std::exception_ptr>>;
+    else if constexpr (takes_exception<F>)
+        return std::is_void_v<std::invoke_result_t<F&, Context&, const std::exception&>>;
+    else if constexpr (takes_no_error<F>)
+        return !is_task<HandlerResult<F, std::tuple<>>>;
+    else
+        return false;
+}
+
+/// What a program gives to Engine::on_error, as a plain handler.
+template <class Callable>
+Handler made_error_handler(Callable function) {
+    if constexpr (takes_exception_ptr<Callable>) {
+        return Handler([owned = std::move(function)](Context& ctx) mutable { owned(ctx, ctx.error()); });
+    } else if constexpr (takes_exception<Callable>) {
+        return Handler([owned = std::move(function)](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());
             } catch (const std::exception& error) {
@@ -13161,14 +13562,24 @@ Handler make_error_handler(F&& function) {
             }
         });
     } else {
-        static_assert(handler_param_count<F> == 0,
-                      "on_error: the handler takes (Context&), (Context&, const std::exception&) or "
-                      "(Context&, std::exception_ptr), and no path parameters");
-        Handler handler(std::forward<F>(function));
-        if (handler.is_coroutine())
-            throw std::invalid_argument("on_error: the handler must not be a coroutine");
-        return handler;
+        return Handler(std::move(function));
     }
+}
+
+template <class F>
+Handler make_error_handler(F&& function) {
+    using Callable = std::decay_t<F>;
+    constexpr bool fits =
+        takes_exception_ptr<Callable> || takes_exception<Callable> || takes_no_error<Callable>;
+    constexpr bool is_plain = answers_at_once<Callable>();
+    static_assert(fits,
+                  "on_error: the handler takes (sake::Context&), (sake::Context&, const std::exception&) or "
+                  "(sake::Context&, std::exception_ptr): write one of these");
+    static_assert(
+        is_plain || !fits,
+        "on_error: the handler must not be a coroutine or return a value: set the answer by ctx.json(...)");
+    if constexpr (is_plain) return made_error_handler<Callable>(std::forward<F>(function));
+    return {};
 }
 
 }  // namespace detail
@@ -13328,7 +13739,7 @@ class [[nodiscard]] EventWait final : public ClientWait {
 };
 
 /// Events that are to be sent. Awaiting it makes its wait.
-class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] SendEvents {
   public:
     SendEvents(CountedPtr<EventSender> sender, EventBytes&& events) noexcept;
     SendEvents(const SendEvents&);
@@ -13521,6 +13932,7 @@ enum class PatternError : std::uint8_t {
     has_bracket,
     inside_segment,
     bad_name,
+    has_expression,
 };
 
 /// Throws std::invalid_argument that says so.
@@ -13583,11 +13995,21 @@ constexpr bool is_param_name(std::string_view name) noexcept {
     return true;
 }
 
+/// Whether a parameter is followed by a regular expression, as elsewhere: "/:id(\\d+)".
+constexpr bool has_expression(std::string_view text) noexcept {
+    for (std::size_t i = text.find("/:"); i != std::string_view::npos; i = text.find("/:", i + 1)) {
+        const std::string_view name = text.substr(i, text.find('/', i + 1) - i);
+        if (name.find('(') != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
     if (!is_pattern_text(text)) return {PatternError::not_text, 0};
     if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
+    if (has_expression(text)) return {PatternError::has_expression, 0};
     if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
@@ -13616,18 +14038,19 @@ constexpr PatternCheck check_pattern(std::string_view text) noexcept {
 
 // Not constexpr on purpose: calling one of these while a literal pattern is checked stops the compiler, which
 // prints its name.
-inline void the_pattern_must_start_with_a_slash() {}
-inline void the_pattern_must_be_utf8_without_nul() {}
-inline void a_parameter_of_the_pattern_has_no_name() {}
-inline void the_pattern_uses_a_parameter_name_twice() {}
-inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
-inline void the_pattern_has_more_than_16_parameters() {}
-inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
-inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
-inline void the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon() {}
-inline void the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one() {}
-inline void the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens() {}
-inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
+inline void a_pattern_starts_with_a_slash_write_it_in_front() {}
+inline void a_pattern_is_utf8_without_nul_save_the_file_as_utf8() {}
+inline void a_parameter_of_the_pattern_has_no_name_write_it_behind_the_colon_or_star() {}
+inline void the_pattern_uses_a_parameter_name_twice_rename_one() {}
+inline void a_parameter_with_a_star_takes_the_rest_of_the_path_move_it_to_the_end() {}
+inline void the_pattern_has_more_than_16_parameters_read_the_others_from_the_query() {}
+inline void a_pattern_is_a_path_without_a_query_read_that_by_ctx_query() {}
+inline void the_pattern_has_a_percent_escape_write_the_character_itself() {}
+inline void the_pattern_has_a_bracket_write_a_parameter_with_a_colon_like_slash_colon_id() {}
+inline void a_parameter_is_a_whole_segment_write_the_colon_or_star_behind_a_slash() {}
+inline void a_parameter_name_has_letters_digits_underscores_and_hyphens_only_rename_it() {}
+inline void a_pattern_has_no_regular_expressions_take_an_int_or_check_in_the_handler() {}
+inline void the_handler_needs_one_parameter_for_each_name_in_its_pattern_or_none_and_ctx_param() {}
 
 /// Stops the compiler with the words for the error.
 constexpr void require_pattern(PatternError error) {
@@ -13635,37 +14058,40 @@ constexpr void require_pattern(PatternError error) {
         case PatternError::none:
             break;
         case PatternError::must_start_with_slash:
-            the_pattern_must_start_with_a_slash();
+            a_pattern_starts_with_a_slash_write_it_in_front();
             break;
         case PatternError::not_text:
-            the_pattern_must_be_utf8_without_nul();
+            a_pattern_is_utf8_without_nul_save_the_file_as_utf8();
             break;
         case PatternError::name_missing:
-            a_parameter_of_the_pattern_has_no_name();
+            a_parameter_of_the_pattern_has_no_name_write_it_behind_the_colon_or_star();
             break;
         case PatternError::name_used_twice:
-            the_pattern_uses_a_parameter_name_twice();
+            the_pattern_uses_a_parameter_name_twice_rename_one();
             break;
         case PatternError::wildcard_not_last:
-            the_wildcard_must_be_the_last_segment_of_the_pattern();
+            a_parameter_with_a_star_takes_the_rest_of_the_path_move_it_to_the_end();
             break;
         case PatternError::too_many_params:
-            the_pattern_has_more_than_16_parameters();
+            the_pattern_has_more_than_16_parameters_read_the_others_from_the_query();
             break;
         case PatternError::has_query:
-            a_pattern_is_of_the_path_alone_and_has_no_query();
+            a_pattern_is_a_path_without_a_query_read_that_by_ctx_query();
             break;
         case PatternError::has_escape:
-            the_pattern_has_an_escape_write_what_it_stands_for();
+            the_pattern_has_a_percent_escape_write_the_character_itself();
             break;
         case PatternError::has_bracket:
-            the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon();
+            the_pattern_has_a_bracket_write_a_parameter_with_a_colon_like_slash_colon_id();
             break;
         case PatternError::inside_segment:
-            the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one();
+            a_parameter_is_a_whole_segment_write_the_colon_or_star_behind_a_slash();
             break;
         case PatternError::bad_name:
-            the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens();
+            a_parameter_name_has_letters_digits_underscores_and_hyphens_only_rename_it();
+            break;
+        case PatternError::has_expression:
+            a_pattern_has_no_regular_expressions_take_an_int_or_check_in_the_handler();
             break;
     }
 }
@@ -13697,13 +14123,15 @@ class PatternArgument {
         params_ = check.params;
         constexpr std::size_t taken = handler_param_count<F>;
         if (taken != 0 && (Use == PatternUse::route ? taken != params_ : taken < params_)) {
-            the_handler_takes_another_number_of_parameters_than_its_pattern_has();
+            the_handler_needs_one_parameter_for_each_name_in_its_pattern_or_none_and_ctx_param();
         }
     }
 
     template <std::convertible_to<std::string_view> Text>
     PatternArgument(const Text&) {  // NOLINT(google-explicit-constructor)
-        static_assert(always_false<Text>, "a pattern that is made at run time needs sake::runtime(text)");
+        static_assert(always_false<Text>,
+                      "a pattern that is made at run time is checked at run time: write "
+                      "app.get(sake::runtime(text), f)");
     }
 
     // Implicit, so that runtime(...) stands where a literal does. It is alive for as long as the call.
@@ -14128,11 +14556,16 @@ class WsHandler {
         using Callable = std::decay_t<F>;
         using Params = typename WsParams<Callable>::type;
         constexpr bool fits = WsCall<Callable, Params>::is_possible;
+        constexpr bool is_coroutine = returns_task<Callable, Params>();
         static_assert(
             fits,
-            "a handler of ws takes sake::Context& or not, then sake::WebSocket&, then nothing or the "
-            "path parameters as types that can be parsed, then a sake::Query");
-        if constexpr (fits) set<Callable, Params>(std::forward<F>(function));
+            "a WebSocket handler takes sake::WebSocket&, with a sake::Context& in front of it or not, "
+            "then the path parameters, then a sake::Query: read all else in ctx or from the messages");
+        static_assert(
+            is_coroutine || !fits,
+            "a WebSocket handler is a coroutine: write [](sake::WebSocket& ws) -> sake::Task<> {...}, "
+            "and co_await ws.receive() in it");
+        if constexpr (fits && is_coroutine) set<Callable, Params>(std::forward<F>(function));
     }
 
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -14143,15 +14576,21 @@ class WsHandler {
         if (check_ != nullptr) check_(call);
     }
     /// The call is null if it is not needed.
-    [[nodiscard]] Task<> run(Call* call, WebSocket& ws) const { return run_(callable_.get(), call, ws); }
+    Task<> run(Call* call, WebSocket& ws) const { return run_(callable_.get(), call, ws); }
 
   private:
+    template <class Callable, class Params>
+    static consteval bool returns_task() {
+        if constexpr (WsCall<Callable, Params>::is_possible)
+            return std::is_same_v<decltype(invoke<Callable, Params>(
+                                      nullptr, nullptr, std::declval<WebSocket&>(), std::declval<Params&>())),
+                                  Task<>>;
+        else
+            return false;
+    }
+
     template <class Callable, class Params, class F>
     void set(F&& function) {
-        using Result = decltype(invoke<Callable, Params>(nullptr, nullptr, std::declval<WebSocket&>(),
-                                                         std::declval<Params&>()));
-        static_assert(std::is_same_v<Result, Task<>>,
-                      "a handler of ws is a coroutine: it returns sake::Task<>");
         callable_ = Owned(new Callable(std::forward<F>(function)),
                           [](void* callable) { delete static_cast<Callable*>(callable); });
         param_count_ = path_param_count<Params>;
@@ -14229,7 +14668,7 @@ template <class Unused = void>
 std::string openapi_document(const RouteTable& table, const Scope& scope, const ApiInfo& info);
 
 /// The functions that Engine and RouterGroup share. A pattern is a literal, which is checked while compiling,
-/// or runtime(text). docs/handlers.md describes handlers. If two routes conflict, registration throws
+/// or runtime(text). docs/routing.md describes handlers. If two routes conflict, registration throws
 /// std::invalid_argument that names both. While the engine serves, registration throws std::logic_error.
 template <class Self, PatternUse Use>
 class Verbs {
@@ -14515,7 +14954,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     /// Waits for the next message. Returns std::nullopt when the hub is closed and all messages are read, or
     /// when this subscription was closed because it was too slow. Throws Cancelled, and then has consumed no
     /// message.
-    [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
+    detail::Operation<NextWait, Subscription&> next() noexcept;
     /// The next message if one is there, without waiting.
     [[nodiscard]] std::optional<HubMessage> try_next();
 
@@ -14568,6 +15007,12 @@ class Hub {
     std::uint64_t publish(std::string_view topic, const T& value) {
         return publish(topic, dump_json(value));
     }
+    template <detail::HasNoJson T>
+        requires(!std::convertible_to<const T&, std::string_view>)
+    std::uint64_t publish(std::string_view, const T&) {
+        detail::refuse_json<T>();
+        return 0;
+    }
 
     /// The messages of a topic after the one with this id; with 0, those published from now on. An id
     /// outside the range of this hub, below its first or above its newest, is taken as an id of an earlier
@@ -14583,7 +15028,7 @@ class Hub {
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
     template <std::convertible_to<std::string_view> Topic>
-    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+    Task<> serve(Context& ctx, const Topic& topic) {
         return serve_topic(ctx, std::string(std::string_view(topic)));
     }
 
@@ -15298,7 +15743,7 @@ class ResponseStream {
     /// The next piece of the body; empty at its end. Throws BadResponse; std::system_error if the connection
     /// ends early or the stream is closed meanwhile; TimedOut if nothing arrives in time; Cancelled.
     template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
+    Task<std::string> read();
 
     /// Discards the rest of the body and closes the connection.
     void close() noexcept {
@@ -15369,54 +15814,54 @@ class Client {
 
     /// Sends the request, follows redirects and receives the whole body, up to `max_body`.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<Response> send(R request) {
+    Task<Response> send(R request) {
         return gather(connections_, std::move(request));
     }
 
     /// The same, but returns when the head of the answer has arrived. Read the body from the stream.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<ResponseStream> open(R request) {
+    Task<ResponseStream> open(R request) {
         return follow(connections_, std::move(request));
     }
 
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> get(Url url) {
+    Task<Response> get(Url url) {
         return send(Request("GET", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> head(Url url) {
+    Task<Response> head(Url url) {
         return send(Request("HEAD", std::string(std::move(url))));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> del(Url url) {
+    Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
     /// Sends a JSON body, or text and its type. Write a JSON object as `{{"name", name}, {"age", 7}}`.
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> post(Url url, Body... body) {
+    Task<Response> post(Url url, Body... body) {
         return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+    Task<Response> post(Url url, JsonMembers members) {
         return send(with_body("POST", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> put(Url url, Body... body) {
+    Task<Response> put(Url url, Body... body) {
         return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+    Task<Response> put(Url url, JsonMembers members) {
         return send(with_body("PUT", std::string(std::move(url)), members.value()));
     }
     template <detail::Text Url, class... Body>
         requires detail::Content<Body...>
-    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
+    Task<Response> patch(Url url, Body... body) {
         return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
     }
     template <detail::Text Url>
-    [[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+    Task<Response> patch(Url url, JsonMembers members) {
         return send(with_body("PATCH", std::string(std::move(url)), members.value()));
     }
 
@@ -15470,42 +15915,42 @@ C& present_client() {
 
 /// The same with a client that the reactor keeps, which has the default options.
 template <detail::Text Url>
-[[nodiscard]] Task<Response> get(Url url) {
+Task<Response> get(Url url) {
     return detail::present_client<Client>().get(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> head(Url url) {
+Task<Response> head(Url url) {
     return detail::present_client<Client>().head(std::move(url));
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> del(Url url) {
+Task<Response> del(Url url) {
     return detail::present_client<Client>().del(std::move(url));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> post(Url url, Body... body) {
+Task<Response> post(Url url, Body... body) {
     return detail::present_client<Client>().post(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+Task<Response> post(Url url, JsonMembers members) {
     return detail::present_client<Client>().post(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> put(Url url, Body... body) {
+Task<Response> put(Url url, Body... body) {
     return detail::present_client<Client>().put(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+Task<Response> put(Url url, JsonMembers members) {
     return detail::present_client<Client>().put(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
     requires detail::Content<Body...>
-[[nodiscard]] Task<Response> patch(Url url, Body... body) {
+Task<Response> patch(Url url, Body... body) {
     return detail::present_client<Client>().patch(std::move(url), std::move(body)...);
 }
 template <detail::Text Url>
-[[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+Task<Response> patch(Url url, JsonMembers members) {
     return detail::present_client<Client>().patch(std::move(url), std::move(members));
 }
 
@@ -15569,7 +16014,7 @@ namespace detail {
 
 // A template: see task.hpp.
 template <class R>
-[[nodiscard]] Task<WebSocket> open_websocket(R request);
+Task<WebSocket> open_websocket(R request);
 
 }  // namespace detail
 
@@ -15581,7 +16026,7 @@ template <class R>
 /// destroyed, it sends Close with the code 1000 and waits in the background for the server's Close, at most
 /// for close_timeout. When the reactor ends, it closes at once.
 template <std::same_as<WebSocketRequest> R>
-[[nodiscard]] Task<WebSocket> websocket(R request) {
+Task<WebSocket> websocket(R request) {
     return detail::open_websocket(std::move(request));
 }
 /// The same with default options. Throws std::invalid_argument unless it is a URL of the scheme ws or http.
@@ -15589,12 +16034,12 @@ template <std::same_as<WebSocketRequest> R>
 ///     sake::WebSocket ws = co_await http::websocket("ws://localhost:8080/chat/7");
 ///     co_await ws.send("Hello");
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url) {
+Task<WebSocket> websocket(Url url) {
     return detail::open_websocket(WebSocketRequest(std::string(std::move(url))));
 }
 /// The same with options. Give them a name: g++ 12 miscompiles `co_await` with `{...}` in the expression.
 template <detail::Text Url>
-[[nodiscard]] Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
+Task<WebSocket> websocket(Url url, const WebSocketOptions& options) {
     WebSocketRequest request(std::string(std::move(url)));
     request.options(options);
     return detail::open_websocket(std::move(request));
@@ -15650,9 +16095,11 @@ auto call_life_hook(F& function, const std::stop_token& stop) {
     if constexpr (std::invocable<F&, std::stop_token>) {
         return function(stop);
     } else {
-        static_assert(std::invocable<F&>,
-                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
-        return function();
+        static_assert(
+            std::invocable<F&>,
+            "on_start, on_stop, every and background take a function f() or f(std::stop_token): let "
+            "it capture all else");
+        if constexpr (std::invocable<F&>) return function();
     }
 }
 
@@ -15660,8 +16107,10 @@ template <class F>
 class LifeHookOf final : public LifeHook {
     using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
     static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
-    static_assert(is_awaited || std::is_void_v<Result>,
-                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
+    static_assert(
+        is_awaited || std::is_void_v<Result>,
+        "on_start, on_stop, every and background: the function returns a value that nothing reads: let it "
+        "return nothing, or a sake::Task<>");
 
   public:
     LifeHookOf(Kind when, Clock::duration every, SourcePlace at, F function)
@@ -15727,7 +16176,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument that names the field which makes no sense.
     explicit Engine(Config config = {});
-    Engine(const Engine&) = delete;
+    Engine(const Engine&) = delete;  // pass it on by reference: sake::Engine& app
     Engine& operator=(const Engine&) = delete;
     ~Engine();
 
@@ -15739,9 +16188,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Answers requests whose path matches no route. The status is 404 unless the handler sets another.
     template <class F>
     Engine& not_found(F&& handler) {
-        static_assert(detail::handler_param_count<F> == 0,
-                      "not_found: there is no pattern, so the handler takes no path parameters");
-        set_not_found(detail::Handler(std::forward<F>(handler)));
+        constexpr bool fits = detail::handler_param_count<F> == 0;
+        static_assert(fits,
+                      "not_found: there is no pattern, so the handler takes no path parameters: read "
+                      "ctx.path()");
+        if constexpr (fits) set_not_found(detail::Handler(std::forward<F>(handler)));
         note_module();
         return *this;
     }
@@ -15799,6 +16250,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         const detail::Clock::duration time = detail::to_clock(period);
         if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
         return add_hook(Kind::every, time, {file, line}, std::move(f));
+    }
+    template <detail::Unitless T, class F>
+    Engine& every(T, const F&) {
+        detail::refuse_number<T>();
+        return *this;
     }
 
     /// Runs `f(std::stop_token)` in the background of each run, from its start to its stop. A plain function
@@ -16156,6 +16612,9 @@ class TestClient {
             return send_text(method, target, body, headers, "text/plain; charset=utf-8");
         } else if constexpr (detail::HasShape<Body>) {
             return send_text(method, target, dump_json(body), headers, "application/json");
+        } else if constexpr (detail::HasNoJson<Body>) {
+            detail::refuse_json<Body>();
+            return request(method, target);
         } else {
             return send_json(method, target, Json(body), headers);
         }
@@ -16510,14 +16969,19 @@ namespace middleware {
 /// the way: use https only. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step basic_auth(std::string realm, Check is_right) {
-    static_assert(detail::is_check<Check, std::string_view, std::string_view>,
+    constexpr bool fits = detail::is_check<Check, std::string_view, std::string_view>;
+    static_assert(fits,
                   "basic_auth: is_right(user, password) takes two std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
-    return detail::make_basic_auth(
-        std::move(realm),
-        [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
-            return detail::checked_user(is_right(user, password), user);
-        });
+    if constexpr (fits) {
+        return detail::make_basic_auth(
+            std::move(realm),
+            [is_right = std::move(is_right)](std::string_view user, std::string_view password) mutable {
+                return detail::checked_user(is_right(user, password), user);
+            });
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 
 }  // namespace middleware
@@ -16544,13 +17008,19 @@ namespace middleware {
 /// Authorization is read, never the query. Throws std::invalid_argument for a realm that a field cannot hold.
 template <class Check>
 [[nodiscard]] Step bearer_auth(Check is_right, std::string realm = {}) {
-    static_assert(detail::is_check<Check, std::string_view>,
+    constexpr bool fits = detail::is_check<Check, std::string_view>;
+    static_assert(fits,
                   "bearer_auth: is_right(token) takes a std::string_view, and returns bool or "
                   "std::optional<std::string>; it is plain");
-    return detail::make_bearer_auth(
-        std::move(realm), [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
-            return detail::checked_user(is_right(token), {});
-        });
+    if constexpr (fits) {
+        return detail::make_bearer_auth(
+            std::move(realm),
+            [is_right = std::move(is_right)](std::string_view, std::string_view token) mutable {
+                return detail::checked_user(is_right(token), {});
+            });
+    } else {
+        std::terminate();  // never compiled
+    }
 }
 
 }  // namespace middleware
@@ -16660,7 +17130,7 @@ struct CacheOptions {
 class Cache {
   public:
     template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    Task<> operator()(Context& ctx) const;
     /// Drops all answers, including those under way. From any thread.
     void clear() const noexcept { work_->clear(); }
 
@@ -17259,7 +17729,7 @@ namespace middleware {
 class StoredSessions {
   public:
     template <class Unused = void>
-    [[nodiscard]] Task<> operator()(Context& ctx) const;
+    Task<> operator()(Context& ctx) const;
 
   private:
     friend struct detail::StepAccess;
@@ -17304,6 +17774,11 @@ namespace middleware {
 template <class Rep, class Period>
 [[nodiscard]] Step timeout(std::chrono::duration<Rep, Period> limit) {
     return detail::make_timeout(detail::to_clock(limit));
+}
+template <detail::Unitless T>
+[[nodiscard]] Step timeout(T) {
+    detail::refuse_number<T>();
+    return detail::make_timeout({});
 }
 
 }  // namespace middleware
@@ -38304,6 +38779,9 @@ constexpr const char* to_string(PatternError error) noexcept {
                    "themselves are written %3A and %2A";
         case PatternError::bad_name:
             return "has a parameter whose name is not of letters, digits, '_' and '-'";
+        case PatternError::has_expression:
+            return "has a regular expression behind a parameter: take an int, or check the text in the "
+                   "handler";
     }
     return "";
 }
