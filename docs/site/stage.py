@@ -41,6 +41,7 @@ def is_page(path):
 class Stage:
     def __init__(self, links):
         self.links = links  # of the API reference
+        self.labels = {page: text for pages in order().values() for page, text in pages.items()}
         self.waiting = []
         self.placed = set()
 
@@ -67,7 +68,7 @@ class Stage:
         edits = [(span, self.target(path, to)) for span, to in markdown.links(text)] + list(self.names(text))
         for (start, end), new in sorted(edits, reverse=True):
             text = text[:start] + new + text[end:]
-        return text
+        return re.sub(r"\[([\w-]+)\.md\](?=\(/)", lambda match: f"[{self.labels.get(match[1], match[1] + '.md')}]", text)
 
     def target(self, path, to):
         """What a link of a page becomes."""
@@ -128,11 +129,14 @@ def home():
     return text
 
 
+def order():
+    with open(f"{PROJECT}/sidebar.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
 def guide():
     """The sidebar of all pages but the API's: those of sidebar.json that are there, and the files beside the README."""
-    with open(f"{PROJECT}/sidebar.json", encoding="utf-8") as file:
-        order = json.load(file)
-    groups = [(group, {f"docs/{page}.md": text for page, text in pages.items()}) for group, pages in order.items()]
+    groups = [(group, {f"docs/{page}.md": text for page, text in pages.items()}) for group, pages in order().items()]
     groups[-1][1].update({"CONTRIBUTING.md": "Contributing", "SECURITY.md": "Security policy", "CHANGELOG.md": "Changelog"})
     sidebar = []
     for group, pages in groups:

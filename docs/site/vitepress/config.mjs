@@ -2,6 +2,10 @@
 import { defineConfig } from 'vitepress'
 import site from '../site.json'
 
+// A cup, seen from above.
+const icon =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#b3364a"/><circle cx="8" cy="8" r="4" fill="#fff"/></svg>'
+
 // Anchors are GitHub's, because the same pages are read there.
 const slugify = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\- ]/gu, '').replaceAll(' ', '-')
 
@@ -17,10 +21,12 @@ export default defineConfig({
     title: 'Sake',
     description: 'A C++20 web framework in one header',
     lang: 'en',
+    head: [['link', { rel: 'icon', href: 'data:image/svg+xml,' + encodeURIComponent(icon) }]],
     srcDir: 'pages',
     cleanUrls: true,
     ignoreDeadLinks: 'localhostLinks',
     markdown: { anchor: { slugify }, toc: { slugify }, config: keepBraces },
+    vite: { build: { chunkSizeWarningLimit: 3000 } }, // the index of the search is one chunk
     themeConfig: {
         nav: [
             { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!api/|cookbook|changelog|$)' },
