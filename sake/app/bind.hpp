@@ -51,7 +51,8 @@ concept TextParam = NumberParam<T> || NamedEnum<T>;
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
-    static_assert(TextParam<T>,
+    constexpr bool fits = TextParam<T>;  // not in the assertion: clang would explain the concept
+    static_assert(fits,
                   "a parameter converts to a number, bool, std::string, std::string_view or an enum class: "
                   "ask for one of these, and make your type of it in the handler");
     if constexpr (NamedEnum<T>) {
@@ -167,7 +168,8 @@ concept ReadableType = HasShape<T> || ReadableFromJson<T>;
 
 template <class T>
 T bind_json(Call& call) {
-    static_assert(ReadableType<T>,
+    constexpr bool fits = ReadableType<T>;
+    static_assert(fits,
                   "ctx.bind<T> and sake::Body<T>: this type cannot be made from JSON: make it a struct "
                   "without constructors, bases and private members, or write a from_json(const sake::Json&, "
                   "T&) beside it");

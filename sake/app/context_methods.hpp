@@ -125,15 +125,18 @@ T& Context::state() {
 
 template <std::invocable<Context&> F>
 void Context::after(F f) {
+    constexpr bool is_plain = std::is_void_v<std::invoke_result_t<F&, Context&>>;
     static_assert(
-        std::is_void_v<std::invoke_result_t<F&, Context&>>,
+        is_plain,
         "ctx.after: the function must not be a coroutine or return a value: set the answer by ctx.json(...)");
-    struct Given final : detail::After {
-        explicit Given(F&& given) : function(std::move(given)) {}
-        void run(Context& ctx) override { function(ctx); }
-        F function;
-    };
-    detail::add_after(*call_, new Given(std::move(f)));
+    if constexpr (is_plain) {
+        struct Given final : detail::After {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void run(Context& ctx) override { function(ctx); }
+            F function;
+        };
+        detail::add_after(*call_, new Given(std::move(f)));
+    }
 }
 
 }  // namespace SAKE_ABI

@@ -104,7 +104,8 @@ constexpr MemberRule<T, 0> refused_rule() {
 /// A text has `least` to `most` characters: code points of Unicode, as JSON Schema counts them.
 template <class T, class Member>
 [[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
-    static_assert(detail::JsonText<detail::Ruled<Member>>,
+    constexpr bool fits = detail::JsonText<detail::Ruled<Member>>;
+    static_assert(fits,
                   "sake::length: the member must be text, or a list of texts; sake::items is for how many "
                   "elements a list has");
     return detail::bounded<std::size_t>(detail::RuleKind::length, member, least, most);
@@ -156,15 +157,16 @@ template <class T, class Member, class... Each>
 /// A text has a format, such as Format::email.
 template <class T, class Member>
 [[nodiscard]] constexpr auto format(Member T::* member, Format format) {
-    static_assert(detail::JsonText<detail::Ruled<Member>>,
-                  "sake::format: the member must be text, or a list of texts");
+    constexpr bool fits = detail::JsonText<detail::Ruled<Member>>;
+    static_assert(fits, "sake::format: the member must be text, or a list of texts");
     return detail::MemberRule<T, 0>{detail::RuleKind::format, detail::member_index(member), {}, format};
 }
 
 /// A list or map has `least` to `most` elements.
 template <class T, class Member>
 [[nodiscard]] constexpr auto items(Member T::* member, std::size_t least, std::size_t most) {
-    static_assert(detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>,
+    constexpr bool fits = detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>;
+    static_assert(fits,
                   "sake::items: the member must be a list or a map that grows; sake::length is for texts");
     return detail::bounded<std::size_t>(detail::RuleKind::items, member, least, most);
 }
@@ -172,8 +174,8 @@ template <class T, class Member>
 /// No two elements of a list are equal.
 template <class T, class Member>
 [[nodiscard]] constexpr auto unique(Member T::* member) {
-    static_assert(detail::GrowingList<detail::Held<Member>> || detail::is_array<detail::Held<Member>>,
-                  "sake::unique: the member must be a list");
+    constexpr bool fits = detail::GrowingList<detail::Held<Member>> || detail::is_array<detail::Held<Member>>;
+    static_assert(fits, "sake::unique: the member must be a list");
     return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
 }
 

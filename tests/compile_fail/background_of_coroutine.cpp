@@ -4,7 +4,7 @@
 sake::Task<int> answer() { co_return 42; }
 
 sake::Task<> asks() {
-    co_await sake::background([&] { return answer(); });
+    const auto number = co_await sake::background([&] { return answer(); });
 }
 
 int main() { sake::run_until_complete(asks()); }

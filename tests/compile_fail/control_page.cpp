@@ -76,8 +76,12 @@ void add_others(sake::Engine& app) {
     app.use(sake::middleware::cors({}));
     app.use(sake::middleware::logger());
     app.on_error([](sake::Context& ctx, const std::exception&) { ctx.text("failed"); });
-    app.ws("/votes", [](sake::WebSocket& ws) -> sake::Task<> { co_await ws.receive(); });
-    app.ws("/vote", [](sake::WebSocket& ws, sake::Query<Vote>) -> sake::Task<> { co_await ws.receive(); });
+    app.ws("/votes", [](sake::WebSocket& ws) -> sake::Task<> {
+        while (co_await ws.receive()) ws.post("vote");
+    });
+    app.ws("/vote", [](sake::WebSocket& ws, sake::Query<Vote>) -> sake::Task<> {
+        while (co_await ws.receive()) ws.post("vote");
+    });
 }
 
 sake::Task<> save() { co_return; }

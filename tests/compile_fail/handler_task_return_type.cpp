@@ -3,7 +3,11 @@
 #include "sake.hpp"
 
 class Hidden {
-    int number = 0;
+  public:
+    int number() const { return number_; }
+
+  private:
+    int number_ = 0;
 };
 
 int main() {

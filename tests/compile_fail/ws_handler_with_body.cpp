@@ -8,5 +8,7 @@ struct Vote {
 
 int main() {
     sake::Engine app;
-    app.ws("/votes", [](sake::WebSocket& ws, sake::Body<Vote>) -> sake::Task<> { co_await ws.receive(); });
+    app.ws("/votes", [](sake::WebSocket& ws, sake::Body<Vote>) -> sake::Task<> {
+        while (co_await ws.receive()) ws.post("vote");
+    });
 }
