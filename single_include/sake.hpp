@@ -3591,7 +3591,8 @@ constexpr MemberRule<T, 0> refused_rule() {
 /// A text has `least` to `most` characters: code points of Unicode, as JSON Schema counts them.
 template <class T, class Member>
 [[nodiscard]] constexpr auto length(Member T::* member, std::size_t least, std::size_t most) {
-    static_assert(detail::JsonText<detail::Ruled<Member>>,
+    constexpr bool fits = detail::JsonText<detail::Ruled<Member>>;
+    static_assert(fits,
                   "sake::length: the member must be text, or a list of texts; sake::items is for how many "
                   "elements a list has");
     return detail::bounded<std::size_t>(detail::RuleKind::length, member, least, most);
@@ -3643,15 +3644,16 @@ template <class T, class Member, class... Each>
 /// A text has a format, such as Format::email.
 template <class T, class Member>
 [[nodiscard]] constexpr auto format(Member T::* member, Format format) {
-    static_assert(detail::JsonText<detail::Ruled<Member>>,
-                  "sake::format: the member must be text, or a list of texts");
+    constexpr bool fits = detail::JsonText<detail::Ruled<Member>>;
+    static_assert(fits, "sake::format: the member must be text, or a list of texts");
     return detail::MemberRule<T, 0>{detail::RuleKind::format, detail::member_index(member), {}, format};
 }
 
 /// A list or map has `least` to `most` elements.
 template <class T, class Member>
 [[nodiscard]] constexpr auto items(Member T::* member, std::size_t least, std::size_t most) {
-    static_assert(detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>,
+    constexpr bool fits = detail::GrowingList<detail::Held<Member>> || detail::TextMap<detail::Held<Member>>;
+    static_assert(fits,
                   "sake::items: the member must be a list or a map that grows; sake::length is for texts");
     return detail::bounded<std::size_t>(detail::RuleKind::items, member, least, most);
 }
@@ -3659,8 +3661,8 @@ template <class T, class Member>
 /// No two elements of a list are equal.
 template <class T, class Member>
 [[nodiscard]] constexpr auto unique(Member T::* member) {
-    static_assert(detail::GrowingList<detail::Held<Member>> || detail::is_array<detail::Held<Member>>,
-                  "sake::unique: the member must be a list");
+    constexpr bool fits = detail::GrowingList<detail::Held<Member>> || detail::is_array<detail::Held<Member>>;
+    static_assert(fits, "sake::unique: the member must be a list");
     return detail::MemberRule<T, 0>{detail::RuleKind::unique, detail::member_index(member)};
 }
 
@@ -11187,7 +11189,8 @@ concept TextParam = NumberParam<T> || NamedEnum<T>;
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
-    static_assert(TextParam<T>,
+    constexpr bool fits = TextParam<T>;  // not in the assertion: clang would explain the concept
+    static_assert(fits,
                   "a parameter converts to a number, bool, std::string, std::string_view or an enum class: "
                   "ask for one of these, and make your type of it in the handler");
     if constexpr (NamedEnum<T>) {
@@ -11303,7 +11306,8 @@ concept ReadableType = HasShape<T> || ReadableFromJson<T>;
 
 template <class T>
 T bind_json(Call& call) {
-    static_assert(ReadableType<T>,
+    constexpr bool fits = ReadableType<T>;
+    static_assert(fits,
                   "ctx.bind<T> and sake::Body<T>: this type cannot be made from JSON: make it a struct "
                   "without constructors, bases and private members, or write a from_json(const sake::Json&, "
                   "T&) beside it");
@@ -12117,8 +12121,8 @@ class Context {
     [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
 
-    /// A query parameter by name. If several have this name, the first. If it is badly escaped, the answer is
-    /// 400.
+    /// A query parameter by name, decoded. If several have this name, the first. A `%` that escapes nothing is
+    /// kept as it is.
     [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
     template <class T>
     [[nodiscard]] T query(std::string_view name);
@@ -12790,15 +12794,18 @@ T& Context::state() {
 
 template <std::invocable<Context&> F>
 void Context::after(F f) {
+    constexpr bool is_plain = std::is_void_v<std::invoke_result_t<F&, Context&>>;
     static_assert(
-        std::is_void_v<std::invoke_result_t<F&, Context&>>,
+        is_plain,
         "ctx.after: the function must not be a coroutine or return a value: set the answer by ctx.json(...)");
-    struct Given final : detail::After {
-        explicit Given(F&& given) : function(std::move(given)) {}
-        void run(Context& ctx) override { function(ctx); }
-        F function;
-    };
-    detail::add_after(*call_, new Given(std::move(f)));
+    if constexpr (is_plain) {
+        struct Given final : detail::After {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void run(Context& ctx) override { function(ctx); }
+            F function;
+        };
+        detail::add_after(*call_, new Given(std::move(f)));
+    }
 }
 
 }  // namespace SAKE_ABI
