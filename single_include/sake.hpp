@@ -12121,8 +12121,8 @@ class Context {
     [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
     [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
 
-    /// A query parameter by name, decoded. If several have this name, the first. A `%` that escapes nothing is
-    /// kept as it is.
+    /// A query parameter by name, decoded. If several have this name, the first. A `%` that escapes nothing
+    /// is kept as it is.
     [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
     template <class T>
     [[nodiscard]] T query(std::string_view name);
