@@ -728,8 +728,8 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
                           {"/worker", "worker jobs"},
                           {"/holds", "event loop"},
                           {"/life", "background"},
-                          {"/sink-of-errors", "the process ends"},  // which the sink cannot say
-                          {"/sink-of-all", "the process ends"}};
+                          {"/sink-of-errors", "the process exits now"},  // which the sink cannot say
+                          {"/sink-of-all", "the process exits now"}};
     for (const Case& each : cases) {
         CAPTURE(std::string(each.path));
         // ThreadSanitizer keeps a signal back from a thread that waits for a lock.
