@@ -884,8 +884,8 @@ TEST_CASE("C6 of a worker route that holds the reactor the log says how that may
                 CHECK(server.ping());  // the turn of that answer has ended
                 const std::lock_guard lock(mutex);
                 CHECK(log.starts_with("GET /worker ("));
-                CHECK(log.ends_with(has_pool ? "which crosses to the worker as JSON"
-                                             : "Config::enable_worker_pool is off"));
+                CHECK(log.ends_with(has_pool ? "which becomes JSON on the loop"
+                                             : "its worker pool is off, by Config::enable_worker_pool"));
             },
             sake::Config().with_worker_pool(has_pool).with_stall_warning(99ms).with_log(
                 [&](sake::LogLevel, std::string_view line) {
