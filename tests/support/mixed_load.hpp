@@ -197,7 +197,7 @@ inline void add_levelling_routes(sake::Engine& app) {
         ctx.send(content().substr(0, 20'000), "application/x-" + std::string(100, 'x'));
         for (int i = 0; i < 8; ++i) ctx.add_header("X-Level", std::string(100, 'x'));
     };
-    app.post("/level", level).max_body(1'000'000'000);
+    app.post("/level", level).max_body(1'000'000'000'000'000'000);
     app.get("/post", [](sake::Context& ctx) -> sake::Task<> {
         for (int turn = 0; turn < 2; ++turn) {  // one queue is filled while the other one runs
             for (int i = 0; i < 4096; ++i) sake::Reactor::current()->post([] {});
@@ -751,7 +751,7 @@ inline void MixedLoad::level_caches() {
         int status;
     };
     const Round rounds[] = {
-        {"Transfer-Encoding: chunked\r\n\r\n", "FFFFFFFF\r\n", 413},
+        {"Transfer-Encoding: chunked\r\n\r\n", "FFFFFFFFFFFFFFF\r\n", 413},
         {"Content-Length: 100000\r\n\r\n", detail::content().substr(0, 100'000), 200},
     };
     constexpr int kept = 64;
