@@ -239,12 +239,22 @@ template <class F>
 inline constexpr bool makes_middleware = requires { typename CallableTraits<F>::Result::ObservesAnswers; } ||
                                          std::invocable<typename CallableTraits<F>::Result, Context&>;
 
+/// Whether a callable without path parameters returns nothing, or a Task of nothing.
+template <class Callable>
+consteval bool returns_nothing() {
+    if constexpr (HandlerCall<Callable, std::tuple<>>::is_possible)
+        return std::is_void_v<typename Awaited<HandlerResult<Callable, std::tuple<>>>::type>;
+    else
+        return true;
+}
+
 /// A handler that stands in front of others, of routes with other parameters.
 template <class F>
 Handler make_middleware(F&& function) {
     using Callable = std::decay_t<F>;
     constexpr bool is_made = !makes_middleware<Callable>;
     constexpr bool fits = HandlerCall<Callable, std::tuple<>>::is_possible;
+    constexpr bool is_silent = returns_nothing<Callable>();
     static_assert(is_made,
                   "this function makes middleware, and is not middleware itself: call it, as in "
                   "app.use(sake::middleware::cors())");
@@ -252,7 +262,10 @@ Handler make_middleware(F&& function) {
                   "middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read "
                   "the request, "
                   "and what follows runs by itself, or by co_await ctx.next()");
-    if constexpr (fits && is_made) return Handler(std::forward<F>(function));
+    static_assert(is_silent || !is_made,
+                  "middleware returns nothing or a sake::Task<>, since a value would stop no request: throw "
+                  "sake::HttpError(401), or call ctx.abort(401)");
+    if constexpr (fits && is_made && is_silent) return Handler(std::forward<F>(function));
     return {};
 }
 

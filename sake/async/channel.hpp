@@ -69,6 +69,13 @@ class Channel {
     /// Adds the item if that needs no waiting. Otherwise returns false and leaves the item unchanged. Throws
     /// ChannelClosed.
     [[nodiscard]] bool try_send(T&& item);
+    /// The same with a copy of the item.
+    [[nodiscard]] bool try_send(const T& item)
+        requires std::copy_constructible<T>
+    {
+        T copy(item);
+        return try_send(std::move(copy));
+    }
 
     /// Removes and returns an item if that needs no waiting.
     [[nodiscard]] std::optional<T> try_receive() noexcept;

@@ -74,6 +74,9 @@ void add_handlers(sake::Engine& app, Notes& notes) {
 void add_others(sake::Engine& app) {
     app.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
     app.use(sake::middleware::cors({}));
+    app.use([](sake::Context& ctx) {
+        if (ctx.header("X-Key") != "sesame") throw sake::HttpError(401);
+    });
     app.use(sake::middleware::logger());
     app.on_error([](sake::Context& ctx, const std::exception&) { ctx.text("failed"); });
     app.ws("/votes", [](sake::WebSocket& ws) -> sake::Task<> {
