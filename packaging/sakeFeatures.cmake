@@ -1,5 +1,5 @@
-# The optional parts of Sake for CMake. The options SAKE_WITH_... of CMakeLists.txt and the components of
-# find_package(sake) both end in sake_use.
+# The optional parts of Sake and its separate form, for CMake. The options SAKE_WITH_... of CMakeLists.txt and the
+# components of find_package(sake) both end in sake_use.
 
 # sake_use(TARGET FEATURE PROBLEM): what links to TARGET gets the macro of FEATURE and its library. PROBLEM names a
 # variable: it becomes empty, or the reason why this failed.
@@ -48,6 +48,20 @@ function(sake_find_library target header)
     set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${${target}_INCLUDE}"
       INTERFACE_LINK_LIBRARIES "${files}")
   endif()
+endfunction()
+
+# sake_add_separate(): defines sake::separate, which is sake::sake in separate form: the framework is compiled once, with
+# the program, and its files see declarations.
+function(sake_add_separate)
+  if(TARGET sake_separate)
+    return()
+  endif()
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/sake_separate.cpp")
+  file(GENERATE OUTPUT "${source}" CONTENT "#define SAKE_IMPLEMENTATION\n#include \"sake.hpp\"\n")
+  add_library(sake_separate STATIC EXCLUDE_FROM_ALL "${source}")
+  add_library(sake::separate ALIAS sake_separate)
+  target_compile_definitions(sake_separate PUBLIC SAKE_SEPARATE)
+  target_link_libraries(sake_separate PUBLIC sake::sake)
 endfunction()
 
 # sake_describe(FEATURES): sets the words of the templates *.in. The Makefile fills them in without features.

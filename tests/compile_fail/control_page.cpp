@@ -74,6 +74,7 @@ void add_handlers(sake::Engine& app, Notes& notes) {
 void add_others(sake::Engine& app) {
     app.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
     app.use(sake::middleware::cors({}));
+    app.post("/voted", [](sake::Context& ctx, sake::Body<Vote> vote) { ctx.json(*vote); });
     app.use([](sake::Context& ctx) {
         if (ctx.header("X-Key") != "sesame") throw sake::HttpError(401);
     });
