@@ -81,7 +81,7 @@ def changelog_section(version):
 
 
 def check_tree():
-    changed = run("git", "status", "--porcelain").decode()
+    changed = run("git", "status", "--porcelain", "--untracked-files=all").decode()
     if changed:
         raise Refusal(f"the tree has changes that are not committed: commit or remove them\n{changed.rstrip()}")
     found_versions = versions()
@@ -149,7 +149,14 @@ def sums(folder):
     return lines
 
 
+def check_folder(folder):
+    """It is emptied, so it must be that of a release, or new."""
+    if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(os.path.join(folder, "SHA256SUMS")):
+        raise Refusal(f"{folder} has files that are not of a release: name another folder, or remove it")
+
+
 def release(folder):
+    check_folder(folder)
     version = check_tree()
     notes = changelog_section(version)
     shutil.rmtree(folder, ignore_errors=True)
@@ -166,6 +173,8 @@ def main():
         sys.exit(__doc__)
     try:
         if sys.argv[1] != "--versions":
+            if sys.argv[1].startswith("-"):
+                sys.exit(__doc__)
             release(os.path.abspath(sys.argv[1]))
             return 0
         found_versions = versions()

@@ -60,6 +60,7 @@ function(sake_add_separate)
   file(GENERATE OUTPUT "${source}" CONTENT "#define SAKE_IMPLEMENTATION\n#include \"sake.hpp\"\n")
   add_library(sake_separate STATIC EXCLUDE_FROM_ALL "${source}")
   add_library(sake::separate ALIAS sake_separate)
+  set_target_properties(sake_separate PROPERTIES POSITION_INDEPENDENT_CODE ON)  # for programs that are shared libraries
   target_compile_definitions(sake_separate PUBLIC SAKE_SEPARATE)
   target_link_libraries(sake_separate PUBLIC sake::sake)
 endfunction()

@@ -13032,8 +13032,7 @@ Params take_params(Call& call) {
 
 // ---- sake/app/handler_check.hpp ----
 
-// Whether a callable can be a handler, and what the compiler says if it cannot. Nothing of this is in a
-// program that compiles, but for the promise of a handler that awaits and returns nothing.
+// How a callable is called as a handler, whether it can be one, and what the compiler says if it cannot.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -13534,8 +13533,7 @@ Handler make_middleware(F&& function) {
                   "app.use(sake::middleware::cors())");
     static_assert(fits || !is_made,
                   "middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read "
-                  "the request, "
-                  "and what follows runs by itself, or by co_await ctx.next()");
+                  "the request, and what follows runs by itself, or by co_await ctx.next()");
     static_assert(is_silent || !is_made,
                   "middleware returns nothing or a sake::Task<>, since a value would stop no request: throw "
                   "sake::HttpError(401), or call ctx.abort(401)");

@@ -40,4 +40,4 @@ for path, text in pages.items():
             problems.append(f"{path}: {link}: there is no such anchor")
 print("\n".join(sorted(problems)))
 print(f"{len(pages)} pages, {count} links, {len(problems)} of them broken")
-sys.exit(bool(problems))
+sys.exit(bool(problems) or not pages)

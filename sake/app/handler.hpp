@@ -260,8 +260,7 @@ Handler make_middleware(F&& function) {
                   "app.use(sake::middleware::cors())");
     static_assert(fits || !is_made,
                   "middleware takes sake::Context& and nothing else: ctx.param, ctx.query and ctx.bind read "
-                  "the request, "
-                  "and what follows runs by itself, or by co_await ctx.next()");
+                  "the request, and what follows runs by itself, or by co_await ctx.next()");
     static_assert(is_silent || !is_made,
                   "middleware returns nothing or a sake::Task<>, since a value would stop no request: throw "
                   "sake::HttpError(401), or call ctx.abort(401)");

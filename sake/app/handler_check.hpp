@@ -1,5 +1,4 @@
-// Whether a callable can be a handler, and what the compiler says if it cannot. Nothing of this is in a
-// program that compiles, but for the promise of a handler that awaits and returns nothing.
+// How a callable is called as a handler, whether it can be one, and what the compiler says if it cannot.
 #pragma once
 
 #include <concepts>
