@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "sake/async/fiber_set.hpp"
 #include "sake/async/wait.hpp"
@@ -24,7 +25,11 @@ SAKE_INLINE void FiberSet::abandon() noexcept {
 }
 
 SAKE_INLINE void FiberSet::destroy() noexcept {
-    while (!empty()) static_cast<Fiber&>(*fibers_.next()).top.destroy();
+    while (!empty()) {
+        auto& fiber = static_cast<Fiber&>(*fibers_.next());
+        fiber.unlink();
+        std::exchange(fiber.top, {}).destroy();  // a Root goes with it
+    }
 }
 
 SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name)(const void* work)) const {

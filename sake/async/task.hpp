@@ -24,30 +24,57 @@ class Task;
 
 namespace detail {
 
-/// What every promise of Sake has: its fiber and who awaits it.
+/// A fiber whose top is a task, in an object that is told of its end. Costs no memory of its own, where a
+/// Root is a frame.
+class TaskFiber : public Fiber {
+  public:
+    TaskFiber(Reactor& reactor, Resumable& owner) noexcept : Fiber(reactor), owner_(owner) {}
+    ~TaskFiber() {
+        if (top) top.destroy();
+    }
+
+    /// Runs the task until it waits or ends; the owner is resumed when it has ended.
+    void start(Task<> task) noexcept;
+    /// Whether it was started, up to take_result.
+    [[nodiscard]] bool has_task() const noexcept { return top != nullptr; }
+    [[nodiscard]] bool has_ended() const noexcept { return top && top.done(); }
+    /// Of the task that has ended: throws what it threw. Its frame goes.
+    void take_result();
+
+    void tell_owner() noexcept { owner_.wake(reactor()); }
+
+  private:
+    Resumable& owner_;
+};
+
+/// What every promise of Sake has: its fiber.
 struct PromiseBase {
     Fiber* fiber = nullptr;
-    std::coroutine_handle<> awaiting;
-    // True while the parent is still inside the await that starts this task. A task that ends by then returns
-    // to it; symmetric transfer would not be a tail call on GCC 12 at -O0 or under sanitizers, and a loop of
-    // awaits would overflow the stack.
-    bool starting = false;
 };
 
 struct FinalAwaiter {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-        const PromiseBase& promise = ended.promise();
-        if (promise.starting) return std::noop_coroutine();
-        return promise.awaiting;
+        return ended.promise().next(ended);
     }
     void await_resume() const noexcept {}
 };
 
 /// The part of a promise that does not depend on how the result is kept.
 struct TaskPromiseBase : PromiseBase {
+    // Who awaits it, from when the task has waited. One that ends before that returns to its parent, which is
+    // still inside the await that starts it: symmetric transfer would not be a tail call on GCC 12 at -O0 or
+    // under sanitizers, and a loop of awaits would overflow the stack.
+    std::coroutine_handle<> awaiting;
     std::exception_ptr exception;
+
+    /// What goes on at its end.
+    [[nodiscard]] std::coroutine_handle<> next(std::coroutine_handle<> ended) const noexcept {
+        if (awaiting) return awaiting;
+        if (fiber->top == ended) static_cast<TaskFiber*>(fiber)->tell_owner();
+        return std::noop_coroutine();
+    }
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -108,11 +135,10 @@ class TaskAwaiter {
     bool await_suspend(std::coroutine_handle<Parent> parent) const {
         Promise& promise = task_.promise();
         promise.fiber = parent.promise().fiber;
-        promise.awaiting = parent;
-        promise.starting = true;
         task_.resume();
-        promise.starting = false;
-        return !task_.done();
+        if (task_.done()) return false;
+        promise.awaiting = parent;
+        return true;
     }
     T await_resume() const { return task_.promise().take(); }
 
@@ -156,6 +182,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
 
   private:
     friend promise_type;
+    friend detail::TaskFiber;
     explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
     void destroy() noexcept {
         if (coroutine_) coroutine_.destroy();
@@ -178,6 +205,22 @@ Task<T&> TaskPromise<T&>::get_return_object() noexcept {
 
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {
     return Task<void>(std::coroutine_handle<TaskPromise<void>>::from_promise(*this));
+}
+
+inline void TaskFiber::start(Task<> task) noexcept {
+    const auto coroutine = std::exchange(task.coroutine_, {});
+    top = coroutine;
+    coroutine.promise().fiber = this;
+    coroutine.resume();
+}
+
+inline void TaskFiber::take_result() {
+    unlink();
+    const auto task =
+        std::coroutine_handle<TaskPromise<void>>::from_address(std::exchange(top, {}).address());
+    const std::exception_ptr thrown = std::move(task.promise().exception);
+    task.destroy();
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 /// Awaits nothing and gives the fiber that the coroutine runs in.

@@ -35,6 +35,31 @@ constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
 
+/// What an event has brought. For one event, and not to be copied.
+class WsContent {
+  public:
+    WsContent() = default;
+    WsContent(const WsContent&) = delete;
+    WsContent& operator=(const WsContent&) = delete;
+
+    /// Of `message`; if it is text, it is valid UTF-8.
+    std::string message;
+    bool is_text = false;
+    /// Of `failed`: the code to close with, and why.
+    WsFailure failure;
+
+    /// Of `ping`, `pong` and `close`: the payload.
+    [[nodiscard]] std::string_view control() const noexcept { return {control_, control_size_}; }
+    /// Of `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
+    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
+    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
+
+  private:
+    friend class WsReader;
+    char control_[most_ws_control];
+    std::size_t control_size_ = 0;
+};
+
 /// Reads one connection. Small while nothing has begun. Throws only std::bad_alloc, and is unusable
 /// afterwards. The limits must outlive it.
 class WsReader {
@@ -45,52 +70,40 @@ class WsReader {
     /// Continues until there is an event or no more bytes. Removes the bytes that it has read from the front
     /// of `bytes`. The inflater must be the same at every call, or null if no compression was agreed. After
     /// `close` and `failed`, all bytes are dropped.
-    [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
+    [[nodiscard]] WsEvent read(std::string_view& bytes, WsContent& content, WsInflater* inflater = nullptr) {
         if (is_over_) {
             bytes = {};
             return WsEvent::need_more;
         }
         Progress here;
         Progress& now = held_ ? *held_ : here;
-        if (!now.is_in_frame) now.control_size = 0;  // of the last event
         WsEvent event = WsEvent::need_more;
         while (event == WsEvent::need_more && !bytes.empty()) {
-            event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+            content.failure =
+                now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+            if (!content.failure && now.is_in_frame && now.left() == 0) event = end_frame(now, content);
+            if (content.failure) event = WsEvent::failed;
         }
+        is_over_ = event == WsEvent::close || event == WsEvent::failed;
         keep(now);
         return event;
     }
 
-    /// After `message`: what it holds, and whether it is text, which is valid UTF-8 then.
-    [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, std::string()); }
-    [[nodiscard]] bool is_text() const noexcept { return is_text_; }
-
-    /// After `ping` and `pong`: the payload, until the next read.
-    [[nodiscard]] std::string_view control() const noexcept {
-        return held_ ? std::string_view(held_->control, held_->control_size) : std::string_view();
-    }
-
-    /// After `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
-    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
-    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
-
-    /// After `failed`: the code to close with, and why.
-    [[nodiscard]] int failure() const noexcept { return failure_; }
-    [[nodiscard]] const char* failure_reason() const noexcept { return failure_reason_; }
-
     /// The memory that is kept besides the reader itself.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        const bool is_outside = message_.capacity() > std::string().capacity();
-        return (held_ ? sizeof(Progress) : 0) + (is_outside ? message_.capacity() + 1 : 0);
+        if (!held_) return 0;
+        const bool is_outside = held_->message.capacity() > std::string().capacity();
+        return sizeof(Progress) + (is_outside ? held_->message.capacity() + 1 : 0);
     }
 
     /// Whether a frame or a message has begun that is not whole.
-    [[nodiscard]] bool has_begun() const noexcept { return held_ && held_->has_begun(); }
+    [[nodiscard]] bool has_begun() const noexcept { return held_ != nullptr; }
 
   private:
     /// What is needed in the middle of a frame or a message. read() has it on its stack, and the heap has it
     /// from one read to the next, if there is anything to keep.
     struct Progress {
+        std::string message;          // what has come of it
         WsFrameHead frame;            // the present one
         std::uint64_t at = 0;         // how much of its payload is taken
         std::uint64_t announced = 0;  // payload of the message by the heads of its frames
@@ -111,37 +124,26 @@ class WsReader {
         [[nodiscard]] std::uint64_t left() const noexcept { return frame.length - at; }
     };
 
-    void keep(const Progress& now) {
-        if (!now.has_begun() && now.control_size == 0) {
+    void keep(Progress& now) {
+        if (is_over_ || !now.has_begun()) {
             held_.reset();
         } else if (!held_) {
-            held_.reset(new Progress(now));
+            held_.reset(new Progress(std::move(now)));
         }
-    }
-
-    WsEvent refuse(Progress& now, WsFailure why) noexcept {
-        is_over_ = true;
-        failure_ = why.code;
-        failure_reason_ = why.reason;
-        end_message(now);
-        now.is_in_frame = false;
-        now.head_size = now.control_size = 0;
-        std::string().swap(message_);
-        return WsEvent::failed;
     }
 
     // Heads
 
-    WsEvent take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+    WsFailure take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
         const std::size_t copied = bytes.copy(now.head + now.head_size, sizeof now.head - now.head_size);
         const std::size_t size = now.head_size + copied;
         const WsHeadResult result =
             read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
-        if (result.failure) return refuse(now, result.failure);
+        if (result.failure) return result.failure;
         if (result.size == 0) {
             bytes.remove_prefix(copied);
             now.head_size = static_cast<std::uint8_t>(size);
-            return WsEvent::need_more;
+            return {};
         }
         bytes.remove_prefix(result.size - now.head_size);
         begin_frame(now);
@@ -166,8 +168,8 @@ class WsReader {
         return std::min(with_more(limits_->frame), with_more(limits_->message) - now.announced);
     }
 
-    void begin_frame(Progress& now) noexcept {
-        now.head_size = 0;
+    static void begin_frame(Progress& now) noexcept {
+        now.head_size = now.control_size = 0;
         now.at = 0;
         now.is_in_frame = true;
         if (is_ws_control(now.frame.opcode)) return;
@@ -176,8 +178,7 @@ class WsReader {
         ++now.frames;
     }
 
-    void begin_message(Progress& now) noexcept {
-        message_.clear();
+    static void begin_message(Progress& now) noexcept {
         now.is_in_message = true;
         now.is_text = now.frame.opcode == WsOpcode::text;
         now.is_compressed = now.frame.compressed;
@@ -192,17 +193,14 @@ class WsReader {
 
     // Payloads
 
-    WsEvent take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+    WsFailure take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
         const std::string_view piece =
             bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(now.left(), bytes.size())));
         bytes.remove_prefix(piece.size());
-        if (is_ws_control(now.frame.opcode)) {
-            take_control(now, piece);
-        } else if (const auto failure =
-                       now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
-            return refuse(now, failure);
-        }
-        return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
+        if (!is_ws_control(now.frame.opcode))
+            return now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece);
+        take_control(now, piece);
+        return {};
     }
 
     static void unmask(Progress& now, char* data, std::size_t size) noexcept {
@@ -218,25 +216,25 @@ class WsReader {
     }
 
     WsFailure take_data(Progress& now, std::string_view piece) {
-        const std::size_t before = message_.size();
+        const std::size_t before = now.message.size();
         make_room(now, piece.size());
-        message_.append(piece);
-        unmask(now, message_.data() + before, piece.size());
+        now.message.append(piece);
+        unmask(now, now.message.data() + before, piece.size());
         return check_text(now, before);
     }
 
     /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
     /// only announced. No more than the message may have, which its last frame announces.
-    void make_room(const Progress& now, std::size_t more) {
-        const std::size_t needed = message_.size() + more;
-        if (needed <= message_.capacity()) return;
-        const std::uint64_t most = now.frame.fin ? message_.size() + now.left() : limits_->message;
-        const std::size_t wanted = std::max(needed, 2 * message_.capacity());
+    void make_room(Progress& now, std::size_t more) {
+        const std::size_t needed = now.message.size() + more;
+        if (needed <= now.message.capacity()) return;
+        const std::uint64_t most = now.frame.fin ? now.message.size() + now.left() : limits_->message;
+        const std::size_t wanted = std::max(needed, 2 * now.message.capacity());
         const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most));
         std::string larger;
         larger.reserve(room);
-        larger.append(message_);
-        message_ = std::move(larger);
+        larger.append(now.message);
+        now.message = std::move(larger);
     }
 
     WsFailure inflate(Progress& now, std::string_view piece, WsInflater& inflater) {
@@ -245,9 +243,9 @@ class WsReader {
             const std::size_t size = piece.copy(plain, sizeof plain);
             piece.remove_prefix(size);
             unmask(now, plain, size);
-            const std::size_t before = message_.size();
+            const std::size_t before = now.message.size();
             const bool is_end = now.frame.fin && now.left() == 0;
-            const auto result = inflater.inflate({plain, size}, is_end, message_, limits_->message);
+            const auto result = inflater.inflate({plain, size}, is_end, now.message, limits_->message);
             // First what has come out, so that it does not depend on how the bytes were split.
             if (const auto failure = check_text(now, before)) return failure;
             if (result == WsInflater::Result::malformed)
@@ -259,47 +257,38 @@ class WsReader {
 
     /// Section 8.1: text that is not UTF-8 fails at its first such byte.
     WsFailure check_text(Progress& now, std::size_t before) const noexcept {
-        if (!now.is_text || now.utf8.feed(std::string_view(message_).substr(before))) return {};
+        if (!now.is_text || now.utf8.feed(std::string_view(now.message).substr(before))) return {};
         return {ws_bad_data, "text that is not UTF-8"};
     }
 
-    WsEvent end_frame(Progress& now) noexcept {
+    WsEvent end_frame(Progress& now, WsContent& content) noexcept {
         now.is_in_frame = false;
-        switch (now.frame.opcode) {
-            case WsOpcode::ping:
-                return WsEvent::ping;
-            case WsOpcode::pong:
-                return WsEvent::pong;
-            case WsOpcode::close:
-                return end_connection(now);
-            default:
-                break;
-        }
+        if (is_ws_control(now.frame.opcode)) return end_control(now, content);
         if (!now.frame.fin) return WsEvent::need_more;
-        if (now.is_text && !now.utf8.is_complete())
-            return refuse(now, {ws_bad_data, "text that ends within a character"});
-        is_text_ = now.is_text;
+        if (now.is_text && !now.utf8.is_complete()) {
+            content.failure = {ws_bad_data, "text that ends within a character"};
+            return WsEvent::failed;
+        }
+        content.message = std::move(now.message);
+        content.is_text = now.is_text;
+        now.message.clear();
         end_message(now);
         return WsEvent::message;
     }
 
-    WsEvent end_connection(Progress& now) noexcept {
-        if (const auto failure = refuse_ws_close({now.control, now.control_size}))
-            return refuse(now, failure);
-        is_over_ = true;
-        end_message(now);
-        std::string().swap(message_);
+    static WsEvent end_control(const Progress& now, WsContent& content) noexcept {
+        content.control_size_ =
+            std::string_view(now.control, now.control_size).copy(content.control_, most_ws_control);
+        if (now.frame.opcode == WsOpcode::ping) return WsEvent::ping;
+        if (now.frame.opcode == WsOpcode::pong) return WsEvent::pong;
+        content.failure = refuse_ws_close(content.control());
         return WsEvent::close;
     }
 
-    std::string message_;
     OwningPtr<Progress> held_;
     const WsLimits* limits_;
-    const char* failure_reason_ = "";
-    int failure_ = 0;
     WsRole role_;
     bool is_over_ = false;
-    bool is_text_ = false;
 };
 
 }  // namespace detail

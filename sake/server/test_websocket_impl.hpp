@@ -33,6 +33,7 @@ inline constexpr WsLimits test_ws_limits{std::size_t{1} << 30, std::size_t{1} <<
 
 struct TestWebSocket::State {
     detail::WsReader reader{detail::WsRole::client, detail::test_ws_limits};
+    std::optional<Message> message;
     std::string input;
     std::string last_pong;
     std::string reason;
@@ -41,7 +42,6 @@ struct TestWebSocket::State {
     int code = 0;  // of the Close
     bool answers_pings = true;
     bool has_said_close = false;
-    bool has_message = false;
 };
 
 SAKE_INLINE TestWebSocket::TestWebSocket(TestClient& client, TestStream stream)
@@ -95,7 +95,7 @@ SAKE_INLINE TestWebSocket& TestWebSocket::send_raw(std::string_view bytes) {
 /// Reads on up to a message, the Close, or the end of what has come.
 SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
     State& state = this->state();
-    while (!state.has_message && state.code == 0) {
+    while (!state.message && state.code == 0) {
         if (state.input.empty()) {
             state.input = may_wait ? stream_.connection_.receive() : stream_.connection_.receive_now();
             if (state.input.empty()) {
@@ -104,25 +104,26 @@ SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
             }
         }
         std::string_view bytes = state.input;
-        const detail::WsEvent event = state.reader.read(bytes);
+        detail::WsContent content;
+        const detail::WsEvent event = state.reader.read(bytes, content);
         state.input.erase(0, state.input.size() - bytes.size());
         if (event == detail::WsEvent::message) {
-            state.has_message = true;
+            state.message = Message{std::move(content.message), content.is_text};
         } else if (event == detail::WsEvent::ping) {
             ++state.pings;
-            if (state.answers_pings) answer(10, state.reader.control());
+            if (state.answers_pings) answer(10, content.control());
         } else if (event == detail::WsEvent::pong) {
             ++state.pongs;
-            state.last_pong = state.reader.control();
+            state.last_pong = content.control();
         } else if (event == detail::WsEvent::close) {
-            state.code = state.reader.close_code();
-            state.reason = state.reader.close_reason();
+            state.code = content.close_code();
+            state.reason = content.close_reason();
             if (!std::exchange(state.has_said_close, true)) {
                 answer(8, detail::WsCloseText(state.code).view());
             }
         } else if (event == detail::WsEvent::failed) {
             throw std::runtime_error(std::string("the server violates the protocol: ") +
-                                     state.reader.failure_reason());
+                                     content.failure.reason);
         }
     }
 }
@@ -131,9 +132,7 @@ SAKE_INLINE void TestWebSocket::take_now() { take_input(false); }
 
 SAKE_INLINE std::optional<Message> TestWebSocket::receive_now() {
     take_now();
-    State& state = this->state();
-    if (!std::exchange(state.has_message, false)) return std::nullopt;
-    return Message{state.reader.take_message(), state.reader.is_text()};
+    return std::exchange(state().message, std::nullopt);
 }
 SAKE_INLINE std::optional<Message> TestWebSocket::receive() {
     take_input(true);

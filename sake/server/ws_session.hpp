@@ -31,18 +31,16 @@ namespace detail {
 /// Owns itself: it deletes itself when the connection is over and its handler has ended.
 class WsSession final : public Session, public WsLink {
   public:
-    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log. A template, as what it
-    /// calls, since GCC compiles coroutines that nobody calls.
-    template <class Unused>
+    /// Goes on where an HTTP/1 connection has left off.
     static void take_over(H1Handover& from) noexcept {
         try {
-            (new WsSession(from))->start<Unused>(from);
+            (new WsSession(from))->start(from);
         } catch (...) {
-            report_failure("a WebSocket was lost: ", caught_exception());
+            report_loss();
         }
     }
 
-    [[nodiscard]] bool is_busy() const noexcept override { return fiber_ != nullptr; }
+    [[nodiscard]] bool is_busy() const noexcept override { return handler_.has_task(); }
     [[nodiscard]] SessionPhase phase() const noexcept override {
         return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
     }
@@ -51,7 +49,7 @@ class WsSession final : public Session, public WsLink {
         if (state() != State::open) hurry();
     }
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
-        if (state() != State::ending || fiber_ != nullptr) return {};
+        if (state() != State::ending || handler_.has_task()) return {};
         return since();
     }
     [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
@@ -62,21 +60,23 @@ class WsSession final : public Session, public WsLink {
     }
     void drop() noexcept override {
         lose();
-        if (fiber_ != nullptr) fiber_->cancel();
+        if (handler_.has_task()) handler_.cancel();
     }
     void end_if_free() noexcept override {
+        if (handler_.has_ended()) end_handler();
         if (!has_holder()) delete this;
     }
 
   private:
     explicit WsSession(H1Handover& from)
         : WsLink(WsRole::server, from.shard.reactor, std::move(from.socket), std::move(from.wire),
-                 agreed_of(from).route->terms(), agreed_of(from).agreement),
+                 agreed_of(from.exchange->call).route->terms(), agreed_of(from.exchange->call).agreement),
           shard_(from.shard),
           memory_(from.shard.memory),
-          route_(*agreed_of(from).route),
-          entry_(*from.exchange->call.route),
-          exchange_(std::move(from.exchange)) {
+          exchange_(std::move(from.exchange)),
+          handler_(shard_.reactor, *this),
+          socket_(WsMaker::make(*this)) {
+        handler_.work = exchange_->call.route;
         shard_.sessions.add(*this);
         ++shard_.websockets.opened;
     }
@@ -85,40 +85,61 @@ class WsSession final : public Session, public WsLink {
         shard_.room.set();
     }
 
-    static WsAgreed& agreed_of(H1Handover& from) { return from.exchange->call.state.get<WsAgreed>(); }
-
-    template <class Unused>
-    void start(H1Handover& from) {
-        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
-        if (!route_.handler().needs_call()) release_exchange();
-        begin(from.early_input, from.unsent);
-        if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
-        if (is_draining()) begin_drain();
-        const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
-        fiber_ = &root.fiber();
-        fiber_->work = &entry_;
-        shard_.reactor.adopt(*fiber_);
-        root.start();
+    static const WsAgreed& agreed_of(Call& call) { return call.state.get<WsAgreed>(); }
+    static void report_loss() noexcept { report_failure("a WebSocket was lost: ", caught_exception()); }
+    [[nodiscard]] const RouteEntry& entry() const noexcept {
+        return *static_cast<const RouteEntry*>(handler_.work);
     }
 
-    template <class>
-    static Root run(Reactor&, WsSession& self, WebSocket socket) {
-        const WsHold keep(self);  // the program may move the WebSocket elsewhere
+    /// Keeps itself, whatever fails, until the handler has ended: the program may move the WebSocket
+    /// elsewhere.
+    void start(H1Handover& from) noexcept {
+        add_holder();
         try {
-            Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
-            Task<> handler = self.route_.handler().run(call, socket);
-            co_await std::move(handler);
-        } catch (const Cancelled&) {
-            self.say_going_away();
+            const WsHandler& handler = agreed_of(exchange_->call).route->handler();
+            if (!handler.needs_call()) release_exchange();
+            begin(from.early_input, from.unsent);
+            if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
+            if (is_draining()) begin_drain();
+            run(handler);
         } catch (...) {
-            self.handler_failed(caught_exception());
+            report_loss();
+            let_go_of_all();
         }
-        self.fiber_ = nullptr;
-        self.release_exchange();
+    }
+    void run(const WsHandler& handler) {
+        Call* const call = exchange_ ? &exchange_->call : nullptr;
+        try {
+            Task<> task = handler.run(call, socket_);
+            shard_.reactor.adopt(handler_);
+            handler_.start(std::move(task));
+        } catch (...) {
+            handler_failed(caught_exception());
+            let_go_of_all();
+        }
+    }
+
+    void begin_turn() noexcept override {
+        if (handler_.has_ended()) end_handler();
+    }
+    void end_handler() noexcept {
+        try {
+            handler_.take_result();
+        } catch (const Cancelled&) {
+            say_going_away();
+        } catch (...) {
+            handler_failed(caught_exception());
+        }
+        let_go_of_all();
+    }
+    void let_go_of_all() noexcept {
+        release_exchange();
+        const WebSocket socket(std::move(socket_));
+        drop_holder();
     }
 
     void handler_failed(const std::exception_ptr& why) noexcept {
-        report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
+        report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
         break_off(ws_internal, {});
     }
 
@@ -134,7 +155,7 @@ class WsSession final : public Session, public WsLink {
     void release_exchange() noexcept {
         if (!exchange_) return;
         shard_.give_back(std::move(exchange_));
-        static_cast<void>(account(accounted()));
+        static_cast<void>(account(held_bytes()));
     }
 
     bool account(std::size_t bytes) noexcept override {
@@ -160,17 +181,16 @@ class WsSession final : public Session, public WsLink {
 
     Shard& shard_;
     BudgetShare memory_;
-    const WsRoute& route_;
-    const RouteEntry& entry_;
     OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
-    Fiber* fiber_ = nullptr;          // while the handler runs
+    TaskFiber handler_;               // its work is the RouteEntry
+    WebSocket socket_;
 };
 
 /// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.
 template <class Unused>
 Handler make_ws_handler(WsHandler handler, WebSocketOptions options) {
     const std::size_t params = handler.param_count();
-    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over<Unused>);
+    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over);
     ServerHandler made{route};
     made.plain = [](void* object, Call& call) { static_cast<const WsRoute*>(object)->shake_hands(call); };
     made.destroy = [](void* object) { delete static_cast<WsRoute*>(object); };

@@ -164,17 +164,15 @@ class WebSocket {
     /// Waits for the next message, in the order of sending; std::nullopt once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has
     /// consumed no message; std::logic_error if two coroutines wait at a time.
-    detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
-        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
-    }
+    detail::WsReceive receive() { return detail::WsReceive(link()); }
 
     /// Sends a text message, and waits while the other side does not read. Returns false once the connection
     /// is closed or closing. Throws std::invalid_argument if the text is not UTF-8.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
+    detail::WsSend send(std::string_view text);
     /// The same for a binary message.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+    detail::WsSend send_binary(std::string_view bytes);
     /// The same for a message such as receive() returns: as text or as bytes.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
+    detail::WsSend send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 

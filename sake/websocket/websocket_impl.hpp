@@ -26,23 +26,27 @@ SAKE_INLINE bool has_news(const WsLink& link) noexcept { return link.has_news();
 SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
 SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(); }
 
-SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
+SAKE_INLINE void WsWait::enter() { link_.add_waiter(*this); }
 
-SAKE_INLINE void WsReceiveWait::begin() {
-    link_.begin_receive();
-    has_begun_ = true;
+SAKE_INLINE WsReceiveWait& WsReceive::begin() {
+    WsReceiveWait& wait = link_->begin_receive();
+    state_ = State::began;
+    return wait;
 }
-SAKE_INLINE void WsReceiveWait::end() noexcept {
-    if (std::exchange(has_begun_, false)) link_.end_receive();
+SAKE_INLINE void WsReceive::end() noexcept {
+    if (std::exchange(state_, State::unused) != State::unused) link_->end_receive();
 }
-SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
+SAKE_INLINE std::optional<Message> WsReceive::await_resume() {
+    const bool is_given_up = state_ == State::waits && link_->is_receive_given_up();
+    std::optional<Message> message;
+    if (!is_given_up) message = link_->take_message();
     end();
-    if (is_given_up()) throw Cancelled();
-    return link_.take_message();
+    if (is_given_up) throw Cancelled();
+    return message;
 }
-SAKE_INLINE bool send_at_once(const WsToSend& what) {
-    const bool was_sent = what.link->send_or_end(what.is_text, what.payload);
-    if (what.link->is_held_up()) what.link->before_waiting();
+SAKE_INLINE bool send_at_once(WsLink& link, bool is_text, std::string_view payload) {
+    const bool was_sent = link.send_or_end(is_text, payload);
+    if (link.is_held_up()) link.before_waiting();
     return was_sent;
 }
 SAKE_INLINE void say_close_at_once(const WsToClose& what) {
@@ -58,13 +62,14 @@ SAKE_INLINE WsHold::~WsHold() {
     if (link_ != nullptr) link_->drop_holder();
 }
 SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
-    return link.pumps().has(hub, topic);
+    const WsPumps* const pumps = link.known_pumps();
+    return pumps != nullptr && pumps->has(hub, topic);
 }
 SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
     if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
 }
 SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
-    link.pumps().remove(hub, topic);
+    if (WsPumps* const pumps = link.known_pumps()) pumps->remove(hub, topic);
 }
 SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
 SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
@@ -125,13 +130,12 @@ SAKE_INLINE WebSocket::~WebSocket() {
     if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
 }
 
-SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
+SAKE_INLINE detail::WsSend WebSocket::send(std::string_view text) {
     detail::require_text(text, "ws.send");
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), text, true});
+    return detail::WsSend(link(), true, text);
 }
-SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
-    std::string_view bytes) {
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), bytes, false});
+SAKE_INLINE detail::WsSend WebSocket::send_binary(std::string_view bytes) {
+    return detail::WsSend(link(), false, bytes);
 }
 SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
     int code, std::string_view reason) {

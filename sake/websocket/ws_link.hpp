@@ -43,7 +43,7 @@ namespace detail {
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
 /// as the program goes. Time in which this side does not read does not count as silence.
-class WsLink : private Resumable, private Timer {
+class WsLink : protected Resumable, private Timer {
   public:
     WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
            const WsTerms& terms, const WsAgreement& agreed);
@@ -63,13 +63,13 @@ class WsLink : private Resumable, private Timer {
     [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ >= State::ending; }
     /// Whether `receive` has something to give, or never will.
-    [[nodiscard]] bool has_news() const noexcept { return has_message_ || state_ != State::open; }
+    [[nodiscard]] bool has_news() const noexcept { return message_ || state_ != State::open; }
     /// Whether the other side has so much to read that sending should wait.
     [[nodiscard]] bool is_held_up() const noexcept { return unsent_bytes() > most_unsent; }
     [[nodiscard]] int close_code() const noexcept { return close_code_; }
     [[nodiscard]] std::string_view close_reason() const noexcept;
     [[nodiscard]] std::string_view protocol() const noexcept;
-    [[nodiscard]] bool is_compressed() const noexcept { return codec_ != nullptr; }
+    [[nodiscard]] bool is_compressed() const noexcept { return codec() != nullptr; }
     [[nodiscard]] const WebSocketOptions& options() const noexcept { return terms_.options; }
     [[nodiscard]] Reactor& reactor() noexcept { return watch().reactor(); }
 
@@ -80,12 +80,13 @@ class WsLink : private Resumable, private Timer {
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
     /// A coroutine waits in `receive`, up to end_receive. Throws std::logic_error if another does.
-    void begin_receive();
+    [[nodiscard]] WsReceiveWait& begin_receive();
     void end_receive() noexcept { is_awaited_ = false; }
-    void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
+    [[nodiscard]] bool is_receive_given_up() noexcept { return receive_.is_given_up(); }
+    void add_waiter(WsWait& waiter) { waiter.insert_before(extras().waiters); }
 
     /// The program wants no more of what comes.
-    void drop_message() noexcept;
+    void drop_message() noexcept { message_.reset(); }
     /// Sends a message. False if it is not open. Throws std::bad_alloc.
     bool send(bool is_text, std::string_view payload);
     /// The same for a coroutine: the second time that it is not open, throws Cancelled.
@@ -101,14 +102,18 @@ class WsLink : private Resumable, private Timer {
     void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
-    [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
-    [[nodiscard]] const WsPumps& pumps() const noexcept { return pumps_; }
+    /// The subscriptions, with room for one.
+    [[nodiscard]] WsPumps& pumps() { return extras().pumps; }
+    /// Those that there are; null for none.
+    [[nodiscard]] WsPumps* known_pumps() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
 
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
 
     virtual ~WsLink() { leave(); }
 
+    /// A turn begins.
+    virtual void begin_turn() noexcept {}
     /// Records how many bytes are held for it. False if the budget is exceeded.
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
@@ -128,8 +133,8 @@ class WsLink : private Resumable, private Timer {
     /// Ends it: says why, and gives the other side a moment to read that.
     void break_off(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
-    /// What `account` was told last.
-    [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }
+    /// The bytes that are held for it now.
+    [[nodiscard]] std::size_t held_bytes() const noexcept;
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
     /// It has less time from now on, since the server drains.
     void hurry() noexcept;
@@ -148,20 +153,33 @@ class WsLink : private Resumable, private Timer {
         std::size_t sent = 0;
         TimePoint due;  // for more to be taken
     };
+    /// What only some connections have.
+    struct Extras {
+        OwningPtr<WsCodec> codec;
+        std::string words;  // the subprotocol, or in the end the reason of the Close
+        ListNode waiters;   // for room to send, or for the end
+        WsPumps pumps;
+    };
     static constexpr std::size_t most_unsent = 64 * 1024;
 
-    void resume() override { take_turn(); }
+    [[nodiscard]] Extras& extras() {
+        if (!extras_) extras_.reset(new Extras);
+        return *extras_;
+    }
+    [[nodiscard]] WsCodec* codec() const noexcept { return extras_ ? extras_->codec.get() : nullptr; }
+
+    void resume() override;
     void leave() noexcept;
-    void take_turn();
+    void take_turn() noexcept;
     void go_on();
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
-        return state_ == State::ending || (state_ != State::over && !has_message_);
+        return state_ == State::ending || (state_ != State::over && !message_);
     }
     [[nodiscard]] std::string_view receive();
     void take(std::string_view& input);
-    void take_close();
+    void take_close(const WsContent& content);
     void hear();
     void hold(OwningPtr<Held> held, std::string_view input);
     void await_input() noexcept;
@@ -195,6 +213,7 @@ class WsLink : private Resumable, private Timer {
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
+    void set_words(std::string_view words);
     void tell_waiters() noexcept;
     void account_all() noexcept;
     void look_again() noexcept { wake(reactor()); }
@@ -203,23 +222,20 @@ class WsLink : private Resumable, private Timer {
     WsBuffers& buffers_;
     const WsTerms& terms_;
     WsReader reader_;
+    WsReceiveWait receive_;
+    OwningPtr<Message> message_;  // until it is received; meanwhile nothing more is read
     TimePoint since_;
     OwningPtr<Held> held_;
     OwningPtr<Unsent> unsent_;
-    OwningPtr<WsCodec> codec_;
-    OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
+    OwningPtr<Extras> extras_;
     const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
-    ListNode waiters_;
-    WsPumps pumps_;
-    std::size_t accounted_ = 0;
     std::uint32_t holders_ = 0;
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     WsRole role_;
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
     bool is_awaited_ = false;               // by `receive`
-    bool has_message_ = false;              // which the reader keeps until it is taken
     bool is_pinged_ = false;                // and has not been heard of since
     bool shares_published_ = false;         // what is deflated for one is good for all of them
     bool has_ended_output_ = false;

@@ -30,12 +30,14 @@ inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, 
       terms_(terms),
       reader_(role, terms.limits),
       since_(reactor.now()),
-      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
       port_(Port::of(reactor)),
       role_(role) {
-    const WsWindow window = window_of(agreed.deflate, role);
-    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
-    if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
+    if (agreed.deflate.is_on) {
+        const WsWindow window = window_of(agreed.deflate, role);
+        extras().codec = WsCodec::make(reactor, role, agreed.deflate);
+        shares_published_ = codec() != nullptr && !window.is_kept && window.bits == most_ws_window;
+    }
+    set_words(agreed.protocol);
     begin_waiting();
 }
 
@@ -57,21 +59,22 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::take_turn() {
+inline void WsLink::resume() {
     begin_waiting();
-    if (is_finished()) {
-        delete this;
-        return;
-    }
+    begin_turn();
+    if (!is_finished()) take_turn();
+    if (is_finished() && is_waiting()) delete this;
+}
+
+inline void WsLink::take_turn() noexcept {
     try {
         go_on();
     } catch (...) {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
-    if (state_ != State::open) pumps_.clear();
+    if (state_ != State::open && extras_) extras_->pumps.clear();
     if (state_ == State::over) has_become_over();
-    if (is_finished() && is_waiting()) delete this;
 }
 
 inline void WsLink::go_on() {
@@ -106,7 +109,7 @@ inline void WsLink::break_off(int code, std::string_view reason) noexcept {
         if (may_say) send_frame(WsOpcode::close, text.view());
         if (state_ == State::over) return;
         close_code_ = static_cast<std::uint16_t>(code);
-        words_.reset(reason.empty() ? nullptr : new std::string(reason));
+        set_words(reason);
         become(State::ending);
     } catch (...) {
         lose();
@@ -117,7 +120,7 @@ inline void WsLink::lose() noexcept {
     if (state_ == State::over) return;
     if (state_ != State::ending) {
         close_code_ = ws_abnormal;
-        words_.reset();
+        if (extras_) extras_->words.clear();
     }
     if (unsent_ != nullptr) socket_.reset_on_close();
     if (is_gatherer()) {
@@ -146,8 +149,15 @@ inline void WsLink::become(State state) noexcept {
     }
 }
 
+inline void WsLink::set_words(std::string_view words) {
+    if (extras_ || !words.empty()) extras().words = words;
+}
+
 inline void WsLink::tell_waiters() noexcept {
-    for (ListNode* each = waiters_.next(); each != &waiters_;) {
+    if (receive_.is_waiting() && has_news()) receive_.finish();
+    if (!extras_) return;
+    ListNode& waiters = extras_->waiters;
+    for (ListNode* each = waiters.next(); each != &waiters;) {
         auto& waiter = static_cast<WsWait&>(*each);
         each = each->next();
         if (!waiter.is_served()) continue;
@@ -231,14 +241,15 @@ inline void WsLink::hurry() noexcept {
 
 // --- Memory ---
 
+inline std::size_t WsLink::held_bytes() const noexcept {
+    return (held_ ? held_->bytes.capacity() : 0) + (unsent_ ? unsent_->bytes.capacity() : 0) +
+           (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
+           (codec() != nullptr ? codec()->memory() : 0);
+}
+
 inline void WsLink::account_all() noexcept {
-    if (state_ == State::over) return;
-    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
-                             (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
-                             (codec_ ? codec_->memory() : 0);
-    if (held == accounted_) return;
-    accounted_ = held;
-    if (!account(held)) break_off(ws_try_again, "the server has no memory to spare for this connection");
+    if (state_ == State::over || account(held_bytes())) return;
+    break_off(ws_try_again, "the server has no memory to spare for this connection");
 }
 
 }  // namespace detail

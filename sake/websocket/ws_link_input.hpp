@@ -71,24 +71,23 @@ inline void WsLink::take(std::string_view& input) {
         input = {};
         return;
     }
-    switch (reader_.read(input, codec_ ? codec_->inflater() : nullptr)) {
+    WsContent content;
+    WsInflater* const inflater = codec() != nullptr ? codec()->inflater() : nullptr;
+    switch (reader_.read(input, content, inflater)) {
         case WsEvent::message:
-            has_message_ = true;
-            if (state_ == State::open) {
-                tell_waiters();
-            } else {
-                drop_message();
-            }
+            if (state_ != State::open) break;
+            message_.reset(new Message{std::move(content.message), content.is_text});
+            tell_waiters();
             break;
         case WsEvent::ping:
             // One that does not read its pongs gets no more of them.
-            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, reader_.control());
+            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, content.control());
             break;
         case WsEvent::close:
-            take_close();
+            take_close(content);
             break;
         case WsEvent::failed:
-            break_off(reader_.failure(), reader_.failure_reason());
+            break_off(content.failure.code, content.failure.reason);
             break;
         case WsEvent::pong:
         case WsEvent::need_more:
@@ -97,9 +96,9 @@ inline void WsLink::take(std::string_view& input) {
 }
 
 /// The other side says Close, in answer to ours or first (RFC 6455 section 5.5.1).
-inline void WsLink::take_close() {
-    close_code_ = static_cast<std::uint16_t>(reader_.close_code());
-    words_.reset(reader_.close_reason().empty() ? nullptr : new std::string(reader_.close_reason()));
+inline void WsLink::take_close(const WsContent& content) {
+    close_code_ = static_cast<std::uint16_t>(content.close_code());
+    set_words(content.close_reason());
     if (state_ == State::open) {
         const WsCloseText text(close_code_);
         send_frame(WsOpcode::close, text.view());
@@ -123,16 +122,16 @@ inline void WsLink::await_input() noexcept {
 }
 
 inline std::string_view WsLink::close_reason() const noexcept {
-    return close_code_ != 0 && words_ ? std::string_view(*words_) : std::string_view();
+    return close_code_ != 0 && extras_ ? std::string_view(extras_->words) : std::string_view();
 }
 inline std::string_view WsLink::protocol() const noexcept {
-    return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
+    return close_code_ == 0 && extras_ ? std::string_view(extras_->words) : std::string_view();
 }
 
-inline void WsLink::begin_receive() {
+inline WsReceiveWait& WsLink::begin_receive() {
     if (is_awaited_) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
     is_awaited_ = true;
-    if (has_news()) return;
+    if (has_news()) return receive_;
     try {
         read_on();
     } catch (...) {
@@ -141,19 +140,17 @@ inline void WsLink::begin_receive() {
         throw;
     }
     if (!has_news()) before_waiting();
+    return receive_;
 }
 
 inline std::optional<Message> WsLink::take_message() {
-    if (!std::exchange(has_message_, false)) return std::nullopt;
-    std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
+    if (!message_) return std::nullopt;
+    std::optional<Message> message(std::move(*message_));
+    message_.reset();
     count_received(message->data.size());
     since_ = now();  // what it has sent since was not read
     await_input();
     return message;
-}
-
-inline void WsLink::drop_message() noexcept {
-    if (std::exchange(has_message_, false)) static_cast<void>(reader_.take_message());
 }
 
 }  // namespace detail

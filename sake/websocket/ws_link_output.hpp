@@ -26,8 +26,8 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     const WsOpcode opcode = is_text ? WsOpcode::text : WsOpcode::binary;
     try {
         std::string deflated;
-        const bool is_deflated =
-            codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
+        const bool is_deflated = payload.size() >= options().compress_from && codec() != nullptr &&
+                                 codec()->deflate(payload, deflated);
         send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
     } catch (...) {
         lose();  // a part of it may be on its way
@@ -48,7 +48,7 @@ inline bool WsLink::send_published(std::string_view payload) {
         if (last.text != payload || last.text.empty()) {
             last.text.clear();
             last.deflated.clear();
-            last.is_smaller = codec_->deflate(payload, last.deflated);
+            last.is_smaller = codec()->deflate(payload, last.deflated);
             last.text = payload;
         }
         send_frame(is_text ? WsOpcode::text : WsOpcode::binary,

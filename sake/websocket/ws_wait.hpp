@@ -26,6 +26,51 @@ class WsLink;
 /// Whether both sides have said Close, or it was lost.
 [[nodiscard]] bool has_ended(const WsLink& link) noexcept;
 
+/// A coroutine that waits for a message. Its link has one: two cannot wait at a time.
+class WsReceiveWait final : public Wait {
+  public:
+    WsReceiveWait() = default;
+    ~WsReceiveWait() = default;
+    /// Whether its fiber was cancelled, even after the wait was over. Once.
+    [[nodiscard]] bool is_given_up() noexcept { return was_cancelled() || take_late_cancellation(); }
+    void describe(std::string& out) const override { out += "a message of a WebSocket"; }
+
+  private:
+    bool withdraw() noexcept override { return true; }
+};
+
+/// What WebSocket::receive returns. Small, because the frame of a handler has it as long as the connection
+/// lives.
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsReceive {
+  public:
+    explicit WsReceive(WsLink& link) noexcept : link_(&link) {}
+    /// Before it is awaited.
+    WsReceive(WsReceive&& other) noexcept : link_(other.link_) {}
+    WsReceive& operator=(WsReceive&&) = delete;
+    ~WsReceive() { end(); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        WsReceiveWait& wait = begin();
+        const bool has_message = has_news(*link_);
+        if (has_message && Wait::may_go_on(coroutine)) return false;
+        state_ = State::waits;
+        if (!wait.suspend(coroutine)) return false;
+        if (has_message) wait.finish();  // after the others
+        return true;
+    }
+    [[nodiscard]] std::optional<Message> await_resume();
+
+  private:
+    enum class State : std::uint8_t { unused, began, waits };
+    WsReceiveWait& begin();
+    void end() noexcept;
+
+    WsLink* link_;
+    State state_ = State::unused;
+};
+
 /// In the list of its link until it is served.
 class WsWait : public Wait, public ListNode {
   public:
@@ -38,47 +83,21 @@ class WsWait : public Wait, public ListNode {
     /// Suspends until it is served.
     template <class Promise>
     bool wait(std::coroutine_handle<Promise> coroutine) {
-        const bool is_over = is_served();
-        has_suspended_ = is_over ? give_way(coroutine) : suspend(coroutine);
-        if (has_suspended_ && !is_over) enter();
-        return has_suspended_;
-    }
-    /// Whether its fiber was cancelled, even after the wait was over.
-    [[nodiscard]] bool is_given_up() noexcept {
-        return was_cancelled() || (has_suspended_ && take_late_cancellation());
+        if (is_served()) return give_way(coroutine);
+        enter();  // first, since memory may be missing
+        if (suspend(coroutine)) return true;
+        unlink();
+        return false;
     }
 
     WsLink& link_;
 
   private:
-    bool has_suspended_ = false;
-
-    void enter() noexcept;
+    void enter();
     bool withdraw() noexcept final {
         unlink();
         return true;
     }
-};
-
-class [[nodiscard]] WsReceiveWait final : public WsWait {
-  public:
-    explicit WsReceiveWait(WsLink& link) noexcept : WsWait(link) {}
-    ~WsReceiveWait() { end(); }
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        begin();
-        return wait(coroutine);
-    }
-    [[nodiscard]] std::optional<Message> await_resume();
-    [[nodiscard]] bool is_served() const noexcept override { return has_news(link_); }
-    void describe(std::string& out) const override { out += "a message of a WebSocket"; }
-
-  private:
-    void begin();
-    void end() noexcept;
-
-    bool has_begun_ = false;
 };
 
 /// For room to send more, or for its end.
@@ -108,34 +127,22 @@ class [[nodiscard]] WsEndWait final : public WsWait {
     void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
 };
 
-/// What WebSocket::send is about to send.
-struct WsToSend {
-    WsLink* link;
-    std::string_view payload;
-    bool is_text;
-};
-/// What WebSocket::close is about to say.
-struct WsToClose {
-    WsLink* link;
-    int code;
-    std::string_view reason;
-};
 /// Sends it: false if nothing can be sent any more.
-[[nodiscard]] bool send_at_once(const WsToSend& what);
-void say_close_at_once(const WsToClose& what);
+[[nodiscard]] bool send_at_once(WsLink& link, bool is_text, std::string_view payload);
 
-/// Sends, and waits if it must. That wait is made when it is needed: it is seldom, and the frame of a handler
-/// has room for each of its sends as long as the connection lives.
-class [[nodiscard]] WsSendWait {
+/// What WebSocket::send returns: sends, and waits if it must. That wait is made when it is needed: it is
+/// seldom, and the frame of a handler has room for each of its sends as long as the connection lives.
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
   public:
-    explicit WsSendWait(const WsToSend& what) noexcept : what_(what) {}
+    WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
+        : link_(&link), payload_(payload), is_text_(is_text) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         coroutine.promise().fiber->throw_if_cancelled();
-        was_sent_ = send_at_once(what_);
-        if (has_room(*what_.link) && Wait::may_go_on(coroutine)) return false;
-        wait_.reset(new WsRoomWait(*what_.link));
+        was_sent_ = send_at_once(*link_, is_text_, payload_);
+        if (has_room(*link_) && Wait::may_go_on(coroutine)) return false;
+        wait_.reset(new WsRoomWait(*link_));
         return wait_->await_suspend(coroutine);
     }
     bool await_resume() const {
@@ -144,10 +151,20 @@ class [[nodiscard]] WsSendWait {
     }
 
   private:
-    WsToSend what_;
-    bool was_sent_ = false;
+    WsLink* link_;
+    std::string_view payload_;
     OwningPtr<WsRoomWait> wait_;
+    bool is_text_;
+    bool was_sent_ = false;
 };
+
+/// What WebSocket::close is about to say.
+struct WsToClose {
+    WsLink* link;
+    int code;
+    std::string_view reason;
+};
+void say_close_at_once(const WsToClose& what);
 
 /// Says Close, and waits.
 class [[nodiscard]] WsCloseWait {

@@ -13,6 +13,7 @@
 
 namespace fuzz {
 
+using sake::detail::WsContent;
 using sake::detail::WsEvent;
 using sake::detail::WsInflater;
 using sake::detail::WsLimits;
@@ -67,22 +68,22 @@ inline WsTexts read_ws(std::string_view input, const WsSetting& setting,
         input.remove_prefix(size);
         std::string_view bytes(piece.data(), piece.size());
         for (;;) {
-            const WsEvent event = reader.read(bytes, setting.inflates ? &inflater : nullptr);
+            WsContent content;
+            const WsEvent event = reader.read(bytes, content, setting.inflates ? &inflater : nullptr);
             if (event == WsEvent::need_more) break;
             if (event == WsEvent::message) {
-                const char* const kind = reader.is_text() ? "text " : "binary ";
-                texts.push_back(kind + reader.take_message());
+                texts.push_back((content.is_text ? "text " : "binary ") + content.message);
                 require(!reader.has_begun() && reader.held_bytes() == 0, "nothing is kept behind a message");
             } else if (event == WsEvent::close) {
-                texts.push_back("close " + std::to_string(reader.close_code()) + " ");
-                texts.back().append(reader.close_reason());
+                texts.push_back("close " + std::to_string(content.close_code()) + " ");
+                texts.back().append(content.close_reason());
             } else if (event == WsEvent::failed) {
-                texts.push_back("failed " + std::to_string(reader.failure()));
-                if (reason != nullptr) *reason = reader.failure_reason();
+                texts.push_back("failed " + std::to_string(content.failure.code));
+                if (reason != nullptr) *reason = content.failure.reason;
                 require(reader.held_bytes() == 0, "nothing is kept behind a failure");
             } else {
                 texts.push_back(event == WsEvent::ping ? "ping " : "pong ");
-                texts.back().append(reader.control());
+                texts.back().append(content.control());
             }
         }
         require(bytes.empty(), "all is read");
