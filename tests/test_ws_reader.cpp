@@ -339,8 +339,8 @@ TEST_CASE("a compressed message that is malformed, too large or not UTF-8 fails 
 }
 
 TEST_CASE("a reader says what has begun") {
-    const WsLimits limits;
-    WsReader reader(WsRole::server, limits);
+    const WsRules rules;
+    WsReader reader(rules);
     const auto read = [&](std::string_view bytes) {
         WsContent content;
         return reader.read(bytes, content);
@@ -365,8 +365,8 @@ TEST_CASE("a reader says what has begun") {
 }
 
 TEST_CASE("each event brings what it is about, and nothing else") {
-    const WsLimits limits;
-    WsReader reader(WsRole::client, limits);
+    const WsRules rules{WsRole::client};
+    WsReader reader(rules);
     std::string_view bytes =
         "\x81\x01"
         "a\x82\x01"
@@ -394,9 +394,9 @@ TEST_CASE("each event brings what it is about, and nothing else") {
 }
 
 TEST_CASE("an idle reader is small, and a message that is here as a whole is one allocation") {
-    CHECK(sizeof(WsReader) <= 24);
-    const WsLimits limits;
-    WsReader reader(WsRole::server, limits);
+    CHECK(sizeof(WsReader) <= 16);
+    const WsRules rules;
+    WsReader reader(rules);
     const std::string bytes = frame(0x81, std::string(5000, 'x'));
     std::string_view rest = bytes;
     WsContent content;
@@ -409,10 +409,16 @@ TEST_CASE("an idle reader is small, and a message that is here as a whole is one
     CHECK(reader.held_bytes() == 0);
 }
 
+TEST_CASE("an idle WebSocket of a server is small: its session, and what a handler's frame keeps of it") {
+    CHECK(sizeof(WsSession) <= 336);
+    CHECK(sizeof(WsReceive) <= 8);
+    CHECK(sizeof(WsSend) <= 32);
+}
+
 TEST_CASE("memory grows with what has come, not with what is announced") {
-    const WsLimits limits;
+    const WsRules rules;
     for (const char first : {'\x02', '\x82'}) {
-        WsReader reader(WsRole::server, limits);
+        WsReader reader(rules);
         WsContent content;
         const std::string head = first + "\xff\0\0\0\0\0\x0f\xff\xff"s + mask;
         std::string_view bytes = head;
@@ -432,8 +438,8 @@ TEST_CASE("memory grows with what has come, not with what is announced") {
 }
 
 TEST_CASE("a message of many small frames is not copied with each of them") {
-    const WsLimits limits;
-    WsReader reader(WsRole::server, limits);
+    const WsRules rules;
+    WsReader reader(rules);
     WsContent content;
     const std::string begin = frame(0x02, std::string(1000, 'x'));
     const std::string more = frame(0x00, std::string(1000, 'x'));

@@ -36,7 +36,7 @@ class WsRoute {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
     WsRoute(WsHandler handler, WebSocketOptions options, void (*take_over)(H1Handover&))
-        : handler_(std::move(handler)), terms_(std::move(options)), take_over_(take_over) {
+        : handler_(std::move(handler)), terms_(std::move(options), WsRole::server), take_over_(take_over) {
         allows_all_origins_ = std::erase(terms_.options.origins, "*") != 0;
         require_origins("WebSocketOptions::origins", terms_.options.origins);
         for (const std::string& protocol : terms_.options.protocols) {

@@ -28,9 +28,21 @@ class Budget {
         const std::size_t half = limit_ / 2;
         return size <= half && used_ <= half - size;
     }
+    /// Grows or shrinks a share to `size` bytes. Returns false and changes nothing if the limit would be
+    /// exceeded. Other limits bound what one connection holds.
+    [[gnu::always_inline]] bool resize(std::size_t& share, std::size_t size) noexcept {
+        const std::size_t others = used_ - share;
+        const bool fits = others == 0 || others + size <= limit_;
+        if (size > share && !fits) {
+            tell_of_want();
+            return false;
+        }
+        used_ = others + size;
+        share = size;
+        return true;
+    }
 
   private:
-    friend class BudgetShare;
     void tell_of_want() noexcept;
 
     std::size_t limit_;
@@ -45,21 +57,10 @@ class BudgetShare {
     explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
     BudgetShare(const BudgetShare&) = delete;
     BudgetShare& operator=(const BudgetShare&) = delete;
-    ~BudgetShare() { budget_.used_ -= size_; }
+    ~BudgetShare() { resize(0); }
 
-    /// Grows or shrinks the share to `size` bytes. Returns false and changes nothing if the budget would be
-    /// exceeded. Other limits bound what one connection holds.
-    [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
-        const std::size_t others = budget_.used_ - size_;
-        const bool fits = others == 0 || others + size <= budget_.limit_;
-        if (size > size_ && !fits) {
-            budget_.tell_of_want();
-            return false;
-        }
-        budget_.used_ = others + size;
-        size_ = size;
-        return true;
-    }
+    /// See Budget::resize.
+    [[gnu::always_inline]] bool resize(std::size_t size) noexcept { return budget_.resize(size_, size); }
     /// The same for a part of it, which was `part` bytes so far.
     bool resize_part(std::size_t& part, std::size_t size) noexcept {
         if (!resize(size_ - part + size)) return false;

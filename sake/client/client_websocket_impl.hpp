@@ -83,7 +83,7 @@ SAKE_INLINE WebSocketRequest& WebSocketRequest::options(WebSocketOptions options
             "WebSocketOptions::origins is for servers: a client sets its own by header(\"Origin\", ...)");
     }
     detail::require_protocols(options.protocols);
-    static_cast<void>(sake::detail::WsTerms(options));  // which checks them
+    static_cast<void>(sake::detail::WsTerms(options, sake::detail::WsRole::client));  // which checks them
     options_ = std::move(options);
     return *this;
 }

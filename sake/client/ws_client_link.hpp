@@ -38,13 +38,15 @@ class WsClientLink final : private WsOwnTerms, public WsLink, private ReactorEnd
   private:
     WsClientLink(Reactor& reactor, StreamParts& from, OwningPtr<WsTerms> terms, const WsAgreement& agreed)
         : WsOwnTerms{std::move(terms)},
-          WsLink(WsRole::client, reactor, std::move(from.socket), std::move(from.wire), *own_terms, agreed) {
+          WsLink(reactor, std::move(from.socket), std::move(from.wire), *own_terms, agreed),
+          port_(Port::of(reactor)) {
         reactor.tell_at_end(*this);
     }
 
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return std::chrono::seconds(30);  // as ClientOptions has it
     }
+    [[nodiscard]] const CountedPtr<Port>& port() const noexcept override { return port_; }
 
     /// Says Close where there was no time for it, and waits for nothing.
     void reactor_ends() noexcept override {
@@ -56,6 +58,8 @@ class WsClientLink final : private WsOwnTerms, public WsLink, private ReactorEnd
         end_with_reactor();
         if (!has_holder()) delete this;
     }
+
+    const CountedPtr<Port> port_;  // of a reactor that may end before it
 };
 
 }  // namespace detail

@@ -64,7 +64,7 @@ constexpr std::string_view help_after_refusal(int status) noexcept {
 class WebSocketOpening {
   public:
     explicit WebSocketOpening(const WebSocketRequest& request)
-        : terms(new sake::detail::WsTerms(request.options())),
+        : terms(new sake::detail::WsTerms(request.options(), sake::detail::WsRole::client)),
           name(name_of_websocket(request.url())),
           key_(make_websocket_key()),
           parser_(head_limits(ClientOptions())) {}

@@ -29,6 +29,12 @@ struct WsLimits {
     int fragments = 1000;
 };
 
+/// By which rules one side of a connection reads.
+struct WsRules {
+    WsRole role = WsRole::server;
+    WsLimits limits = {};
+};
+
 /// What compression may add to bytes that do not become smaller: browsers and Python's websockets compress
 /// those too. Generous: zlib with the least memory adds an eighth (deflateBound).
 constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return bytes / 8 + 64; }
@@ -61,17 +67,17 @@ class WsContent {
 };
 
 /// Reads one connection. Small while nothing has begun. Throws only std::bad_alloc, and is unusable
-/// afterwards. The limits must outlive it.
+/// afterwards. The rules must outlive it.
 class WsReader {
   public:
-    WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
-    WsReader(WsRole role, WsLimits&& limits) = delete;
+    explicit WsReader(const WsRules& rules) noexcept : rules_(&rules) {}
+    explicit WsReader(WsRules&& rules) = delete;
 
     /// Continues until there is an event or no more bytes. Removes the bytes that it has read from the front
     /// of `bytes`. The inflater must be the same at every call, or null if no compression was agreed. After
     /// `close` and `failed`, all bytes are dropped.
     [[nodiscard]] WsEvent read(std::string_view& bytes, WsContent& content, WsInflater* inflater = nullptr) {
-        if (is_over_) {
+        if (rules_ == nullptr) {
             bytes = {};
             return WsEvent::need_more;
         }
@@ -84,7 +90,7 @@ class WsReader {
             if (!content.failure && now.is_in_frame && now.left() == 0) event = end_frame(now, content);
             if (content.failure) event = WsEvent::failed;
         }
-        is_over_ = event == WsEvent::close || event == WsEvent::failed;
+        if (event == WsEvent::close || event == WsEvent::failed) rules_ = nullptr;
         keep(now);
         return event;
     }
@@ -125,7 +131,7 @@ class WsReader {
     };
 
     void keep(Progress& now) {
-        if (is_over_ || !now.has_begun()) {
+        if (rules_ == nullptr || !now.has_begun()) {
             held_.reset();
         } else if (!held_) {
             held_.reset(new Progress(std::move(now)));
@@ -151,12 +157,12 @@ class WsReader {
     }
 
     [[nodiscard]] WsHeadRules rules(const Progress& now, bool may_be_compressed) const noexcept {
-        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(limits_->message));
+        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(rules_->limits.message));
         const bool is_deflated = now.is_in_message && now.is_compressed;
-        return {role_,
+        return {rules_->role,
                 may_be_compressed,
                 now.is_in_message,
-                now.frames >= limits_->fragments,
+                now.frames >= rules_->limits.fragments,
                 is_deflated ? deflated : most_payload(now, 0),
                 deflated};
     }
@@ -165,7 +171,7 @@ class WsReader {
         const auto with_more = [more](std::uint64_t limit) {
             return limit > std::numeric_limits<std::uint64_t>::max() - more ? limit : limit + more;
         };
-        return std::min(with_more(limits_->frame), with_more(limits_->message) - now.announced);
+        return std::min(with_more(rules_->limits.frame), with_more(rules_->limits.message) - now.announced);
     }
 
     static void begin_frame(Progress& now) noexcept {
@@ -228,7 +234,7 @@ class WsReader {
     void make_room(Progress& now, std::size_t more) {
         const std::size_t needed = now.message.size() + more;
         if (needed <= now.message.capacity()) return;
-        const std::uint64_t most = now.frame.fin ? now.message.size() + now.left() : limits_->message;
+        const std::uint64_t most = now.frame.fin ? now.message.size() + now.left() : rules_->limits.message;
         const std::size_t wanted = std::max(needed, 2 * now.message.capacity());
         const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most));
         std::string larger;
@@ -245,7 +251,7 @@ class WsReader {
             unmask(now, plain, size);
             const std::size_t before = now.message.size();
             const bool is_end = now.frame.fin && now.left() == 0;
-            const auto result = inflater.inflate({plain, size}, is_end, now.message, limits_->message);
+            const auto result = inflater.inflate({plain, size}, is_end, now.message, rules_->limits.message);
             // First what has come out, so that it does not depend on how the bytes were split.
             if (const auto failure = check_text(now, before)) return failure;
             if (result == WsInflater::Result::malformed)
@@ -286,9 +292,7 @@ class WsReader {
     }
 
     OwningPtr<Progress> held_;
-    const WsLimits* limits_;
-    WsRole role_;
-    bool is_over_ = false;
+    const WsRules* rules_;  // null after the last event
 };
 
 }  // namespace detail

@@ -27,12 +27,12 @@ namespace detail {
 /// No key of a browser: which one is sent does not matter to a server.
 inline constexpr std::string_view test_ws_key = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The largest message that a test receives.
-inline constexpr WsLimits test_ws_limits{std::size_t{1} << 30, std::size_t{1} << 30, 1 << 30};
+inline constexpr WsRules test_ws_rules{WsRole::client, {std::size_t{1} << 30, std::size_t{1} << 30, 1 << 30}};
 
 }  // namespace detail
 
 struct TestWebSocket::State {
-    detail::WsReader reader{detail::WsRole::client, detail::test_ws_limits};
+    detail::WsReader reader{detail::test_ws_rules};
     std::optional<Message> message;
     std::string input;
     std::string last_pong;

@@ -69,10 +69,9 @@ class WsSession final : public Session, public WsLink {
 
   private:
     explicit WsSession(H1Handover& from)
-        : WsLink(WsRole::server, from.shard.reactor, std::move(from.socket), std::move(from.wire),
+        : WsLink(from.shard.reactor, std::move(from.socket), std::move(from.wire),
                  agreed_of(from.exchange->call).route->terms(), agreed_of(from.exchange->call).agreement),
           shard_(from.shard),
-          memory_(from.shard.memory),
           exchange_(std::move(from.exchange)),
           handler_(shard_.reactor, *this),
           socket_(WsMaker::make(*this)) {
@@ -81,6 +80,7 @@ class WsSession final : public Session, public WsLink {
         ++shard_.websockets.opened;
     }
     ~WsSession() override {
+        static_cast<void>(shard_.memory.resize(memory_, 0));
         shard_.sessions.remove(*this);
         shard_.room.set();
     }
@@ -160,7 +160,7 @@ class WsSession final : public Session, public WsLink {
 
     bool account(std::size_t bytes) noexcept override {
         const std::size_t request = exchange_ ? sizeof(H1Exchange) + exchange_->reader.held_bytes() : 0;
-        return memory_.resize(request + bytes);
+        return shard_.memory.resize(memory_, request + bytes);
     }
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return shard_.config.write_timeout;
@@ -180,7 +180,7 @@ class WsSession final : public Session, public WsLink {
     }
 
     Shard& shard_;
-    BudgetShare memory_;
+    std::size_t memory_ = 0;          // its share of the shard's
     OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
     TaskFiber handler_;               // its work is the RouteEntry
     WebSocket socket_;

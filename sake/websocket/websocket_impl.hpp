@@ -28,21 +28,11 @@ SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(
 
 SAKE_INLINE void WsWait::enter() { link_.add_waiter(*this); }
 
-SAKE_INLINE WsReceiveWait& WsReceive::begin() {
-    WsReceiveWait& wait = link_->begin_receive();
-    state_ = State::began;
-    return wait;
-}
-SAKE_INLINE void WsReceive::end() noexcept {
-    if (std::exchange(state_, State::unused) != State::unused) link_->end_receive();
-}
-SAKE_INLINE std::optional<Message> WsReceive::await_resume() {
-    const bool is_given_up = state_ == State::waits && link_->is_receive_given_up();
-    std::optional<Message> message;
-    if (!is_given_up) message = link_->take_message();
-    end();
-    if (is_given_up) throw Cancelled();
-    return message;
+SAKE_INLINE WsReceiveWait& begin_receive(WsLink& link) { return link.begin_receive(); }
+SAKE_INLINE void begin_to_wait(WsLink& link) noexcept { link.begin_to_wait(); }
+SAKE_INLINE std::optional<Message> WsReceive::await_resume() const {
+    if (link_.end_receive()) return link_.take_message();
+    throw Cancelled();
 }
 SAKE_INLINE bool send_at_once(WsLink& link, bool is_text, std::string_view payload) {
     const bool was_sent = link.send_or_end(is_text, payload);
@@ -158,7 +148,7 @@ inline void require_option(bool is_good, const char* name, const char* rule) {
     if (!is_good) throw std::invalid_argument(std::string("WebSocketOptions::") + name + ": " + rule);
 }
 
-SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted)) {
+SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted, WsRole role) : options(std::move(wanted)) {
     require_option(options.max_message > 0, "max_message", "must be at least 1");
     require_option(options.max_fragments > 0, "max_fragments", "must be at least 1");
     require_option(options.ping_after.count() > 0, "ping_after", "must be more than 0; max() means never");
@@ -166,9 +156,7 @@ SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted
     require_option(options.close_timeout.count() >= 0, "close_timeout", "must be at least 0");
     require_option(options.window_bits >= 9 && options.window_bits <= 15, "window_bits", "must be 9 to 15");
     if (options.compression == WebSocketCompression::shared) options.window_bits = most_ws_window;
-    limits.message = options.max_message;
-    limits.frame = options.max_message;
-    limits.fragments = options.max_fragments;
+    rules = {role, {options.max_message, options.max_message, options.max_fragments}};
 }
 SAKE_INLINE bool WsTerms::compresses() const noexcept {
     return has_ws_codec && options.compression != WebSocketCompression::off;

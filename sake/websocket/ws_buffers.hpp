@@ -10,10 +10,13 @@
 #include <cstdint>
 #include <string>
 
+#include "sake/async/port.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/websocket/websocket.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -53,7 +56,7 @@ struct WsPublished {
 /// Kept by the reactor: Reactor::local. A turn after frames have begun to gather it is resumed, and what is
 /// still there leaves: one resumption for all the connections that have sent something meanwhile.
 struct WsBuffers final : Resumable {
-    explicit WsBuffers(Reactor&) {
+    explicit WsBuffers(Reactor& reactor) : port(Port::of(reactor)) {
         gathered.reserve(most_gathered);
         begin_waiting();
     }
@@ -61,11 +64,14 @@ struct WsBuffers final : Resumable {
     void resume() override;
     void let_gathered_leave() noexcept;
 
+    const CountedPtr<Port> port;  // for other threads
+
     static constexpr std::size_t most_gathered = 32 * 1024;
 
     std::array<char, 64 * 1024> input;
     ByteBuffer gathered;         // frames that are about to leave
     WsLink* gatherer = nullptr;  // whose they are
+    OwningPtr<Message> spare;    // for the next message that is received
     WsPublished published;
     WsMasks masks;
 };

@@ -45,8 +45,8 @@ namespace detail {
 /// as the program goes. Time in which this side does not read does not count as silence.
 class WsLink : protected Resumable, private Timer {
   public:
-    WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
-           const WsTerms& terms, const WsAgreement& agreed);
+    WsLink(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire, const WsTerms& terms,
+           const WsAgreement& agreed);
     WsLink(const WsLink&) = delete;
     WsLink& operator=(const WsLink&) = delete;
 
@@ -79,10 +79,14 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// A coroutine waits in `receive`, up to end_receive. Throws std::logic_error if another does.
+    /// A coroutine is in `receive`, up to end_receive. Throws std::logic_error if another is.
     [[nodiscard]] WsReceiveWait& begin_receive();
-    void end_receive() noexcept { is_awaited_ = false; }
-    [[nodiscard]] bool is_receive_given_up() noexcept { return receive_.is_given_up(); }
+    /// From now on it is suspended, or was cancelled before.
+    void begin_to_wait() noexcept { receiving_ = WsReceiving::waits; }
+    /// Whether it was not cancelled.
+    [[nodiscard]] bool end_receive() noexcept {
+        return std::exchange(receiving_, WsReceiving::no) != WsReceiving::waits || !receive_.is_given_up();
+    }
     void add_waiter(WsWait& waiter) { waiter.insert_before(extras().waiters); }
 
     /// The program wants no more of what comes.
@@ -117,6 +121,8 @@ class WsLink : protected Resumable, private Timer {
     /// Records how many bytes are held for it. False if the budget is exceeded.
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
+    /// That of its reactor. From any thread; a link that may outlive its reactor keeps its own.
+    [[nodiscard]] virtual const CountedPtr<Port>& port() const noexcept { return buffers_.port; }
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
     /// It is over; may run code of the program, and may be called more than once.
     virtual void has_become_over() noexcept {}
@@ -126,7 +132,7 @@ class WsLink : protected Resumable, private Timer {
 
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent() != nullptr; }
     [[nodiscard]] Socket& socket() noexcept { return socket_; }
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
@@ -153,11 +159,14 @@ class WsLink : protected Resumable, private Timer {
         std::size_t sent = 0;
         TimePoint due;  // for more to be taken
     };
-    /// What only some connections have.
+    /// What only some connections have, or only at times.
     struct Extras {
+        OwningPtr<Held> held;
+        OwningPtr<Unsent> unsent;
         OwningPtr<WsCodec> codec;
-        std::string words;  // the subprotocol, or in the end the reason of the Close
-        ListNode waiters;   // for room to send, or for the end
+        bool shares_published = false;  // what it deflates for one is good for all of them
+        std::string words;              // the subprotocol, or in the end the reason of the Close
+        ListNode waiters;               // for room to send, or for the end
         WsPumps pumps;
     };
     static constexpr std::size_t most_unsent = 64 * 1024;
@@ -166,6 +175,10 @@ class WsLink : protected Resumable, private Timer {
         if (!extras_) extras_.reset(new Extras);
         return *extras_;
     }
+    [[nodiscard]] WsRole role() const noexcept { return terms_.rules.role; }
+    [[nodiscard]] bool shares_published() const noexcept { return extras_ && extras_->shares_published; }
+    [[nodiscard]] Held* held() const noexcept { return extras_ ? extras_->held.get() : nullptr; }
+    [[nodiscard]] Unsent* unsent() const noexcept { return extras_ ? extras_->unsent.get() : nullptr; }
     [[nodiscard]] WsCodec* codec() const noexcept { return extras_ ? extras_->codec.get() : nullptr; }
 
     void resume() override;
@@ -179,6 +192,7 @@ class WsLink : protected Resumable, private Timer {
     }
     [[nodiscard]] std::string_view receive();
     void take(std::string_view& input);
+    void keep_message(WsContent& content);
     void take_close(const WsContent& content);
     void hear();
     void hold(OwningPtr<Held> held, std::string_view input);
@@ -201,7 +215,7 @@ class WsLink : protected Resumable, private Timer {
         return state_ != State::over && buffers_.gatherer == this;
     }
     [[nodiscard]] std::size_t unsent_bytes() const noexcept {
-        return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
+        return !has_unsent() ? 0 : unsent()->bytes.size() - unsent()->sent;
     }
 
     // Time.
@@ -209,7 +223,7 @@ class WsLink : protected Resumable, private Timer {
     void on_time();
     void set_time(TimePoint moment);
     [[nodiscard]] TimePoint next_look() noexcept;
-    [[nodiscard]] bool is_write_due() noexcept { return unsent_ != nullptr && now() >= unsent_->due; }
+    [[nodiscard]] bool is_write_due() noexcept { return has_unsent() && now() >= unsent()->due; }
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
@@ -218,6 +232,7 @@ class WsLink : protected Resumable, private Timer {
     void account_all() noexcept;
     void look_again() noexcept { wake(reactor()); }
 
+    std::uint32_t holders_ = 0;  // first, where Timer has room for it
     Socket socket_;
     WsBuffers& buffers_;
     const WsTerms& terms_;
@@ -225,19 +240,13 @@ class WsLink : protected Resumable, private Timer {
     WsReceiveWait receive_;
     OwningPtr<Message> message_;  // until it is received; meanwhile nothing more is read
     TimePoint since_;
-    OwningPtr<Held> held_;
-    OwningPtr<Unsent> unsent_;
     OwningPtr<Extras> extras_;
-    const CountedPtr<Port> port_;
     std::atomic<WsBox*> box_ = nullptr;
-    std::uint32_t holders_ = 0;
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
-    WsRole role_;
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
-    bool is_awaited_ = false;               // by `receive`
-    bool is_pinged_ = false;                // and has not been heard of since
-    bool shares_published_ = false;         // what is deflated for one is good for all of them
+    WsReceiving receiving_ = WsReceiving::no;
+    bool is_pinged_ = false;  // and has not been heard of since
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };

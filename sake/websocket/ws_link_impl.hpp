@@ -22,20 +22,18 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
-                      const WsTerms& terms, const WsAgreement& agreed)
+inline WsLink::WsLink(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire, const WsTerms& terms,
+                      const WsAgreement& agreed)
     : Timer(&due),
       socket_(reactor, std::move(descriptor), std::move(wire)),
       buffers_(reactor.local<WsBuffers>()),
       terms_(terms),
-      reader_(role, terms.limits),
-      since_(reactor.now()),
-      port_(Port::of(reactor)),
-      role_(role) {
+      reader_(terms.rules),
+      since_(reactor.now()) {
     if (agreed.deflate.is_on) {
-        const WsWindow window = window_of(agreed.deflate, role);
-        extras().codec = WsCodec::make(reactor, role, agreed.deflate);
-        shares_published_ = codec() != nullptr && !window.is_kept && window.bits == most_ws_window;
+        const WsWindow window = window_of(agreed.deflate, role());
+        extras().codec = WsCodec::make(reactor, role(), agreed.deflate);
+        extras().shares_published = has_ws_codec && !window.is_kept && window.bits == most_ws_window;
     }
     set_words(agreed.protocol);
     begin_waiting();
@@ -52,7 +50,7 @@ inline void WsLink::leave() noexcept {
 
 inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
     if (!unsent.empty()) keep_unsent(unsent);
-    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
+    if (!early_input.empty()) extras().held.reset(new Held{std::string(early_input), 0});
     set_time(next_look());
     look_again();
 }
@@ -78,7 +76,7 @@ inline void WsLink::take_turn() noexcept {
 }
 
 inline void WsLink::go_on() {
-    if (unsent_ != nullptr) flush_unsent();
+    if (has_unsent()) flush_unsent();
     read_on();
     flush();
     account_all();
@@ -122,13 +120,15 @@ inline void WsLink::lose() noexcept {
         close_code_ = ws_abnormal;
         if (extras_) extras_->words.clear();
     }
-    if (unsent_ != nullptr) socket_.reset_on_close();
+    if (has_unsent()) socket_.reset_on_close();
     if (is_gatherer()) {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
     }
-    unsent_.reset();
-    held_.reset();
+    if (extras_) {
+        extras_->unsent.reset();
+        extras_->held.reset();
+    }
     static_cast<void>(socket_.end_output());
     become(State::over);
 }
@@ -228,7 +228,7 @@ inline TimePoint WsLink::next_look() noexcept {
     if (state_ != State::open && is_draining())
         time = std::min<std::chrono::milliseconds>(time, std::chrono::seconds(2));
     const TimePoint due = moment_after(since_, to_clock(time));
-    return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
+    return has_unsent() ? std::min(due, unsent()->due) : due;
 }
 
 inline void WsLink::hurry() noexcept {
@@ -242,7 +242,7 @@ inline void WsLink::hurry() noexcept {
 // --- Memory ---
 
 inline std::size_t WsLink::held_bytes() const noexcept {
-    return (held_ ? held_->bytes.capacity() : 0) + (unsent_ ? unsent_->bytes.capacity() : 0) +
+    return (held() ? held()->bytes.capacity() : 0) + (unsent() ? unsent()->bytes.capacity() : 0) +
            (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
            (codec() != nullptr ? codec()->memory() : 0);
 }

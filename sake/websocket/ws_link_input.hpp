@@ -22,7 +22,7 @@ namespace detail {
 
 inline void WsLink::read_on() {
     constexpr int most_receives = 8;  // then it is the turn of others
-    OwningPtr<Held> held = std::move(held_);
+    OwningPtr<Held> held = extras_ ? std::move(extras_->held) : OwningPtr<Held>();
     std::string_view input = held ? std::string_view(held->bytes).substr(held->begin) : std::string_view();
     for (int receives = 0; reads();) {
         if (input.empty()) {
@@ -76,7 +76,7 @@ inline void WsLink::take(std::string_view& input) {
     switch (reader_.read(input, content, inflater)) {
         case WsEvent::message:
             if (state_ != State::open) break;
-            message_.reset(new Message{std::move(content.message), content.is_text});
+            keep_message(content);
             tell_waiters();
             break;
         case WsEvent::ping:
@@ -95,6 +95,12 @@ inline void WsLink::take(std::string_view& input) {
     }
 }
 
+inline void WsLink::keep_message(WsContent& content) {
+    message_ = buffers_.spare ? std::move(buffers_.spare) : OwningPtr<Message>(new Message);
+    message_->data = std::move(content.message);
+    message_->is_text = content.is_text;
+}
+
 /// The other side says Close, in answer to ours or first (RFC 6455 section 5.5.1).
 inline void WsLink::take_close(const WsContent& content) {
     close_code_ = static_cast<std::uint16_t>(content.close_code());
@@ -111,13 +117,13 @@ inline void WsLink::hold(OwningPtr<Held> held, std::string_view input) {
     if (input.empty() || state_ == State::over) return;
     if (!held) held.reset(new Held{std::string(input), 0});
     held->begin = held->bytes.size() - input.size();
-    held_ = std::move(held);
+    extras().held = std::move(held);
 }
 
 /// Has this resumed when there is more to read.
 inline void WsLink::await_input() noexcept {
     if (!reads()) return watch().give_up(readable);
-    if (held_ || socket_.can_receive()) return look_again();
+    if (held() || socket_.can_receive()) return look_again();
     watch().wait_for(socket_.needed_for(readable), *this);
 }
 
@@ -129,13 +135,14 @@ inline std::string_view WsLink::protocol() const noexcept {
 }
 
 inline WsReceiveWait& WsLink::begin_receive() {
-    if (is_awaited_) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    is_awaited_ = true;
+    if (receiving_ != WsReceiving::no)
+        throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    receiving_ = WsReceiving::begun;
     if (has_news()) return receive_;
     try {
         read_on();
     } catch (...) {
-        end_receive();
+        receiving_ = WsReceiving::no;
         lose();  // what was read is lost
         throw;
     }
@@ -146,7 +153,7 @@ inline WsReceiveWait& WsLink::begin_receive() {
 inline std::optional<Message> WsLink::take_message() {
     if (!message_) return std::nullopt;
     std::optional<Message> message(std::move(*message_));
-    message_.reset();
+    buffers_.spare = std::move(message_);
     count_received(message->data.size());
     since_ = now();  // what it has sent since was not read
     await_input();

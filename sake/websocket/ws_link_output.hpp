@@ -42,7 +42,7 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     const bool is_text = is_valid_utf8(payload);
-    if (!shares_published_ || payload.size() < options().compress_from) return send(is_text, payload);
+    if (!shares_published() || payload.size() < options().compress_from) return send(is_text, payload);
     WsPublished& last = buffers_.published;
     try {
         if (last.text != payload || last.text.empty()) {
@@ -69,13 +69,13 @@ inline bool WsLink::send_or_end(bool is_text, std::string_view payload) {
 
 inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool is_compressed) {
     constexpr std::size_t worth_copying = 16 * 1024;
-    if (role_ == WsRole::client) {
+    if (role() == WsRole::client) {
         const std::uint32_t mask = buffers_.masks.next();
         put(WsHeadText::masked(mask, opcode, payload.size(), true, is_compressed).view());
         return put(payload, mask);
     }
     const WsHeadText head(opcode, payload.size(), true, is_compressed);
-    if (unsent_ == nullptr && payload.size() > worth_copying) return send_directly(head.view(), payload);
+    if (!has_unsent() && payload.size() > worth_copying) return send_directly(head.view(), payload);
     put(head.view());
     put(payload);
 }
@@ -83,7 +83,7 @@ inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool i
 /// A large payload is not copied, but for what the socket does not take.
 inline void WsLink::send_directly(std::string_view head, std::string_view payload) {
     if (is_gatherer()) flush();
-    if (unsent_ != nullptr) {
+    if (has_unsent()) {
         keep_unsent(head);
         return keep_unsent(payload);
     }
@@ -97,7 +97,7 @@ inline void WsLink::send_directly(std::string_view head, std::string_view payloa
     const std::size_t sent = result.ok() ? static_cast<std::size_t>(result.value) : 0;
     if (sent < head.size()) keep_unsent(head.substr(sent));
     payload.remove_prefix(sent - std::min(sent, head.size()));
-    if (unsent_ != nullptr) return keep_unsent(payload);
+    if (has_unsent()) return keep_unsent(payload);
     if (!send_now(payload)) keep_unsent(payload);
 }
 
@@ -111,10 +111,10 @@ inline void WsLink::put(std::string_view bytes, std::uint32_t mask) {
 
 inline void WsLink::put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset) {
     if (state_ == State::over) return;
-    if (unsent_ != nullptr) {
-        const std::size_t before = unsent_->bytes.size();
+    if (has_unsent()) {
+        const std::size_t before = unsent()->bytes.size();
         keep_unsent(bytes);
-        if (mask != 0) ws_mask(unsent_->bytes.data() + before, bytes.size(), mask, offset);
+        if (mask != 0) ws_mask(unsent()->bytes.data() + before, bytes.size(), mask, offset);
         return;
     }
     begin_gathering();
@@ -144,26 +144,26 @@ inline void WsBuffers::resume() {
 }
 
 inline void WsLink::keep_unsent(std::string_view bytes) {
-    if (unsent_ == nullptr) {
-        unsent_.reset(new Unsent);
+    if (!has_unsent()) {
+        extras().unsent.reset(new Unsent);
         await_room();
         watch().wait_for(socket_.needed_for(writable), *this);
         set_time(next_look());
-    } else if (unsent_->sent > most_unsent) {
-        unsent_->bytes.erase(0, std::exchange(unsent_->sent, 0));
+    } else if (unsent()->sent > most_unsent) {
+        unsent()->bytes.erase(0, std::exchange(unsent()->sent, 0));
     }
-    unsent_->bytes.append(bytes);
+    unsent()->bytes.append(bytes);
 }
 
 /// From now on, the other side has so much time to take more.
 inline void WsLink::await_room() noexcept {
-    unsent_->due = now() + write_timeout();
+    unsent()->due = now() + write_timeout();
     static_cast<void>(socket_.taken_by_peer());
 }
 
 /// The other side takes what it is sent, so it is there.
 inline void WsLink::note_progress() noexcept {
-    if (unsent_ != nullptr) await_room();
+    if (has_unsent()) await_room();
     if (!is_draining()) since_ = now();
 }
 
@@ -199,14 +199,14 @@ inline bool WsLink::send_now(std::string_view& bytes) {
 }
 
 inline void WsLink::flush_unsent() {
-    std::string_view bytes = std::string_view(unsent_->bytes).substr(unsent_->sent);
+    std::string_view bytes = std::string_view(unsent()->bytes).substr(unsent()->sent);
     const std::size_t before = bytes.size();
     const bool is_all = send_now(bytes);
     if (state_ == State::over) return;
     if (bytes.size() != before) note_progress();
-    unsent_->sent += before - bytes.size();
+    unsent()->sent += before - bytes.size();
     if (is_all) {
-        unsent_.reset();
+        extras_->unsent.reset();
     } else {
         watch().wait_for(socket_.needed_for(writable), *this);
     }
@@ -217,7 +217,7 @@ inline void WsLink::flush_unsent() {
 /// The server ends its output first, behind both Closes (RFC 6455 section 7.1.1), a client when it waits no
 /// longer.
 inline void WsLink::end_output() noexcept {
-    if (state_ != State::ending || unsent_ != nullptr || role_ == WsRole::client) return;
+    if (state_ != State::ending || has_unsent() || role() == WsRole::client) return;
     if (std::exchange(has_ended_output_, true)) return;
     static_cast<void>(socket_.end_output());
 }
@@ -246,7 +246,7 @@ SAKE_INLINE void deliver(WsLink& link, const WsPost& post) noexcept { link.send_
 inline CountedPtr<WsBox> WsLink::box() {
     if (WsBox* const box = box_.load(std::memory_order_acquire)) return CountedPtr<WsBox>(box);
     CountedPtr<WsBox> made(
-        new WsBox(port_, *this, options().max_backlog, options().slow == SlowSocket::close));
+        new WsBox(port(), *this, options().max_backlog, options().slow == SlowSocket::close));
     made->join();
     WsBox* other = nullptr;
     if (box_.compare_exchange_strong(other, made.get())) {

@@ -16,11 +16,11 @@ namespace detail {
 /// What this side wants. Outlives the links that are made by it. Throws std::invalid_argument that names an
 /// option which makes no sense.
 struct WsTerms {
-    explicit WsTerms(WebSocketOptions wanted);
+    WsTerms(WebSocketOptions wanted, WsRole role);
     /// Whether it would agree to compress.
     [[nodiscard]] bool compresses() const noexcept;
     WebSocketOptions options;
-    WsLimits limits;
+    WsRules rules;
 };
 
 /// What both sides have agreed on in the handshake.

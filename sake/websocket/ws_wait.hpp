@@ -39,36 +39,37 @@ class WsReceiveWait final : public Wait {
     bool withdraw() noexcept override { return true; }
 };
 
+/// How far a `receive` has come.
+enum class WsReceiving : std::uint8_t {
+    no,
+    begun,  // and need not wait
+    waits
+};
+
+[[nodiscard]] WsReceiveWait& begin_receive(WsLink& link);
+void begin_to_wait(WsLink& link) noexcept;
+
 /// What WebSocket::receive returns. Small, because the frame of a handler has it as long as the connection
 /// lives.
 class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsReceive {
   public:
-    explicit WsReceive(WsLink& link) noexcept : link_(&link) {}
-    /// Before it is awaited.
-    WsReceive(WsReceive&& other) noexcept : link_(other.link_) {}
-    WsReceive& operator=(WsReceive&&) = delete;
-    ~WsReceive() { end(); }
+    explicit WsReceive(WsLink& link) noexcept : link_(link) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        WsReceiveWait& wait = begin();
-        const bool has_message = has_news(*link_);
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) const {
+        WsReceiveWait& wait = begin_receive(link_);
+        const bool has_message = has_news(link_);
         if (has_message && Wait::may_go_on(coroutine)) return false;
-        state_ = State::waits;
+        begin_to_wait(link_);
         if (!wait.suspend(coroutine)) return false;
         if (has_message) wait.finish();  // after the others
         return true;
     }
-    [[nodiscard]] std::optional<Message> await_resume();
+    [[nodiscard]] std::optional<Message> await_resume() const;
 
   private:
-    enum class State : std::uint8_t { unused, began, waits };
-    WsReceiveWait& begin();
-    void end() noexcept;
-
-    WsLink* link_;
-    State state_ = State::unused;
+    WsLink& link_;
 };
 
 /// In the list of its link until it is served.
@@ -136,26 +137,37 @@ class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
   public:
     WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
         : link_(&link), payload_(payload), is_text_(is_text) {}
+    /// Before it is awaited.
+    WsSend(WsSend&& other) noexcept : WsSend(*other.link_, other.is_text_, other.payload_) {}
+    WsSend& operator=(WsSend&&) = delete;
+    ~WsSend() {
+        if (waits_) delete wait_;
+    }
+
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         coroutine.promise().fiber->throw_if_cancelled();
         was_sent_ = send_at_once(*link_, is_text_, payload_);
         if (has_room(*link_) && Wait::may_go_on(coroutine)) return false;
-        wait_.reset(new WsRoomWait(*link_));
+        wait_ = new WsRoomWait(*link_);
+        waits_ = true;
         return wait_->await_suspend(coroutine);
     }
     bool await_resume() const {
-        if (wait_ != nullptr) wait_->await_resume();
+        if (waits_) wait_->await_resume();
         return was_sent_;
     }
 
   private:
-    WsLink* link_;
+    union {
+        WsLink* link_;      // up to the sending
+        WsRoomWait* wait_;  // if waits_, and then owned
+    };
     std::string_view payload_;
-    OwningPtr<WsRoomWait> wait_;
     bool is_text_;
     bool was_sent_ = false;
+    bool waits_ = false;
 };
 
 /// What WebSocket::close is about to say.

@@ -19,6 +19,7 @@ using sake::detail::WsInflater;
 using sake::detail::WsLimits;
 using sake::detail::WsReader;
 using sake::detail::WsRole;
+using sake::detail::WsRules;
 
 /// Pairs of a count and a byte, which is repeated so often. Counts from 0xf0 on are malformed.
 class PairInflater : public WsInflater {
@@ -59,7 +60,8 @@ using WsTexts = std::vector<std::string>;
 inline WsTexts read_ws(std::string_view input, const WsSetting& setting,
                        const std::function<std::size_t(std::size_t left)>& next_size,
                        std::string* reason = nullptr) {
-    WsReader reader(setting.role, setting.limits);
+    const WsRules rules{setting.role, setting.limits};
+    WsReader reader(rules);
     PairInflater inflater;
     WsTexts texts;
     while (!input.empty()) {
