@@ -1169,9 +1169,21 @@ class Budget {
         const std::size_t half = limit_ / 2;
         return size <= half && used_ <= half - size;
     }
+    /// Grows or shrinks a share to `size` bytes. Returns false and changes nothing if the limit would be
+    /// exceeded. Other limits bound what one connection holds.
+    [[gnu::always_inline]] bool resize(std::size_t& share, std::size_t size) noexcept {
+        const std::size_t others = used_ - share;
+        const bool fits = others == 0 || others + size <= limit_;
+        if (size > share && !fits) {
+            tell_of_want();
+            return false;
+        }
+        used_ = others + size;
+        share = size;
+        return true;
+    }
 
   private:
-    friend class BudgetShare;
     void tell_of_want() noexcept;
 
     std::size_t limit_;
@@ -1186,21 +1198,10 @@ class BudgetShare {
     explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
     BudgetShare(const BudgetShare&) = delete;
     BudgetShare& operator=(const BudgetShare&) = delete;
-    ~BudgetShare() { budget_.used_ -= size_; }
+    ~BudgetShare() { resize(0); }
 
-    /// Grows or shrinks the share to `size` bytes. Returns false and changes nothing if the budget would be
-    /// exceeded. Other limits bound what one connection holds.
-    [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
-        const std::size_t others = budget_.used_ - size_;
-        const bool fits = others == 0 || others + size <= budget_.limit_;
-        if (size > size_ && !fits) {
-            budget_.tell_of_want();
-            return false;
-        }
-        budget_.used_ = others + size;
-        size_ = size;
-        return true;
-    }
+    /// See Budget::resize.
+    [[gnu::always_inline]] bool resize(std::size_t size) noexcept { return budget_.resize(size_, size); }
     /// The same for a part of it, which was `part` bytes so far.
     bool resize_part(std::size_t& part, std::size_t size) noexcept {
         if (!resize(size_ - part + size)) return false;
@@ -6261,30 +6262,57 @@ class Task;
 
 namespace detail {
 
-/// What every promise of Sake has: its fiber and who awaits it.
+/// A fiber whose top is a task, in an object that is told of its end. Costs no memory of its own, where a
+/// Root is a frame.
+class TaskFiber : public Fiber {
+  public:
+    TaskFiber(Reactor& reactor, Resumable& owner) noexcept : Fiber(reactor), owner_(owner) {}
+    ~TaskFiber() {
+        if (top) top.destroy();
+    }
+
+    /// Runs the task until it waits or ends; the owner is resumed when it has ended.
+    void start(Task<> task) noexcept;
+    /// Whether it was started, up to take_result.
+    [[nodiscard]] bool has_task() const noexcept { return top != nullptr; }
+    [[nodiscard]] bool has_ended() const noexcept { return top && top.done(); }
+    /// Of the task that has ended: throws what it threw. Its frame goes.
+    void take_result();
+
+    void tell_owner() noexcept { owner_.wake(reactor()); }
+
+  private:
+    Resumable& owner_;
+};
+
+/// What every promise of Sake has: its fiber.
 struct PromiseBase {
     Fiber* fiber = nullptr;
-    std::coroutine_handle<> awaiting;
-    // True while the parent is still inside the await that starts this task. A task that ends by then returns
-    // to it; symmetric transfer would not be a tail call on GCC 12 at -O0 or under sanitizers, and a loop of
-    // awaits would overflow the stack.
-    bool starting = false;
 };
 
 struct FinalAwaiter {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-        const PromiseBase& promise = ended.promise();
-        if (promise.starting) return std::noop_coroutine();
-        return promise.awaiting;
+        return ended.promise().next(ended);
     }
     void await_resume() const noexcept {}
 };
 
 /// The part of a promise that does not depend on how the result is kept.
 struct TaskPromiseBase : PromiseBase {
+    // Who awaits it, from when the task has waited. One that ends before that returns to its parent, which is
+    // still inside the await that starts it: symmetric transfer would not be a tail call on GCC 12 at -O0 or
+    // under sanitizers, and a loop of awaits would overflow the stack.
+    std::coroutine_handle<> awaiting;
     std::exception_ptr exception;
+
+    /// What goes on at its end.
+    [[nodiscard]] std::coroutine_handle<> next(std::coroutine_handle<> ended) const noexcept {
+        if (awaiting) return awaiting;
+        if (fiber->top == ended) static_cast<TaskFiber*>(fiber)->tell_owner();
+        return std::noop_coroutine();
+    }
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -6345,11 +6373,10 @@ class TaskAwaiter {
     bool await_suspend(std::coroutine_handle<Parent> parent) const {
         Promise& promise = task_.promise();
         promise.fiber = parent.promise().fiber;
-        promise.awaiting = parent;
-        promise.starting = true;
         task_.resume();
-        promise.starting = false;
-        return !task_.done();
+        if (task_.done()) return false;
+        promise.awaiting = parent;
+        return true;
     }
     T await_resume() const { return task_.promise().take(); }
 
@@ -6393,6 +6420,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
 
   private:
     friend promise_type;
+    friend detail::TaskFiber;
     explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
     void destroy() noexcept {
         if (coroutine_) coroutine_.destroy();
@@ -6415,6 +6443,22 @@ Task<T&> TaskPromise<T&>::get_return_object() noexcept {
 
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {
     return Task<void>(std::coroutine_handle<TaskPromise<void>>::from_promise(*this));
+}
+
+inline void TaskFiber::start(Task<> task) noexcept {
+    const auto coroutine = std::exchange(task.coroutine_, {});
+    top = coroutine;
+    coroutine.promise().fiber = this;
+    coroutine.resume();
+}
+
+inline void TaskFiber::take_result() {
+    unlink();
+    const auto task =
+        std::coroutine_handle<TaskPromise<void>>::from_address(std::exchange(top, {}).address());
+    const std::exception_ptr thrown = std::move(task.promise().exception);
+    task.destroy();
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 /// Awaits nothing and gives the fiber that the coroutine runs in.
@@ -10598,6 +10642,52 @@ class WsLink;
 /// Whether both sides have said Close, or it was lost.
 [[nodiscard]] bool has_ended(const WsLink& link) noexcept;
 
+/// A coroutine that waits for a message. Its link has one: two cannot wait at a time.
+class WsReceiveWait final : public Wait {
+  public:
+    WsReceiveWait() = default;
+    ~WsReceiveWait() = default;
+    /// Whether its fiber was cancelled, even after the wait was over. Once.
+    [[nodiscard]] bool is_given_up() noexcept { return was_cancelled() || take_late_cancellation(); }
+    void describe(std::string& out) const override { out += "a message of a WebSocket"; }
+
+  private:
+    bool withdraw() noexcept override { return true; }
+};
+
+/// How far a `receive` has come.
+enum class WsReceiving : std::uint8_t {
+    no,
+    begun,  // and need not wait
+    waits
+};
+
+[[nodiscard]] WsReceiveWait& begin_receive(WsLink& link);
+void begin_to_wait(WsLink& link) noexcept;
+
+/// What WebSocket::receive returns. Small, because the frame of a handler has it as long as the connection
+/// lives.
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsReceive {
+  public:
+    explicit WsReceive(WsLink& link) noexcept : link_(link) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) const {
+        WsReceiveWait& wait = begin_receive(link_);
+        const bool has_message = has_news(link_);
+        if (has_message && Wait::may_go_on(coroutine)) return false;
+        begin_to_wait(link_);
+        if (!wait.suspend(coroutine)) return false;
+        if (has_message) wait.finish();  // after the others
+        return true;
+    }
+    [[nodiscard]] std::optional<Message> await_resume() const;
+
+  private:
+    WsLink& link_;
+};
+
 /// In the list of its link until it is served.
 class WsWait : public Wait, public ListNode {
   public:
@@ -10610,47 +10700,21 @@ class WsWait : public Wait, public ListNode {
     /// Suspends until it is served.
     template <class Promise>
     bool wait(std::coroutine_handle<Promise> coroutine) {
-        const bool is_over = is_served();
-        has_suspended_ = is_over ? give_way(coroutine) : suspend(coroutine);
-        if (has_suspended_ && !is_over) enter();
-        return has_suspended_;
-    }
-    /// Whether its fiber was cancelled, even after the wait was over.
-    [[nodiscard]] bool is_given_up() noexcept {
-        return was_cancelled() || (has_suspended_ && take_late_cancellation());
+        if (is_served()) return give_way(coroutine);
+        enter();  // first, since memory may be missing
+        if (suspend(coroutine)) return true;
+        unlink();
+        return false;
     }
 
     WsLink& link_;
 
   private:
-    bool has_suspended_ = false;
-
-    void enter() noexcept;
+    void enter();
     bool withdraw() noexcept final {
         unlink();
         return true;
     }
-};
-
-class [[nodiscard]] WsReceiveWait final : public WsWait {
-  public:
-    explicit WsReceiveWait(WsLink& link) noexcept : WsWait(link) {}
-    ~WsReceiveWait() { end(); }
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        begin();
-        return wait(coroutine);
-    }
-    [[nodiscard]] std::optional<Message> await_resume();
-    [[nodiscard]] bool is_served() const noexcept override { return has_news(link_); }
-    void describe(std::string& out) const override { out += "a message of a WebSocket"; }
-
-  private:
-    void begin();
-    void end() noexcept;
-
-    bool has_begun_ = false;
 };
 
 /// For room to send more, or for its end.
@@ -10680,46 +10744,55 @@ class [[nodiscard]] WsEndWait final : public WsWait {
     void describe(std::string& out) const override { out += "the other side of a WebSocket to close"; }
 };
 
-/// What WebSocket::send is about to send.
-struct WsToSend {
-    WsLink* link;
-    std::string_view payload;
-    bool is_text;
+/// Sends it: false if nothing can be sent any more.
+[[nodiscard]] bool send_at_once(WsLink& link, bool is_text, std::string_view payload);
+
+/// What WebSocket::send returns: sends, and waits if it must. That wait is made when it is needed: it is
+/// seldom, and the frame of a handler has room for each of its sends as long as the connection lives.
+class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
+  public:
+    WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
+        : link_(&link), payload_(payload), is_text_(is_text) {}
+    /// Before it is awaited.
+    WsSend(WsSend&& other) noexcept : WsSend(*other.link_, other.is_text_, other.payload_) {}
+    WsSend& operator=(WsSend&&) = delete;
+    ~WsSend() {
+        if (waits_) delete wait_;
+    }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        coroutine.promise().fiber->throw_if_cancelled();
+        was_sent_ = send_at_once(*link_, is_text_, payload_);
+        if (has_room(*link_) && Wait::may_go_on(coroutine)) return false;
+        wait_ = new WsRoomWait(*link_);
+        waits_ = true;
+        return wait_->await_suspend(coroutine);
+    }
+    bool await_resume() const {
+        if (waits_) wait_->await_resume();
+        return was_sent_;
+    }
+
+  private:
+    union {
+        WsLink* link_;      // up to the sending
+        WsRoomWait* wait_;  // if waits_, and then owned
+    };
+    std::string_view payload_;
+    bool is_text_;
+    bool was_sent_ = false;
+    bool waits_ = false;
 };
+
 /// What WebSocket::close is about to say.
 struct WsToClose {
     WsLink* link;
     int code;
     std::string_view reason;
 };
-/// Sends it: false if nothing can be sent any more.
-[[nodiscard]] bool send_at_once(const WsToSend& what);
 void say_close_at_once(const WsToClose& what);
-
-/// Sends, and waits if it must. That wait is made when it is needed: it is seldom, and the frame of a handler
-/// has room for each of its sends as long as the connection lives.
-class [[nodiscard]] WsSendWait {
-  public:
-    explicit WsSendWait(const WsToSend& what) noexcept : what_(what) {}
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        coroutine.promise().fiber->throw_if_cancelled();
-        was_sent_ = send_at_once(what_);
-        if (has_room(*what_.link) && Wait::may_go_on(coroutine)) return false;
-        wait_.reset(new WsRoomWait(*what_.link));
-        return wait_->await_suspend(coroutine);
-    }
-    bool await_resume() const {
-        if (wait_ != nullptr) wait_->await_resume();
-        return was_sent_;
-    }
-
-  private:
-    WsToSend what_;
-    bool was_sent_ = false;
-    OwningPtr<WsRoomWait> wait_;
-};
 
 /// Says Close, and waits.
 class [[nodiscard]] WsCloseWait {
@@ -10896,17 +10969,15 @@ class WebSocket {
     /// Waits for the next message, in the order of sending; std::nullopt once the connection is closed or
     /// closing. The other side is read only as fast as this is called. Throws Cancelled, and then has
     /// consumed no message; std::logic_error if two coroutines wait at a time.
-    detail::Operation<detail::WsReceiveWait, detail::WsLink&> receive() {
-        return detail::Operation<detail::WsReceiveWait, detail::WsLink&>(link());
-    }
+    detail::WsReceive receive() { return detail::WsReceive(link()); }
 
     /// Sends a text message, and waits while the other side does not read. Returns false once the connection
     /// is closed or closing. Throws std::invalid_argument if the text is not UTF-8.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send(std::string_view text);
+    detail::WsSend send(std::string_view text);
     /// The same for a binary message.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send_binary(std::string_view bytes);
+    detail::WsSend send_binary(std::string_view bytes);
     /// The same for a message such as receive() returns: as text or as bytes.
-    detail::Operation<detail::WsSendWait, detail::WsToSend> send(const Message& message) {
+    detail::WsSend send(const Message& message) {
         return message.is_text ? send(message.data) : send_binary(message.data);
     }
 
@@ -24172,68 +24243,87 @@ struct WsLimits {
     int fragments = 1000;
 };
 
+/// By which rules one side of a connection reads.
+struct WsRules {
+    WsRole role = WsRole::server;
+    WsLimits limits = {};
+};
+
 /// What compression may add to bytes that do not become smaller: browsers and Python's websockets compress
 /// those too. Generous: zlib with the least memory adds an eighth (deflateBound).
 constexpr std::uint64_t ws_deflate_growth(std::uint64_t bytes) noexcept { return bytes / 8 + 64; }
 
 enum class WsEvent : std::uint8_t { need_more, message, ping, pong, close, failed };
 
+/// What an event has brought. For one event, and not to be copied.
+class WsContent {
+  public:
+    WsContent() = default;
+    WsContent(const WsContent&) = delete;
+    WsContent& operator=(const WsContent&) = delete;
+
+    /// Of `message`; if it is text, it is valid UTF-8.
+    std::string message;
+    bool is_text = false;
+    /// Of `failed`: the code to close with, and why.
+    WsFailure failure;
+
+    /// Of `ping`, `pong` and `close`: the payload.
+    [[nodiscard]] std::string_view control() const noexcept { return {control_, control_size_}; }
+    /// Of `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
+    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
+    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
+
+  private:
+    friend class WsReader;
+    char control_[most_ws_control];
+    std::size_t control_size_ = 0;
+};
+
 /// Reads one connection. Small while nothing has begun. Throws only std::bad_alloc, and is unusable
-/// afterwards. The limits must outlive it.
+/// afterwards. The rules must outlive it.
 class WsReader {
   public:
-    WsReader(WsRole role, const WsLimits& limits) noexcept : limits_(&limits), role_(role) {}
-    WsReader(WsRole role, WsLimits&& limits) = delete;
+    explicit WsReader(const WsRules& rules) noexcept : rules_(&rules) {}
+    explicit WsReader(WsRules&& rules) = delete;
 
     /// Continues until there is an event or no more bytes. Removes the bytes that it has read from the front
     /// of `bytes`. The inflater must be the same at every call, or null if no compression was agreed. After
     /// `close` and `failed`, all bytes are dropped.
-    [[nodiscard]] WsEvent read(std::string_view& bytes, WsInflater* inflater = nullptr) {
-        if (is_over_) {
+    [[nodiscard]] WsEvent read(std::string_view& bytes, WsContent& content, WsInflater* inflater = nullptr) {
+        if (rules_ == nullptr) {
             bytes = {};
             return WsEvent::need_more;
         }
         Progress here;
         Progress& now = held_ ? *held_ : here;
-        if (!now.is_in_frame) now.control_size = 0;  // of the last event
         WsEvent event = WsEvent::need_more;
         while (event == WsEvent::need_more && !bytes.empty()) {
-            event = now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+            content.failure =
+                now.is_in_frame ? take_payload(now, bytes, inflater) : take_head(now, bytes, inflater);
+            if (!content.failure && now.is_in_frame && now.left() == 0) event = end_frame(now, content);
+            if (content.failure) event = WsEvent::failed;
         }
+        if (event == WsEvent::close || event == WsEvent::failed) rules_ = nullptr;
         keep(now);
         return event;
     }
 
-    /// After `message`: what it holds, and whether it is text, which is valid UTF-8 then.
-    [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, std::string()); }
-    [[nodiscard]] bool is_text() const noexcept { return is_text_; }
-
-    /// After `ping` and `pong`: the payload, until the next read.
-    [[nodiscard]] std::string_view control() const noexcept {
-        return held_ ? std::string_view(held_->control, held_->control_size) : std::string_view();
-    }
-
-    /// After `close`: the code, ws_no_status if there was none, and the reason, which is valid UTF-8.
-    [[nodiscard]] int close_code() const noexcept { return WsClose(control()).code; }
-    [[nodiscard]] std::string_view close_reason() const noexcept { return WsClose(control()).reason; }
-
-    /// After `failed`: the code to close with, and why.
-    [[nodiscard]] int failure() const noexcept { return failure_; }
-    [[nodiscard]] const char* failure_reason() const noexcept { return failure_reason_; }
-
     /// The memory that is kept besides the reader itself.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        const bool is_outside = message_.capacity() > std::string().capacity();
-        return (held_ ? sizeof(Progress) : 0) + (is_outside ? message_.capacity() + 1 : 0);
+        if (!held_) return 0;
+        const bool is_outside = held_->message.capacity() > std::string().capacity();
+        return sizeof(Progress) + (is_outside ? held_->message.capacity() + 1 : 0);
     }
 
     /// Whether a frame or a message has begun that is not whole.
-    [[nodiscard]] bool has_begun() const noexcept { return held_ && held_->has_begun(); }
+    [[nodiscard]] bool has_begun() const noexcept { return held_ != nullptr; }
 
   private:
     /// What is needed in the middle of a frame or a message. read() has it on its stack, and the heap has it
     /// from one read to the next, if there is anything to keep.
     struct Progress {
+        std::string message;          // what has come of it
         WsFrameHead frame;            // the present one
         std::uint64_t at = 0;         // how much of its payload is taken
         std::uint64_t announced = 0;  // payload of the message by the heads of its frames
@@ -24254,37 +24344,26 @@ class WsReader {
         [[nodiscard]] std::uint64_t left() const noexcept { return frame.length - at; }
     };
 
-    void keep(const Progress& now) {
-        if (!now.has_begun() && now.control_size == 0) {
+    void keep(Progress& now) {
+        if (rules_ == nullptr || !now.has_begun()) {
             held_.reset();
         } else if (!held_) {
-            held_.reset(new Progress(now));
+            held_.reset(new Progress(std::move(now)));
         }
-    }
-
-    WsEvent refuse(Progress& now, WsFailure why) noexcept {
-        is_over_ = true;
-        failure_ = why.code;
-        failure_reason_ = why.reason;
-        end_message(now);
-        now.is_in_frame = false;
-        now.head_size = now.control_size = 0;
-        std::string().swap(message_);
-        return WsEvent::failed;
     }
 
     // Heads
 
-    WsEvent take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+    WsFailure take_head(Progress& now, std::string_view& bytes, WsInflater* inflater) {
         const std::size_t copied = bytes.copy(now.head + now.head_size, sizeof now.head - now.head_size);
         const std::size_t size = now.head_size + copied;
         const WsHeadResult result =
             read_ws_head({now.head, size}, rules(now, inflater != nullptr), now.frame);
-        if (result.failure) return refuse(now, result.failure);
+        if (result.failure) return result.failure;
         if (result.size == 0) {
             bytes.remove_prefix(copied);
             now.head_size = static_cast<std::uint8_t>(size);
-            return WsEvent::need_more;
+            return {};
         }
         bytes.remove_prefix(result.size - now.head_size);
         begin_frame(now);
@@ -24292,12 +24371,12 @@ class WsReader {
     }
 
     [[nodiscard]] WsHeadRules rules(const Progress& now, bool may_be_compressed) const noexcept {
-        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(limits_->message));
+        const std::uint64_t deflated = most_payload(now, ws_deflate_growth(rules_->limits.message));
         const bool is_deflated = now.is_in_message && now.is_compressed;
-        return {role_,
+        return {rules_->role,
                 may_be_compressed,
                 now.is_in_message,
-                now.frames >= limits_->fragments,
+                now.frames >= rules_->limits.fragments,
                 is_deflated ? deflated : most_payload(now, 0),
                 deflated};
     }
@@ -24306,11 +24385,11 @@ class WsReader {
         const auto with_more = [more](std::uint64_t limit) {
             return limit > std::numeric_limits<std::uint64_t>::max() - more ? limit : limit + more;
         };
-        return std::min(with_more(limits_->frame), with_more(limits_->message) - now.announced);
+        return std::min(with_more(rules_->limits.frame), with_more(rules_->limits.message) - now.announced);
     }
 
-    void begin_frame(Progress& now) noexcept {
-        now.head_size = 0;
+    static void begin_frame(Progress& now) noexcept {
+        now.head_size = now.control_size = 0;
         now.at = 0;
         now.is_in_frame = true;
         if (is_ws_control(now.frame.opcode)) return;
@@ -24319,8 +24398,7 @@ class WsReader {
         ++now.frames;
     }
 
-    void begin_message(Progress& now) noexcept {
-        message_.clear();
+    static void begin_message(Progress& now) noexcept {
         now.is_in_message = true;
         now.is_text = now.frame.opcode == WsOpcode::text;
         now.is_compressed = now.frame.compressed;
@@ -24335,17 +24413,14 @@ class WsReader {
 
     // Payloads
 
-    WsEvent take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
+    WsFailure take_payload(Progress& now, std::string_view& bytes, WsInflater* inflater) {
         const std::string_view piece =
             bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(now.left(), bytes.size())));
         bytes.remove_prefix(piece.size());
-        if (is_ws_control(now.frame.opcode)) {
-            take_control(now, piece);
-        } else if (const auto failure =
-                       now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece)) {
-            return refuse(now, failure);
-        }
-        return now.left() == 0 ? end_frame(now) : WsEvent::need_more;
+        if (!is_ws_control(now.frame.opcode))
+            return now.is_compressed ? inflate(now, piece, *inflater) : take_data(now, piece);
+        take_control(now, piece);
+        return {};
     }
 
     static void unmask(Progress& now, char* data, std::size_t size) noexcept {
@@ -24361,25 +24436,25 @@ class WsReader {
     }
 
     WsFailure take_data(Progress& now, std::string_view piece) {
-        const std::size_t before = message_.size();
+        const std::size_t before = now.message.size();
         make_room(now, piece.size());
-        message_.append(piece);
-        unmask(now, message_.data() + before, piece.size());
+        now.message.append(piece);
+        unmask(now, now.message.data() + before, piece.size());
         return check_text(now, before);
     }
 
     /// Room for so many bytes more, and then for as many again as have come: memory is not made for what is
     /// only announced. No more than the message may have, which its last frame announces.
-    void make_room(const Progress& now, std::size_t more) {
-        const std::size_t needed = message_.size() + more;
-        if (needed <= message_.capacity()) return;
-        const std::uint64_t most = now.frame.fin ? message_.size() + now.left() : limits_->message;
-        const std::size_t wanted = std::max(needed, 2 * message_.capacity());
+    void make_room(Progress& now, std::size_t more) {
+        const std::size_t needed = now.message.size() + more;
+        if (needed <= now.message.capacity()) return;
+        const std::uint64_t most = now.frame.fin ? now.message.size() + now.left() : rules_->limits.message;
+        const std::size_t wanted = std::max(needed, 2 * now.message.capacity());
         const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most));
         std::string larger;
         larger.reserve(room);
-        larger.append(message_);
-        message_ = std::move(larger);
+        larger.append(now.message);
+        now.message = std::move(larger);
     }
 
     WsFailure inflate(Progress& now, std::string_view piece, WsInflater& inflater) {
@@ -24388,9 +24463,9 @@ class WsReader {
             const std::size_t size = piece.copy(plain, sizeof plain);
             piece.remove_prefix(size);
             unmask(now, plain, size);
-            const std::size_t before = message_.size();
+            const std::size_t before = now.message.size();
             const bool is_end = now.frame.fin && now.left() == 0;
-            const auto result = inflater.inflate({plain, size}, is_end, message_, limits_->message);
+            const auto result = inflater.inflate({plain, size}, is_end, now.message, rules_->limits.message);
             // First what has come out, so that it does not depend on how the bytes were split.
             if (const auto failure = check_text(now, before)) return failure;
             if (result == WsInflater::Result::malformed)
@@ -24402,47 +24477,36 @@ class WsReader {
 
     /// Section 8.1: text that is not UTF-8 fails at its first such byte.
     WsFailure check_text(Progress& now, std::size_t before) const noexcept {
-        if (!now.is_text || now.utf8.feed(std::string_view(message_).substr(before))) return {};
+        if (!now.is_text || now.utf8.feed(std::string_view(now.message).substr(before))) return {};
         return {ws_bad_data, "text that is not UTF-8"};
     }
 
-    WsEvent end_frame(Progress& now) noexcept {
+    WsEvent end_frame(Progress& now, WsContent& content) noexcept {
         now.is_in_frame = false;
-        switch (now.frame.opcode) {
-            case WsOpcode::ping:
-                return WsEvent::ping;
-            case WsOpcode::pong:
-                return WsEvent::pong;
-            case WsOpcode::close:
-                return end_connection(now);
-            default:
-                break;
-        }
+        if (is_ws_control(now.frame.opcode)) return end_control(now, content);
         if (!now.frame.fin) return WsEvent::need_more;
-        if (now.is_text && !now.utf8.is_complete())
-            return refuse(now, {ws_bad_data, "text that ends within a character"});
-        is_text_ = now.is_text;
+        if (now.is_text && !now.utf8.is_complete()) {
+            content.failure = {ws_bad_data, "text that ends within a character"};
+            return WsEvent::failed;
+        }
+        content.message = std::move(now.message);
+        content.is_text = now.is_text;
+        now.message.clear();
         end_message(now);
         return WsEvent::message;
     }
 
-    WsEvent end_connection(Progress& now) noexcept {
-        if (const auto failure = refuse_ws_close({now.control, now.control_size}))
-            return refuse(now, failure);
-        is_over_ = true;
-        end_message(now);
-        std::string().swap(message_);
+    static WsEvent end_control(const Progress& now, WsContent& content) noexcept {
+        content.control_size_ =
+            std::string_view(now.control, now.control_size).copy(content.control_, most_ws_control);
+        if (now.frame.opcode == WsOpcode::ping) return WsEvent::ping;
+        if (now.frame.opcode == WsOpcode::pong) return WsEvent::pong;
+        content.failure = refuse_ws_close(content.control());
         return WsEvent::close;
     }
 
-    std::string message_;
     OwningPtr<Progress> held_;
-    const WsLimits* limits_;
-    const char* failure_reason_ = "";
-    int failure_ = 0;
-    WsRole role_;
-    bool is_over_ = false;
-    bool is_text_ = false;
+    const WsRules* rules_;  // null after the last event
 };
 
 }  // namespace detail
@@ -26137,7 +26201,11 @@ SAKE_INLINE void FiberSet::abandon() noexcept {
 }
 
 SAKE_INLINE void FiberSet::destroy() noexcept {
-    while (!empty()) static_cast<Fiber&>(*fibers_.next()).top.destroy();
+    while (!empty()) {
+        auto& fiber = static_cast<Fiber&>(*fibers_.next());
+        fiber.unlink();
+        std::exchange(fiber.top, {}).destroy();  // a Root goes with it
+    }
 }
 
 SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name)(const void* work)) const {
@@ -30545,7 +30613,7 @@ struct WsPublished {
 /// Kept by the reactor: Reactor::local. A turn after frames have begun to gather it is resumed, and what is
 /// still there leaves: one resumption for all the connections that have sent something meanwhile.
 struct WsBuffers final : Resumable {
-    explicit WsBuffers(Reactor&) {
+    explicit WsBuffers(Reactor& reactor) : port(Port::of(reactor)) {
         gathered.reserve(most_gathered);
         begin_waiting();
     }
@@ -30553,11 +30621,14 @@ struct WsBuffers final : Resumable {
     void resume() override;
     void let_gathered_leave() noexcept;
 
+    const CountedPtr<Port> port;  // for other threads
+
     static constexpr std::size_t most_gathered = 32 * 1024;
 
     std::array<char, 64 * 1024> input;
     ByteBuffer gathered;         // frames that are about to leave
     WsLink* gatherer = nullptr;  // whose they are
+    OwningPtr<Message> spare;    // for the next message that is received
     WsPublished published;
     WsMasks masks;
 };
@@ -30635,11 +30706,11 @@ namespace detail {
 /// What this side wants. Outlives the links that are made by it. Throws std::invalid_argument that names an
 /// option which makes no sense.
 struct WsTerms {
-    explicit WsTerms(WebSocketOptions wanted);
+    WsTerms(WebSocketOptions wanted, WsRole role);
     /// Whether it would agree to compress.
     [[nodiscard]] bool compresses() const noexcept;
     WebSocketOptions options;
-    WsLimits limits;
+    WsRules rules;
 };
 
 /// What both sides have agreed on in the handshake.
@@ -30675,10 +30746,10 @@ namespace detail {
 ///
 /// Reading: as long as a message waits for `receive`, nothing more is read, so that a client is read as fast
 /// as the program goes. Time in which this side does not read does not count as silence.
-class WsLink : private Resumable, private Timer {
+class WsLink : protected Resumable, private Timer {
   public:
-    WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
-           const WsTerms& terms, const WsAgreement& agreed);
+    WsLink(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire, const WsTerms& terms,
+           const WsAgreement& agreed);
     WsLink(const WsLink&) = delete;
     WsLink& operator=(const WsLink&) = delete;
 
@@ -30695,13 +30766,13 @@ class WsLink : private Resumable, private Timer {
     [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ >= State::ending; }
     /// Whether `receive` has something to give, or never will.
-    [[nodiscard]] bool has_news() const noexcept { return has_message_ || state_ != State::open; }
+    [[nodiscard]] bool has_news() const noexcept { return message_ || state_ != State::open; }
     /// Whether the other side has so much to read that sending should wait.
     [[nodiscard]] bool is_held_up() const noexcept { return unsent_bytes() > most_unsent; }
     [[nodiscard]] int close_code() const noexcept { return close_code_; }
     [[nodiscard]] std::string_view close_reason() const noexcept;
     [[nodiscard]] std::string_view protocol() const noexcept;
-    [[nodiscard]] bool is_compressed() const noexcept { return codec_ != nullptr; }
+    [[nodiscard]] bool is_compressed() const noexcept { return codec() != nullptr; }
     [[nodiscard]] const WebSocketOptions& options() const noexcept { return terms_.options; }
     [[nodiscard]] Reactor& reactor() noexcept { return watch().reactor(); }
 
@@ -30711,13 +30782,18 @@ class WsLink : private Resumable, private Timer {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// A coroutine waits in `receive`, up to end_receive. Throws std::logic_error if another does.
-    void begin_receive();
-    void end_receive() noexcept { is_awaited_ = false; }
-    void add_waiter(WsWait& waiter) noexcept { waiter.insert_before(waiters_); }
+    /// A coroutine is in `receive`, up to end_receive. Throws std::logic_error if another is.
+    [[nodiscard]] WsReceiveWait& begin_receive();
+    /// From now on it is suspended, or was cancelled before.
+    void begin_to_wait() noexcept { receiving_ = WsReceiving::waits; }
+    /// Whether it was not cancelled.
+    [[nodiscard]] bool end_receive() noexcept {
+        return std::exchange(receiving_, WsReceiving::no) != WsReceiving::waits || !receive_.is_given_up();
+    }
+    void add_waiter(WsWait& waiter) { waiter.insert_before(extras().waiters); }
 
     /// The program wants no more of what comes.
-    void drop_message() noexcept;
+    void drop_message() noexcept { message_.reset(); }
     /// Sends a message. False if it is not open. Throws std::bad_alloc.
     bool send(bool is_text, std::string_view payload);
     /// The same for a coroutine: the second time that it is not open, throws Cancelled.
@@ -30733,17 +30809,23 @@ class WsLink : private Resumable, private Timer {
     void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
-    [[nodiscard]] WsPumps& pumps() noexcept { return pumps_; }
-    [[nodiscard]] const WsPumps& pumps() const noexcept { return pumps_; }
+    /// The subscriptions, with room for one.
+    [[nodiscard]] WsPumps& pumps() { return extras().pumps; }
+    /// Those that there are; null for none.
+    [[nodiscard]] WsPumps* known_pumps() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
 
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
 
     virtual ~WsLink() { leave(); }
 
+    /// A turn begins.
+    virtual void begin_turn() noexcept {}
     /// Records how many bytes are held for it. False if the budget is exceeded.
     virtual bool account(std::size_t) noexcept { return true; }
     [[nodiscard]] virtual std::chrono::milliseconds write_timeout() const noexcept = 0;
+    /// That of its reactor. From any thread; a link that may outlive its reactor keeps its own.
+    [[nodiscard]] virtual const CountedPtr<Port>& port() const noexcept { return buffers_.port; }
     [[nodiscard]] virtual bool is_draining() const noexcept { return false; }
     /// It is over; may run code of the program, and may be called more than once.
     virtual void has_become_over() noexcept {}
@@ -30753,15 +30835,15 @@ class WsLink : private Resumable, private Timer {
 
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] Watch& watch() noexcept { return socket_.watch(); }
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent() != nullptr; }
     [[nodiscard]] Socket& socket() noexcept { return socket_; }
     /// Since when it is in its state, or has heard of the other side.
     [[nodiscard]] TimePoint since() const noexcept { return since_; }
     /// Ends it: says why, and gives the other side a moment to read that.
     void break_off(int code, std::string_view reason) noexcept;
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
-    /// What `account` was told last.
-    [[nodiscard]] std::size_t accounted() const noexcept { return accounted_; }
+    /// The bytes that are held for it now.
+    [[nodiscard]] std::size_t held_bytes() const noexcept;
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
     /// It has less time from now on, since the server drains.
     void hurry() noexcept;
@@ -30780,20 +30862,41 @@ class WsLink : private Resumable, private Timer {
         std::size_t sent = 0;
         TimePoint due;  // for more to be taken
     };
+    /// What only some connections have, or only at times.
+    struct Extras {
+        OwningPtr<Held> held;
+        OwningPtr<Unsent> unsent;
+        OwningPtr<WsCodec> codec;
+        bool shares_published = false;  // what it deflates for one is good for all of them
+        std::string words;              // the subprotocol, or in the end the reason of the Close
+        ListNode waiters;               // for room to send, or for the end
+        WsPumps pumps;
+    };
     static constexpr std::size_t most_unsent = 64 * 1024;
 
-    void resume() override { take_turn(); }
+    [[nodiscard]] Extras& extras() {
+        if (!extras_) extras_.reset(new Extras);
+        return *extras_;
+    }
+    [[nodiscard]] WsRole role() const noexcept { return terms_.rules.role; }
+    [[nodiscard]] bool shares_published() const noexcept { return extras_ && extras_->shares_published; }
+    [[nodiscard]] Held* held() const noexcept { return extras_ ? extras_->held.get() : nullptr; }
+    [[nodiscard]] Unsent* unsent() const noexcept { return extras_ ? extras_->unsent.get() : nullptr; }
+    [[nodiscard]] WsCodec* codec() const noexcept { return extras_ ? extras_->codec.get() : nullptr; }
+
+    void resume() override;
     void leave() noexcept;
-    void take_turn();
+    void take_turn() noexcept;
     void go_on();
 
     // Reading.
     [[nodiscard]] bool reads() const noexcept {
-        return state_ == State::ending || (state_ != State::over && !has_message_);
+        return state_ == State::ending || (state_ != State::over && !message_);
     }
     [[nodiscard]] std::string_view receive();
     void take(std::string_view& input);
-    void take_close();
+    void keep_message(WsContent& content);
+    void take_close(const WsContent& content);
     void hear();
     void hold(OwningPtr<Held> held, std::string_view input);
     void await_input() noexcept;
@@ -30815,7 +30918,7 @@ class WsLink : private Resumable, private Timer {
         return state_ != State::over && buffers_.gatherer == this;
     }
     [[nodiscard]] std::size_t unsent_bytes() const noexcept {
-        return unsent_ == nullptr ? 0 : unsent_->bytes.size() - unsent_->sent;
+        return !has_unsent() ? 0 : unsent()->bytes.size() - unsent()->sent;
     }
 
     // Time.
@@ -30823,37 +30926,30 @@ class WsLink : private Resumable, private Timer {
     void on_time();
     void set_time(TimePoint moment);
     [[nodiscard]] TimePoint next_look() noexcept;
-    [[nodiscard]] bool is_write_due() noexcept { return unsent_ != nullptr && now() >= unsent_->due; }
+    [[nodiscard]] bool is_write_due() noexcept { return has_unsent() && now() >= unsent()->due; }
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
+    void set_words(std::string_view words);
     void tell_waiters() noexcept;
     void account_all() noexcept;
     void look_again() noexcept { wake(reactor()); }
 
+    std::uint32_t holders_ = 0;  // first, where Timer has room for it
     Socket socket_;
     WsBuffers& buffers_;
     const WsTerms& terms_;
     WsReader reader_;
+    WsReceiveWait receive_;
+    OwningPtr<Message> message_;  // until it is received; meanwhile nothing more is read
     TimePoint since_;
-    OwningPtr<Held> held_;
-    OwningPtr<Unsent> unsent_;
-    OwningPtr<WsCodec> codec_;
-    OwningPtr<std::string> words_;  // the subprotocol, or in the end the reason of the Close
-    const CountedPtr<Port> port_;
+    OwningPtr<Extras> extras_;
     std::atomic<WsBox*> box_ = nullptr;
-    ListNode waiters_;
-    WsPumps pumps_;
-    std::size_t accounted_ = 0;
-    std::uint32_t holders_ = 0;
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
-    WsRole role_;
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
-    bool is_awaited_ = false;               // by `receive`
-    bool has_message_ = false;              // which the reader keeps until it is taken
-    bool is_pinged_ = false;                // and has not been heard of since
-    bool shares_published_ = false;         // what is deflated for one is good for all of them
+    WsReceiving receiving_ = WsReceiving::no;
+    bool is_pinged_ = false;  // and has not been heard of since
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };
@@ -30872,7 +30968,7 @@ namespace detail {
 
 inline void WsLink::read_on() {
     constexpr int most_receives = 8;  // then it is the turn of others
-    OwningPtr<Held> held = std::move(held_);
+    OwningPtr<Held> held = extras_ ? std::move(extras_->held) : OwningPtr<Held>();
     std::string_view input = held ? std::string_view(held->bytes).substr(held->begin) : std::string_view();
     for (int receives = 0; reads();) {
         if (input.empty()) {
@@ -30921,24 +31017,23 @@ inline void WsLink::take(std::string_view& input) {
         input = {};
         return;
     }
-    switch (reader_.read(input, codec_ ? codec_->inflater() : nullptr)) {
+    WsContent content;
+    WsInflater* const inflater = codec() != nullptr ? codec()->inflater() : nullptr;
+    switch (reader_.read(input, content, inflater)) {
         case WsEvent::message:
-            has_message_ = true;
-            if (state_ == State::open) {
-                tell_waiters();
-            } else {
-                drop_message();
-            }
+            if (state_ != State::open) break;
+            keep_message(content);
+            tell_waiters();
             break;
         case WsEvent::ping:
             // One that does not read its pongs gets no more of them.
-            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, reader_.control());
+            if (state_ == State::open && !is_held_up()) send_frame(WsOpcode::pong, content.control());
             break;
         case WsEvent::close:
-            take_close();
+            take_close(content);
             break;
         case WsEvent::failed:
-            break_off(reader_.failure(), reader_.failure_reason());
+            break_off(content.failure.code, content.failure.reason);
             break;
         case WsEvent::pong:
         case WsEvent::need_more:
@@ -30946,10 +31041,16 @@ inline void WsLink::take(std::string_view& input) {
     }
 }
 
+inline void WsLink::keep_message(WsContent& content) {
+    message_ = buffers_.spare ? std::move(buffers_.spare) : OwningPtr<Message>(new Message);
+    message_->data = std::move(content.message);
+    message_->is_text = content.is_text;
+}
+
 /// The other side says Close, in answer to ours or first (RFC 6455 section 5.5.1).
-inline void WsLink::take_close() {
-    close_code_ = static_cast<std::uint16_t>(reader_.close_code());
-    words_.reset(reader_.close_reason().empty() ? nullptr : new std::string(reader_.close_reason()));
+inline void WsLink::take_close(const WsContent& content) {
+    close_code_ = static_cast<std::uint16_t>(content.close_code());
+    set_words(content.close_reason());
     if (state_ == State::open) {
         const WsCloseText text(close_code_);
         send_frame(WsOpcode::close, text.view());
@@ -30962,48 +31063,47 @@ inline void WsLink::hold(OwningPtr<Held> held, std::string_view input) {
     if (input.empty() || state_ == State::over) return;
     if (!held) held.reset(new Held{std::string(input), 0});
     held->begin = held->bytes.size() - input.size();
-    held_ = std::move(held);
+    extras().held = std::move(held);
 }
 
 /// Has this resumed when there is more to read.
 inline void WsLink::await_input() noexcept {
     if (!reads()) return watch().give_up(readable);
-    if (held_ || socket_.can_receive()) return look_again();
+    if (held() || socket_.can_receive()) return look_again();
     watch().wait_for(socket_.needed_for(readable), *this);
 }
 
 inline std::string_view WsLink::close_reason() const noexcept {
-    return close_code_ != 0 && words_ ? std::string_view(*words_) : std::string_view();
+    return close_code_ != 0 && extras_ ? std::string_view(extras_->words) : std::string_view();
 }
 inline std::string_view WsLink::protocol() const noexcept {
-    return close_code_ == 0 && words_ ? std::string_view(*words_) : std::string_view();
+    return close_code_ == 0 && extras_ ? std::string_view(extras_->words) : std::string_view();
 }
 
-inline void WsLink::begin_receive() {
-    if (is_awaited_) throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    is_awaited_ = true;
-    if (has_news()) return;
+inline WsReceiveWait& WsLink::begin_receive() {
+    if (receiving_ != WsReceiving::no)
+        throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
+    receiving_ = WsReceiving::begun;
+    if (has_news()) return receive_;
     try {
         read_on();
     } catch (...) {
-        end_receive();
+        receiving_ = WsReceiving::no;
         lose();  // what was read is lost
         throw;
     }
     if (!has_news()) before_waiting();
+    return receive_;
 }
 
 inline std::optional<Message> WsLink::take_message() {
-    if (!std::exchange(has_message_, false)) return std::nullopt;
-    std::optional<Message> message(Message{reader_.take_message(), reader_.is_text()});
+    if (!message_) return std::nullopt;
+    std::optional<Message> message(std::move(*message_));
+    buffers_.spare = std::move(message_);
     count_received(message->data.size());
     since_ = now();  // what it has sent since was not read
     await_input();
     return message;
-}
-
-inline void WsLink::drop_message() noexcept {
-    if (std::exchange(has_message_, false)) static_cast<void>(reader_.take_message());
 }
 
 }  // namespace detail
@@ -31024,8 +31124,8 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
     const WsOpcode opcode = is_text ? WsOpcode::text : WsOpcode::binary;
     try {
         std::string deflated;
-        const bool is_deflated =
-            codec_ && payload.size() >= options().compress_from && codec_->deflate(payload, deflated);
+        const bool is_deflated = payload.size() >= options().compress_from && codec() != nullptr &&
+                                 codec()->deflate(payload, deflated);
         send_frame(opcode, is_deflated ? deflated : payload, is_deflated);
     } catch (...) {
         lose();  // a part of it may be on its way
@@ -31040,13 +31140,13 @@ inline bool WsLink::send(bool is_text, std::string_view payload) {
 inline bool WsLink::send_published(std::string_view payload) {
     if (state_ != State::open) return false;
     const bool is_text = is_valid_utf8(payload);
-    if (!shares_published_ || payload.size() < options().compress_from) return send(is_text, payload);
+    if (!shares_published() || payload.size() < options().compress_from) return send(is_text, payload);
     WsPublished& last = buffers_.published;
     try {
         if (last.text != payload || last.text.empty()) {
             last.text.clear();
             last.deflated.clear();
-            last.is_smaller = codec_->deflate(payload, last.deflated);
+            last.is_smaller = codec()->deflate(payload, last.deflated);
             last.text = payload;
         }
         send_frame(is_text ? WsOpcode::text : WsOpcode::binary,
@@ -31067,13 +31167,13 @@ inline bool WsLink::send_or_end(bool is_text, std::string_view payload) {
 
 inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool is_compressed) {
     constexpr std::size_t worth_copying = 16 * 1024;
-    if (role_ == WsRole::client) {
+    if (role() == WsRole::client) {
         const std::uint32_t mask = buffers_.masks.next();
         put(WsHeadText::masked(mask, opcode, payload.size(), true, is_compressed).view());
         return put(payload, mask);
     }
     const WsHeadText head(opcode, payload.size(), true, is_compressed);
-    if (unsent_ == nullptr && payload.size() > worth_copying) return send_directly(head.view(), payload);
+    if (!has_unsent() && payload.size() > worth_copying) return send_directly(head.view(), payload);
     put(head.view());
     put(payload);
 }
@@ -31081,7 +31181,7 @@ inline void WsLink::send_frame(WsOpcode opcode, std::string_view payload, bool i
 /// A large payload is not copied, but for what the socket does not take.
 inline void WsLink::send_directly(std::string_view head, std::string_view payload) {
     if (is_gatherer()) flush();
-    if (unsent_ != nullptr) {
+    if (has_unsent()) {
         keep_unsent(head);
         return keep_unsent(payload);
     }
@@ -31095,7 +31195,7 @@ inline void WsLink::send_directly(std::string_view head, std::string_view payloa
     const std::size_t sent = result.ok() ? static_cast<std::size_t>(result.value) : 0;
     if (sent < head.size()) keep_unsent(head.substr(sent));
     payload.remove_prefix(sent - std::min(sent, head.size()));
-    if (unsent_ != nullptr) return keep_unsent(payload);
+    if (has_unsent()) return keep_unsent(payload);
     if (!send_now(payload)) keep_unsent(payload);
 }
 
@@ -31109,10 +31209,10 @@ inline void WsLink::put(std::string_view bytes, std::uint32_t mask) {
 
 inline void WsLink::put_some(std::string_view bytes, std::uint32_t mask, std::size_t offset) {
     if (state_ == State::over) return;
-    if (unsent_ != nullptr) {
-        const std::size_t before = unsent_->bytes.size();
+    if (has_unsent()) {
+        const std::size_t before = unsent()->bytes.size();
         keep_unsent(bytes);
-        if (mask != 0) ws_mask(unsent_->bytes.data() + before, bytes.size(), mask, offset);
+        if (mask != 0) ws_mask(unsent()->bytes.data() + before, bytes.size(), mask, offset);
         return;
     }
     begin_gathering();
@@ -31142,26 +31242,26 @@ inline void WsBuffers::resume() {
 }
 
 inline void WsLink::keep_unsent(std::string_view bytes) {
-    if (unsent_ == nullptr) {
-        unsent_.reset(new Unsent);
+    if (!has_unsent()) {
+        extras().unsent.reset(new Unsent);
         await_room();
         watch().wait_for(socket_.needed_for(writable), *this);
         set_time(next_look());
-    } else if (unsent_->sent > most_unsent) {
-        unsent_->bytes.erase(0, std::exchange(unsent_->sent, 0));
+    } else if (unsent()->sent > most_unsent) {
+        unsent()->bytes.erase(0, std::exchange(unsent()->sent, 0));
     }
-    unsent_->bytes.append(bytes);
+    unsent()->bytes.append(bytes);
 }
 
 /// From now on, the other side has so much time to take more.
 inline void WsLink::await_room() noexcept {
-    unsent_->due = now() + write_timeout();
+    unsent()->due = now() + write_timeout();
     static_cast<void>(socket_.taken_by_peer());
 }
 
 /// The other side takes what it is sent, so it is there.
 inline void WsLink::note_progress() noexcept {
-    if (unsent_ != nullptr) await_room();
+    if (has_unsent()) await_room();
     if (!is_draining()) since_ = now();
 }
 
@@ -31197,14 +31297,14 @@ inline bool WsLink::send_now(std::string_view& bytes) {
 }
 
 inline void WsLink::flush_unsent() {
-    std::string_view bytes = std::string_view(unsent_->bytes).substr(unsent_->sent);
+    std::string_view bytes = std::string_view(unsent()->bytes).substr(unsent()->sent);
     const std::size_t before = bytes.size();
     const bool is_all = send_now(bytes);
     if (state_ == State::over) return;
     if (bytes.size() != before) note_progress();
-    unsent_->sent += before - bytes.size();
+    unsent()->sent += before - bytes.size();
     if (is_all) {
-        unsent_.reset();
+        extras_->unsent.reset();
     } else {
         watch().wait_for(socket_.needed_for(writable), *this);
     }
@@ -31215,7 +31315,7 @@ inline void WsLink::flush_unsent() {
 /// The server ends its output first, behind both Closes (RFC 6455 section 7.1.1), a client when it waits no
 /// longer.
 inline void WsLink::end_output() noexcept {
-    if (state_ != State::ending || unsent_ != nullptr || role_ == WsRole::client) return;
+    if (state_ != State::ending || has_unsent() || role() == WsRole::client) return;
     if (std::exchange(has_ended_output_, true)) return;
     static_cast<void>(socket_.end_output());
 }
@@ -31244,7 +31344,7 @@ SAKE_INLINE void deliver(WsLink& link, const WsPost& post) noexcept { link.send_
 inline CountedPtr<WsBox> WsLink::box() {
     if (WsBox* const box = box_.load(std::memory_order_acquire)) return CountedPtr<WsBox>(box);
     CountedPtr<WsBox> made(
-        new WsBox(port_, *this, options().max_backlog, options().slow == SlowSocket::close));
+        new WsBox(port(), *this, options().max_backlog, options().slow == SlowSocket::close));
     made->join();
     WsBox* other = nullptr;
     if (box_.compare_exchange_strong(other, made.get())) {
@@ -31268,20 +31368,20 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline WsLink::WsLink(WsRole role, Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire,
-                      const WsTerms& terms, const WsAgreement& agreed)
+inline WsLink::WsLink(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire, const WsTerms& terms,
+                      const WsAgreement& agreed)
     : Timer(&due),
       socket_(reactor, std::move(descriptor), std::move(wire)),
       buffers_(reactor.local<WsBuffers>()),
       terms_(terms),
-      reader_(role, terms.limits),
-      since_(reactor.now()),
-      codec_(agreed.deflate.is_on ? WsCodec::make(reactor, role, agreed.deflate) : nullptr),
-      port_(Port::of(reactor)),
-      role_(role) {
-    const WsWindow window = window_of(agreed.deflate, role);
-    shares_published_ = codec_ && !window.is_kept && window.bits == most_ws_window;
-    if (!agreed.protocol.empty()) words_.reset(new std::string(agreed.protocol));
+      reader_(terms.rules),
+      since_(reactor.now()) {
+    if (agreed.deflate.is_on) {
+        const WsWindow window = window_of(agreed.deflate, role());
+        extras().codec = WsCodec::make(reactor, role(), agreed.deflate);
+        extras().shares_published = has_ws_codec && !window.is_kept && window.bits == most_ws_window;
+    }
+    set_words(agreed.protocol);
     begin_waiting();
 }
 
@@ -31296,32 +31396,33 @@ inline void WsLink::leave() noexcept {
 
 inline void WsLink::begin(std::string_view early_input, std::string_view unsent) {
     if (!unsent.empty()) keep_unsent(unsent);
-    if (!early_input.empty()) held_.reset(new Held{std::string(early_input), 0});
+    if (!early_input.empty()) extras().held.reset(new Held{std::string(early_input), 0});
     set_time(next_look());
     look_again();
 }
 
 // --- Turns ---
 
-inline void WsLink::take_turn() {
+inline void WsLink::resume() {
     begin_waiting();
-    if (is_finished()) {
-        delete this;
-        return;
-    }
+    begin_turn();
+    if (!is_finished()) take_turn();
+    if (is_finished() && is_waiting()) delete this;
+}
+
+inline void WsLink::take_turn() noexcept {
     try {
         go_on();
     } catch (...) {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
-    if (state_ != State::open) pumps_.clear();
+    if (state_ != State::open && extras_) extras_->pumps.clear();
     if (state_ == State::over) has_become_over();
-    if (is_finished() && is_waiting()) delete this;
 }
 
 inline void WsLink::go_on() {
-    if (unsent_ != nullptr) flush_unsent();
+    if (has_unsent()) flush_unsent();
     read_on();
     flush();
     account_all();
@@ -31352,7 +31453,7 @@ inline void WsLink::break_off(int code, std::string_view reason) noexcept {
         if (may_say) send_frame(WsOpcode::close, text.view());
         if (state_ == State::over) return;
         close_code_ = static_cast<std::uint16_t>(code);
-        words_.reset(reason.empty() ? nullptr : new std::string(reason));
+        set_words(reason);
         become(State::ending);
     } catch (...) {
         lose();
@@ -31363,15 +31464,17 @@ inline void WsLink::lose() noexcept {
     if (state_ == State::over) return;
     if (state_ != State::ending) {
         close_code_ = ws_abnormal;
-        words_.reset();
+        if (extras_) extras_->words.clear();
     }
-    if (unsent_ != nullptr) socket_.reset_on_close();
+    if (has_unsent()) socket_.reset_on_close();
     if (is_gatherer()) {
         buffers_.gatherer = nullptr;
         buffers_.gathered.clear();
     }
-    unsent_.reset();
-    held_.reset();
+    if (extras_) {
+        extras_->unsent.reset();
+        extras_->held.reset();
+    }
     static_cast<void>(socket_.end_output());
     become(State::over);
 }
@@ -31392,8 +31495,15 @@ inline void WsLink::become(State state) noexcept {
     }
 }
 
+inline void WsLink::set_words(std::string_view words) {
+    if (extras_ || !words.empty()) extras().words = words;
+}
+
 inline void WsLink::tell_waiters() noexcept {
-    for (ListNode* each = waiters_.next(); each != &waiters_;) {
+    if (receive_.is_waiting() && has_news()) receive_.finish();
+    if (!extras_) return;
+    ListNode& waiters = extras_->waiters;
+    for (ListNode* each = waiters.next(); each != &waiters;) {
         auto& waiter = static_cast<WsWait&>(*each);
         each = each->next();
         if (!waiter.is_served()) continue;
@@ -31464,7 +31574,7 @@ inline TimePoint WsLink::next_look() noexcept {
     if (state_ != State::open && is_draining())
         time = std::min<std::chrono::milliseconds>(time, std::chrono::seconds(2));
     const TimePoint due = moment_after(since_, to_clock(time));
-    return unsent_ != nullptr ? std::min(due, unsent_->due) : due;
+    return has_unsent() ? std::min(due, unsent()->due) : due;
 }
 
 inline void WsLink::hurry() noexcept {
@@ -31477,14 +31587,15 @@ inline void WsLink::hurry() noexcept {
 
 // --- Memory ---
 
+inline std::size_t WsLink::held_bytes() const noexcept {
+    return (held() ? held()->bytes.capacity() : 0) + (unsent() ? unsent()->bytes.capacity() : 0) +
+           (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
+           (codec() != nullptr ? codec()->memory() : 0);
+}
+
 inline void WsLink::account_all() noexcept {
-    if (state_ == State::over) return;
-    const std::size_t held = (held_ ? held_->bytes.capacity() : 0) +
-                             (unsent_ != nullptr ? unsent_->bytes.capacity() : 0) + reader_.held_bytes() +
-                             (codec_ ? codec_->memory() : 0);
-    if (held == accounted_) return;
-    accounted_ = held;
-    if (!account(held)) break_off(ws_try_again, "the server has no memory to spare for this connection");
+    if (state_ == State::over || account(held_bytes())) return;
+    break_off(ws_try_again, "the server has no memory to spare for this connection");
 }
 
 }  // namespace detail
@@ -31505,23 +31616,17 @@ SAKE_INLINE bool has_news(const WsLink& link) noexcept { return link.has_news();
 SAKE_INLINE bool has_room(const WsLink& link) noexcept { return !link.is_held_up() || !link.is_open(); }
 SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(); }
 
-SAKE_INLINE void WsWait::enter() noexcept { link_.add_waiter(*this); }
+SAKE_INLINE void WsWait::enter() { link_.add_waiter(*this); }
 
-SAKE_INLINE void WsReceiveWait::begin() {
-    link_.begin_receive();
-    has_begun_ = true;
+SAKE_INLINE WsReceiveWait& begin_receive(WsLink& link) { return link.begin_receive(); }
+SAKE_INLINE void begin_to_wait(WsLink& link) noexcept { link.begin_to_wait(); }
+SAKE_INLINE std::optional<Message> WsReceive::await_resume() const {
+    if (link_.end_receive()) return link_.take_message();
+    throw Cancelled();
 }
-SAKE_INLINE void WsReceiveWait::end() noexcept {
-    if (std::exchange(has_begun_, false)) link_.end_receive();
-}
-SAKE_INLINE std::optional<Message> WsReceiveWait::await_resume() {
-    end();
-    if (is_given_up()) throw Cancelled();
-    return link_.take_message();
-}
-SAKE_INLINE bool send_at_once(const WsToSend& what) {
-    const bool was_sent = what.link->send_or_end(what.is_text, what.payload);
-    if (what.link->is_held_up()) what.link->before_waiting();
+SAKE_INLINE bool send_at_once(WsLink& link, bool is_text, std::string_view payload) {
+    const bool was_sent = link.send_or_end(is_text, payload);
+    if (link.is_held_up()) link.before_waiting();
     return was_sent;
 }
 SAKE_INLINE void say_close_at_once(const WsToClose& what) {
@@ -31537,13 +31642,14 @@ SAKE_INLINE WsHold::~WsHold() {
     if (link_ != nullptr) link_->drop_holder();
 }
 SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
-    return link.pumps().has(hub, topic);
+    const WsPumps* const pumps = link.known_pumps();
+    return pumps != nullptr && pumps->has(hub, topic);
 }
 SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
     if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
 }
 SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
-    link.pumps().remove(hub, topic);
+    if (WsPumps* const pumps = link.known_pumps()) pumps->remove(hub, topic);
 }
 SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
 SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
@@ -31604,13 +31710,12 @@ SAKE_INLINE WebSocket::~WebSocket() {
     if (link_ != nullptr) link_->let_go(detail::ws_normal, {});
 }
 
-SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send(std::string_view text) {
+SAKE_INLINE detail::WsSend WebSocket::send(std::string_view text) {
     detail::require_text(text, "ws.send");
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), text, true});
+    return detail::WsSend(link(), true, text);
 }
-SAKE_INLINE detail::Operation<detail::WsSendWait, detail::WsToSend> WebSocket::send_binary(
-    std::string_view bytes) {
-    return detail::Operation<detail::WsSendWait, detail::WsToSend>({&link(), bytes, false});
+SAKE_INLINE detail::WsSend WebSocket::send_binary(std::string_view bytes) {
+    return detail::WsSend(link(), false, bytes);
 }
 SAKE_INLINE detail::Operation<detail::WsCloseWait, detail::WsToClose> WebSocket::close(
     int code, std::string_view reason) {
@@ -31633,7 +31738,7 @@ inline void require_option(bool is_good, const char* name, const char* rule) {
     if (!is_good) throw std::invalid_argument(std::string("WebSocketOptions::") + name + ": " + rule);
 }
 
-SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted)) {
+SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted, WsRole role) : options(std::move(wanted)) {
     require_option(options.max_message > 0, "max_message", "must be at least 1");
     require_option(options.max_fragments > 0, "max_fragments", "must be at least 1");
     require_option(options.ping_after.count() > 0, "ping_after", "must be more than 0; max() means never");
@@ -31641,9 +31746,7 @@ SAKE_INLINE WsTerms::WsTerms(WebSocketOptions wanted) : options(std::move(wanted
     require_option(options.close_timeout.count() >= 0, "close_timeout", "must be at least 0");
     require_option(options.window_bits >= 9 && options.window_bits <= 15, "window_bits", "must be 9 to 15");
     if (options.compression == WebSocketCompression::shared) options.window_bits = most_ws_window;
-    limits.message = options.max_message;
-    limits.frame = options.max_message;
-    limits.fragments = options.max_fragments;
+    rules = {role, {options.max_message, options.max_message, options.max_fragments}};
 }
 SAKE_INLINE bool WsTerms::compresses() const noexcept {
     return has_ws_codec && options.compression != WebSocketCompression::off;
@@ -39650,7 +39753,7 @@ class WsRoute {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
     WsRoute(WsHandler handler, WebSocketOptions options, void (*take_over)(H1Handover&))
-        : handler_(std::move(handler)), terms_(std::move(options)), take_over_(take_over) {
+        : handler_(std::move(handler)), terms_(std::move(options), WsRole::server), take_over_(take_over) {
         allows_all_origins_ = std::erase(terms_.options.origins, "*") != 0;
         require_origins("WebSocketOptions::origins", terms_.options.origins);
         for (const std::string& protocol : terms_.options.protocols) {
@@ -42550,13 +42653,15 @@ class WsClientLink final : private WsOwnTerms, public WsLink, private ReactorEnd
   private:
     WsClientLink(Reactor& reactor, StreamParts& from, OwningPtr<WsTerms> terms, const WsAgreement& agreed)
         : WsOwnTerms{std::move(terms)},
-          WsLink(WsRole::client, reactor, std::move(from.socket), std::move(from.wire), *own_terms, agreed) {
+          WsLink(reactor, std::move(from.socket), std::move(from.wire), *own_terms, agreed),
+          port_(Port::of(reactor)) {
         reactor.tell_at_end(*this);
     }
 
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return std::chrono::seconds(30);  // as ClientOptions has it
     }
+    [[nodiscard]] const CountedPtr<Port>& port() const noexcept override { return port_; }
 
     /// Says Close where there was no time for it, and waits for nothing.
     void reactor_ends() noexcept override {
@@ -42568,6 +42673,8 @@ class WsClientLink final : private WsOwnTerms, public WsLink, private ReactorEnd
         end_with_reactor();
         if (!has_holder()) delete this;
     }
+
+    const CountedPtr<Port> port_;  // of a reactor that may end before it
 };
 
 }  // namespace detail
@@ -42618,7 +42725,7 @@ constexpr std::string_view help_after_refusal(int status) noexcept {
 class WebSocketOpening {
   public:
     explicit WebSocketOpening(const WebSocketRequest& request)
-        : terms(new sake::detail::WsTerms(request.options())),
+        : terms(new sake::detail::WsTerms(request.options(), sake::detail::WsRole::client)),
           name(name_of_websocket(request.url())),
           key_(make_websocket_key()),
           parser_(head_limits(ClientOptions())) {}
@@ -42784,7 +42891,7 @@ SAKE_INLINE WebSocketRequest& WebSocketRequest::options(WebSocketOptions options
             "WebSocketOptions::origins is for servers: a client sets its own by header(\"Origin\", ...)");
     }
     detail::require_protocols(options.protocols);
-    static_cast<void>(sake::detail::WsTerms(options));  // which checks them
+    static_cast<void>(sake::detail::WsTerms(options, sake::detail::WsRole::client));  // which checks them
     options_ = std::move(options);
     return *this;
 }
@@ -47754,12 +47861,13 @@ namespace detail {
 /// No key of a browser: which one is sent does not matter to a server.
 inline constexpr std::string_view test_ws_key = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The largest message that a test receives.
-inline constexpr WsLimits test_ws_limits{std::size_t{1} << 30, std::size_t{1} << 30, 1 << 30};
+inline constexpr WsRules test_ws_rules{WsRole::client, {std::size_t{1} << 30, std::size_t{1} << 30, 1 << 30}};
 
 }  // namespace detail
 
 struct TestWebSocket::State {
-    detail::WsReader reader{detail::WsRole::client, detail::test_ws_limits};
+    detail::WsReader reader{detail::test_ws_rules};
+    std::optional<Message> message;
     std::string input;
     std::string last_pong;
     std::string reason;
@@ -47768,7 +47876,6 @@ struct TestWebSocket::State {
     int code = 0;  // of the Close
     bool answers_pings = true;
     bool has_said_close = false;
-    bool has_message = false;
 };
 
 SAKE_INLINE TestWebSocket::TestWebSocket(TestClient& client, TestStream stream)
@@ -47822,7 +47929,7 @@ SAKE_INLINE TestWebSocket& TestWebSocket::send_raw(std::string_view bytes) {
 /// Reads on up to a message, the Close, or the end of what has come.
 SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
     State& state = this->state();
-    while (!state.has_message && state.code == 0) {
+    while (!state.message && state.code == 0) {
         if (state.input.empty()) {
             state.input = may_wait ? stream_.connection_.receive() : stream_.connection_.receive_now();
             if (state.input.empty()) {
@@ -47831,25 +47938,26 @@ SAKE_INLINE void TestWebSocket::take_input(bool may_wait) {
             }
         }
         std::string_view bytes = state.input;
-        const detail::WsEvent event = state.reader.read(bytes);
+        detail::WsContent content;
+        const detail::WsEvent event = state.reader.read(bytes, content);
         state.input.erase(0, state.input.size() - bytes.size());
         if (event == detail::WsEvent::message) {
-            state.has_message = true;
+            state.message = Message{std::move(content.message), content.is_text};
         } else if (event == detail::WsEvent::ping) {
             ++state.pings;
-            if (state.answers_pings) answer(10, state.reader.control());
+            if (state.answers_pings) answer(10, content.control());
         } else if (event == detail::WsEvent::pong) {
             ++state.pongs;
-            state.last_pong = state.reader.control();
+            state.last_pong = content.control();
         } else if (event == detail::WsEvent::close) {
-            state.code = state.reader.close_code();
-            state.reason = state.reader.close_reason();
+            state.code = content.close_code();
+            state.reason = content.close_reason();
             if (!std::exchange(state.has_said_close, true)) {
                 answer(8, detail::WsCloseText(state.code).view());
             }
         } else if (event == detail::WsEvent::failed) {
             throw std::runtime_error(std::string("the server violates the protocol: ") +
-                                     state.reader.failure_reason());
+                                     content.failure.reason);
         }
     }
 }
@@ -47858,9 +47966,7 @@ SAKE_INLINE void TestWebSocket::take_now() { take_input(false); }
 
 SAKE_INLINE std::optional<Message> TestWebSocket::receive_now() {
     take_now();
-    State& state = this->state();
-    if (!std::exchange(state.has_message, false)) return std::nullopt;
-    return Message{state.reader.take_message(), state.reader.is_text()};
+    return std::exchange(state().message, std::nullopt);
 }
 SAKE_INLINE std::optional<Message> TestWebSocket::receive() {
     take_input(true);
@@ -47924,18 +48030,16 @@ namespace detail {
 /// Owns itself: it deletes itself when the connection is over and its handler has ended.
 class WsSession final : public Session, public WsLink {
   public:
-    /// Goes on where an HTTP/1 connection has left off. What fails goes to the log. A template, as what it
-    /// calls, since GCC compiles coroutines that nobody calls.
-    template <class Unused>
+    /// Goes on where an HTTP/1 connection has left off.
     static void take_over(H1Handover& from) noexcept {
         try {
-            (new WsSession(from))->start<Unused>(from);
+            (new WsSession(from))->start(from);
         } catch (...) {
-            report_failure("a WebSocket was lost: ", caught_exception());
+            report_loss();
         }
     }
 
-    [[nodiscard]] bool is_busy() const noexcept override { return fiber_ != nullptr; }
+    [[nodiscard]] bool is_busy() const noexcept override { return handler_.has_task(); }
     [[nodiscard]] SessionPhase phase() const noexcept override {
         return state() == State::open ? SessionPhase::websocket : SessionPhase::closing;
     }
@@ -47944,7 +48048,7 @@ class WsSession final : public Session, public WsLink {
         if (state() != State::open) hurry();
     }
     [[nodiscard]] Maybe<TimePoint> idle_since() const noexcept override {
-        if (state() != State::ending || fiber_ != nullptr) return {};
+        if (state() != State::ending || handler_.has_task()) return {};
         return since();
     }
     [[nodiscard]] bool is_read_slowly() const noexcept override { return has_unsent(); }
@@ -47955,63 +48059,86 @@ class WsSession final : public Session, public WsLink {
     }
     void drop() noexcept override {
         lose();
-        if (fiber_ != nullptr) fiber_->cancel();
+        if (handler_.has_task()) handler_.cancel();
     }
     void end_if_free() noexcept override {
+        if (handler_.has_ended()) end_handler();
         if (!has_holder()) delete this;
     }
 
   private:
     explicit WsSession(H1Handover& from)
-        : WsLink(WsRole::server, from.shard.reactor, std::move(from.socket), std::move(from.wire),
-                 agreed_of(from).route->terms(), agreed_of(from).agreement),
+        : WsLink(from.shard.reactor, std::move(from.socket), std::move(from.wire),
+                 agreed_of(from.exchange->call).route->terms(), agreed_of(from.exchange->call).agreement),
           shard_(from.shard),
-          memory_(from.shard.memory),
-          route_(*agreed_of(from).route),
-          entry_(*from.exchange->call.route),
-          exchange_(std::move(from.exchange)) {
+          exchange_(std::move(from.exchange)),
+          handler_(shard_.reactor, *this),
+          socket_(WsMaker::make(*this)) {
+        handler_.work = exchange_->call.route;
         shard_.sessions.add(*this);
         ++shard_.websockets.opened;
     }
     ~WsSession() override {
+        static_cast<void>(shard_.memory.resize(memory_, 0));
         shard_.sessions.remove(*this);
         shard_.room.set();
     }
 
-    static WsAgreed& agreed_of(H1Handover& from) { return from.exchange->call.state.get<WsAgreed>(); }
-
-    template <class Unused>
-    void start(H1Handover& from) {
-        WebSocket socket = WsMaker::make(*this);  // before anything that may fail
-        if (!route_.handler().needs_call()) release_exchange();
-        begin(from.early_input, from.unsent);
-        if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
-        if (is_draining()) begin_drain();
-        const auto root = run<Unused>(shard_.reactor, *this, std::move(socket));
-        fiber_ = &root.fiber();
-        fiber_->work = &entry_;
-        shard_.reactor.adopt(*fiber_);
-        root.start();
+    static const WsAgreed& agreed_of(Call& call) { return call.state.get<WsAgreed>(); }
+    static void report_loss() noexcept { report_failure("a WebSocket was lost: ", caught_exception()); }
+    [[nodiscard]] const RouteEntry& entry() const noexcept {
+        return *static_cast<const RouteEntry*>(handler_.work);
     }
 
-    template <class>
-    static Root run(Reactor&, WsSession& self, WebSocket socket) {
-        const WsHold keep(self);  // the program may move the WebSocket elsewhere
+    /// Keeps itself, whatever fails, until the handler has ended: the program may move the WebSocket
+    /// elsewhere.
+    void start(H1Handover& from) noexcept {
+        add_holder();
         try {
-            Call* const call = self.exchange_ ? &self.exchange_->call : nullptr;
-            Task<> handler = self.route_.handler().run(call, socket);
-            co_await std::move(handler);
-        } catch (const Cancelled&) {
-            self.say_going_away();
+            const WsHandler& handler = agreed_of(exchange_->call).route->handler();
+            if (!handler.needs_call()) release_exchange();
+            begin(from.early_input, from.unsent);
+            if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
+            if (is_draining()) begin_drain();
+            run(handler);
         } catch (...) {
-            self.handler_failed(caught_exception());
+            report_loss();
+            let_go_of_all();
         }
-        self.fiber_ = nullptr;
-        self.release_exchange();
+    }
+    void run(const WsHandler& handler) {
+        Call* const call = exchange_ ? &exchange_->call : nullptr;
+        try {
+            Task<> task = handler.run(call, socket_);
+            shard_.reactor.adopt(handler_);
+            handler_.start(std::move(task));
+        } catch (...) {
+            handler_failed(caught_exception());
+            let_go_of_all();
+        }
+    }
+
+    void begin_turn() noexcept override {
+        if (handler_.has_ended()) end_handler();
+    }
+    void end_handler() noexcept {
+        try {
+            handler_.take_result();
+        } catch (const Cancelled&) {
+            say_going_away();
+        } catch (...) {
+            handler_failed(caught_exception());
+        }
+        let_go_of_all();
+    }
+    void let_go_of_all() noexcept {
+        release_exchange();
+        const WebSocket socket(std::move(socket_));
+        drop_holder();
     }
 
     void handler_failed(const std::exception_ptr& why) noexcept {
-        report_failure(("a WebSocket failed in " + entry_.description() + ": ").c_str(), why);
+        report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
         break_off(ws_internal, {});
     }
 
@@ -48027,12 +48154,12 @@ class WsSession final : public Session, public WsLink {
     void release_exchange() noexcept {
         if (!exchange_) return;
         shard_.give_back(std::move(exchange_));
-        static_cast<void>(account(accounted()));
+        static_cast<void>(account(held_bytes()));
     }
 
     bool account(std::size_t bytes) noexcept override {
         const std::size_t request = exchange_ ? sizeof(H1Exchange) + exchange_->reader.held_bytes() : 0;
-        return memory_.resize(request + bytes);
+        return shard_.memory.resize(memory_, request + bytes);
     }
     [[nodiscard]] std::chrono::milliseconds write_timeout() const noexcept override {
         return shard_.config.write_timeout;
@@ -48052,18 +48179,17 @@ class WsSession final : public Session, public WsLink {
     }
 
     Shard& shard_;
-    BudgetShare memory_;
-    const WsRoute& route_;
-    const RouteEntry& entry_;
+    std::size_t memory_ = 0;          // its share of the shard's
     OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
-    Fiber* fiber_ = nullptr;          // while the handler runs
+    TaskFiber handler_;               // its work is the RouteEntry
+    WebSocket socket_;
 };
 
 /// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.
 template <class Unused>
 Handler make_ws_handler(WsHandler handler, WebSocketOptions options) {
     const std::size_t params = handler.param_count();
-    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over<Unused>);
+    auto* const route = new WsRoute(std::move(handler), std::move(options), &WsSession::take_over);
     ServerHandler made{route};
     made.plain = [](void* object, Call& call) { static_cast<const WsRoute*>(object)->shake_hands(call); };
     made.destroy = [](void* object) { delete static_cast<WsRoute*>(object); };
