@@ -367,11 +367,12 @@ TEST_CASE("a reader says what has begun") {
 TEST_CASE("each event brings what it is about, and nothing else") {
     const WsRules rules{WsRole::client};
     WsReader reader(rules);
-    std::string_view bytes =
+    const std::string all =
         "\x81\x01"
         "a\x82\x01"
         "b\x89\x01"
         "c\x88\x00"s;
+    std::string_view bytes = all;
     WsContent first;
     CHECK(first.close_code() == ws_no_status);
     CHECK(reader.read(bytes, first) == WsEvent::message);
