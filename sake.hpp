@@ -351,6 +351,7 @@
 #include "sake/app/form_writer.hpp"
 #include "sake/app/hub_core.hpp"
 #include "sake/app/hub_impl.hpp"
+#include "sake/app/hub_pump.hpp"
 #include "sake/app/hub_ring.hpp"
 #include "sake/app/hub_serve.hpp"
 #include "sake/app/hub_waiters.hpp"

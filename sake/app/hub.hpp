@@ -26,6 +26,7 @@ class Context;
 
 namespace detail {
 class HubCore;
+class HubPump;
 struct HubFrom;
 struct HubItem;
 struct HubPost;
@@ -105,6 +106,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 
   private:
     friend class Hub;
+    friend class detail::HubPump;
     explicit Subscription(detail::OwningPtr<detail::HubReader> reader) noexcept;
     [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
 
@@ -205,7 +207,7 @@ struct HubFrom {
 
 }  // namespace detail
 
-class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
+class [[nodiscard]] Subscription::NextWait final : public detail::Wait, public detail::HubWaiter {
   public:
     explicit NextWait(Subscription& subscription) noexcept : reader_(subscription.reader_.get()) {}
     ~NextWait();
@@ -220,8 +222,14 @@ class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
     }
     [[nodiscard]] std::optional<HubMessage> await_resume();
     [[nodiscard]] bool is_served() const noexcept override { return has_next(); }
+    void go_on() noexcept override { finish(); }
+    void describe(std::string& out) const override { out += "a message of a Hub"; }
 
   private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
     [[nodiscard]] bool has_next() const noexcept;
     [[nodiscard]] bool must_wait() const noexcept;
     void find_group(Reactor& reactor);

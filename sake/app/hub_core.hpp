@@ -57,6 +57,8 @@ struct HubReader {
 
     /// Whether `take` has something to give or never will.
     [[nodiscard]] bool is_served() const noexcept;
+    /// The group in which it waits on this reactor.
+    [[nodiscard]] HubGroup& group_on(Reactor& reactor);
 
     CountedPtr<HubCore> core;
     HubTopic* topic = nullptr;
@@ -264,6 +266,12 @@ class HubCore : public Counted {
 
 inline HubReader::~HubReader() {
     if (topic != nullptr) core->unsubscribe(*topic);
+}
+
+inline HubGroup& HubReader::group_on(Reactor& reactor) {
+    const auto& port = Port::of(reactor);
+    if (group == nullptr || group->port() != port) group = core->group_of(*topic, port);
+    return *group;
 }
 
 inline bool HubReader::is_served() const noexcept {

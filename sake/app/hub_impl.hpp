@@ -75,10 +75,7 @@ SAKE_INLINE bool Subscription::NextWait::must_wait() const noexcept {
     return reader_ != nullptr && !reader_->is_awaited && !has_next();
 }
 SAKE_INLINE void Subscription::NextWait::find_group(Reactor& reactor) {
-    const auto& port = detail::Port::of(reactor);
-    if (reader_->group == nullptr || reader_->group->port() != port) {
-        reader_->group = reader_->core->group_of(*reader_->topic, port);
-    }
+    static_cast<void>(reader_->group_on(reactor));
 }
 SAKE_INLINE void Subscription::NextWait::enter_group() noexcept {
     reader_->is_awaited = is_waiting_here_ = true;

@@ -1,29 +1,22 @@
 // HubWaiter: what waits for a message of a Hub.
 #pragma once
 
-#include <string>
-
 #include "sake/async/wait.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A waiter in a group of hub_waiters.hpp.
-class HubWaiter : public Wait, public ListNode {
+/// A waiter in a group of hub_waiters.hpp, up to `go_on`.
+class HubWaiter : public ListNode {
   public:
     /// Whether it can stop waiting. Reads what other threads change before they wake the group.
     [[nodiscard]] virtual bool is_served() const noexcept = 0;
-    void describe(std::string& out) const override { out += "a message of a Hub"; }
+    /// It is served.
+    virtual void go_on() noexcept = 0;
 
   protected:
     ~HubWaiter() = default;
-
-  private:
-    bool withdraw() noexcept override {
-        unlink();
-        return true;
-    }
 };
 
 }  // namespace detail

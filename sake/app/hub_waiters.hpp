@@ -33,7 +33,7 @@ class HubGroup final : public PortItem {
         state_.compare_exchange_strong(idle, State::waiting);
         if (!waiter.is_served()) return;
         waiter.unlink();
-        waiter.finish();
+        waiter.go_on();
     }
     /// From any thread: true for the one publisher that has to pass the group to the port.
     [[nodiscard]] bool must_be_woken() noexcept {
@@ -48,7 +48,7 @@ class HubGroup final : public PortItem {
             each = each->next();
             if (!waiter.is_served()) continue;
             waiter.unlink();
-            waiter.finish();
+            waiter.go_on();
         }
         if (waiters_.is_linked()) return;
         State waiting = State::waiting;  // unless a publisher wakes it just now, in vain

@@ -64,6 +64,7 @@ class WsSession final : public Session, public WsLink {
     }
     void end_if_free() noexcept override {
         if (handler_.has_ended()) end_handler();
+        end_pumps();
         if (!has_holder()) delete this;
     }
 

@@ -19,6 +19,9 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
+
+class Hub;
+
 namespace detail {
 
 class WsBox;
@@ -120,30 +123,6 @@ class WsHold {
     WsLink* link_;
 };
 
-// Subscriptions: for each a task that sends what is published.
-[[nodiscard]] bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept;
-void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task);
-void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept;
-bool send_published(WsLink& link, std::string_view text);
-void close_too_slow(WsLink& link);
-
-template <class Subscription>
-Task<> pump(WsHold hold, Subscription subscription) {
-    WsLink& link = hold.link();
-    for (;;) {
-        auto message = co_await subscription.next();
-        if (!message) break;
-        while (message) {
-            if (!message->is_stale && !send_published(link, message->data)) co_return;
-            message.reset();
-            if (has_room(link)) message = subscription.try_next();
-        }
-        WsRoomWait room(link);
-        co_await room;
-    }
-    if (subscription.was_too_slow()) close_too_slow(link);
-}
-
 }  // namespace detail
 
 /// One connection, for the thread of its reactor. `post` may be called from any thread.
@@ -193,17 +172,9 @@ class WebSocket {
     /// text, or as bytes if it is not UTF-8. The connection takes them as fast as its client reads. Messages
     /// that the hub has dropped meanwhile are skipped. If the hub closes the subscription as too slow, the
     /// connection closes with 1013. No effect if it is subscribed to that topic of that hub already.
-    template <class H>
-    void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
-        if (detail::has_pump(link(), &hub, topic)) return;
-        detail::add_pump(link(), &hub, topic,
-                         detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
-    }
+    void subscribe(Hub& hub, std::string_view topic, std::uint64_t after_id = 0);
     /// Ends the subscription to that topic.
-    template <class H>
-    void unsubscribe(H& hub, std::string_view topic) {
-        detail::remove_pump(link(), &hub, topic);
-    }
+    void unsubscribe(Hub& hub, std::string_view topic);
 
     /// Whether messages can be sent.
     [[nodiscard]] bool is_open() const;

@@ -45,24 +45,40 @@ SAKE_INLINE void say_close_at_once(const WsToClose& what) {
     what.link->before_waiting();
 }
 
-// --- Subscriptions ---
+// --- Who has a link ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WsHold::~WsHold() {
     if (link_ != nullptr) link_->drop_holder();
 }
-SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
-    const WsPumps* const pumps = link.known_pumps();
-    return pumps != nullptr && pumps->has(hub, topic);
+
+// --- Subscriptions ---
+
+inline void WsPump::look_again() noexcept { wake(link().reactor()); }
+
+inline void WsPump::resume() {
+    begin_waiting();
+    try {
+        if (state_ != State::over) send_all();
+    } catch (...) {
+        report_failure("a subscription of a WebSocket failed: ", caught_exception());
+        link().lose();
+        state_ = State::over;
+    }
+    if (state_ == State::over && is_waiting()) link().pumps().remove(*this);
 }
-SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
-    if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
+
+inline void WsPump::send_all() {
+    state_ = State::running;
+    while (has_room(link())) {
+        const Step step = send_next();
+        if (step == Step::over) state_ = State::over;
+        if (step == Step::nothing_there) await_next();
+        if (step != Step::sent) return;
+        if (turn_is_up(link().reactor())) return look_again();
+    }
+    state_ = State::held_up;
 }
-SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
-    if (WsPumps* const pumps = link.known_pumps()) pumps->remove(hub, topic);
-}
-SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
-SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
 
 // --- Checks ---
 

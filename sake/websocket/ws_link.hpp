@@ -144,6 +144,10 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
     /// It has less time from now on, since the server drains.
     void hurry() noexcept;
+    /// For a reactor that resumes nothing any more.
+    void end_pumps() noexcept {
+        if (extras_) extras_->pumps.clear();
+    }
     /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
     void end_with_reactor() noexcept;
 
@@ -228,6 +232,9 @@ class WsLink : protected Resumable, private Timer {
 
     void become(State state) noexcept;
     void set_words(std::string_view words);
+    void tell_receiver() noexcept {
+        if (receive_.is_waiting()) receive_.finish();
+    }
     void tell_waiters() noexcept;
     void account_all() noexcept;
     void look_again() noexcept { wake(reactor()); }

@@ -71,7 +71,7 @@ inline void WsLink::take_turn() noexcept {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
-    if (state_ != State::open && extras_) extras_->pumps.clear();
+    if (state_ != State::open && extras_) extras_->pumps.end();
     if (state_ == State::over) has_become_over();
 }
 
@@ -154,7 +154,7 @@ inline void WsLink::set_words(std::string_view words) {
 }
 
 inline void WsLink::tell_waiters() noexcept {
-    if (receive_.is_waiting() && has_news()) receive_.finish();
+    if (has_news()) tell_receiver();
     if (!extras_) return;
     ListNode& waiters = extras_->waiters;
     for (ListNode* each = waiters.next(); each != &waiters;) {
@@ -164,6 +164,7 @@ inline void WsLink::tell_waiters() noexcept {
         waiter.unlink();
         waiter.finish();
     }
+    if (!is_held_up() || !is_open()) extras_->pumps.tell_of_room();
 }
 
 inline void WsLink::let_go(int code, std::string_view reason) noexcept {
@@ -185,6 +186,7 @@ inline void WsLink::drop_holder() noexcept {
 }
 
 inline void WsLink::end_with_reactor() noexcept {
+    end_pumps();
     before_waiting();
     lose();
     socket_.close();

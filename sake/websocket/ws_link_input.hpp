@@ -77,7 +77,7 @@ inline void WsLink::take(std::string_view& input) {
         case WsEvent::message:
             if (state_ != State::open) break;
             keep_message(content);
-            tell_waiters();
+            tell_receiver();
             break;
         case WsEvent::ping:
             // One that does not read its pongs gets no more of them.

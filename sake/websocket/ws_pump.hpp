@@ -1,25 +1,70 @@
-// The subscriptions of a WebSocket: for each topic of a hub, a task that sends its messages.
+// The subscriptions of a WebSocket: for each topic of a hub, a pump that sends what is published. What a pump
+// reads is in app/hub_pump.hpp.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "sake/async/spawn.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/websocket/websocket.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-struct WsPump {
-    const void* hub;
-    std::string topic;
-    TaskHandle<void> task;
+/// In the list of its link, which it keeps alive. An object and not a coroutine, since each subscriber has
+/// one: a message that is published to thousands passes all of them.
+class WsPump : protected Resumable {
+  public:
+    WsPump(WsLink& link, const void* hub, std::string_view topic) : hold_(link), hub_(hub), topic_(topic) {
+        begin_waiting();
+    }
+    virtual ~WsPump() = default;
+
+    [[nodiscard]] bool is_for(const void* hub, std::string_view topic) const noexcept {
+        return state_ != State::over && hub_ == hub && topic_ == topic;
+    }
+    /// There may be something to send: it is resumed.
+    void look_again() noexcept;
+    /// The other side reads on.
+    void tell_of_room() noexcept {
+        if (state_ == State::held_up) look_again();
+    }
+    /// It sends nothing more. Whether it can be deleted now; if not, it deletes itself when it is resumed.
+    [[nodiscard]] bool end() noexcept {
+        state_ = State::over;
+        return is_waiting();
+    }
+
     WsPump* next = nullptr;
+
+  protected:
+    enum class Step : std::uint8_t { sent, nothing_there, over };
+
+    [[nodiscard]] WsLink& link() const noexcept { return hold_.link(); }
+    /// Sends one message. May throw.
+    virtual Step send_next() = 0;
+    /// Has `look_again` called when there is something to send, or never will be. May throw.
+    virtual void await_next() = 0;
+
+  private:
+    enum class State : std::uint8_t { running, held_up, over };
+
+    void resume() override;
+    void send_all();
+
+    WsHold hold_;
+    const void* hub_;
+    std::string topic_;
+    State state_ = State::running;
 };
 
-/// The subscriptions of one link. Dropping one cancels its task.
+/// The pumps of one link. On its thread.
 class WsPumps {
   public:
     WsPumps() = default;
@@ -27,31 +72,32 @@ class WsPumps {
     WsPumps& operator=(const WsPumps&) = delete;
 
     [[nodiscard]] bool has(const void* hub, std::string_view topic) const noexcept {
-        const WsPump* const pump = find(hub, topic);
-        return pump != nullptr && !pump->task.is_done();
+        return find(hub, topic) != nullptr;
     }
-    void add(const void* hub, std::string_view topic, TaskHandle<void> task) {
-        remove(hub, topic);
-        try {
-            pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
-        } catch (...) {
-            task.cancel();
-            throw;
-        }
-    }
+    void add(OwningPtr<WsPump> pump) noexcept { pumps_.push_front(pump.release()).look_again(); }
     void remove(const void* hub, std::string_view topic) noexcept {
         WsPump* const pump = find(hub, topic);
-        if (pump != nullptr) pumps_.take(*pump)->task.cancel();
+        if (pump != nullptr && pump->end()) remove(*pump);
     }
-    void clear() noexcept {
-        for (WsPump* each = pumps_.first(); each != nullptr; each = each->next) each->task.cancel();
-        pumps_.clear();
+    void remove(WsPump& pump) noexcept { static_cast<void>(pumps_.take(pump)); }
+
+    void tell_of_room() const noexcept {
+        for (WsPump* each = pumps_.first(); each != nullptr; each = each->next) each->tell_of_room();
     }
+    /// Ends all.
+    void end() noexcept {
+        for (WsPump* each = pumps_.first(); each != nullptr;) {
+            WsPump& pump = *std::exchange(each, each->next);
+            if (pump.end()) remove(pump);
+        }
+    }
+    /// Deletes all; for a reactor that has ended.
+    void clear() noexcept { pumps_.clear(); }
 
   private:
     [[nodiscard]] WsPump* find(const void* hub, std::string_view topic) const noexcept {
         WsPump* each = pumps_.first();
-        while (each != nullptr && !(each->hub == hub && each->topic == topic)) each = each->next;
+        while (each != nullptr && !each->is_for(hub, topic)) each = each->next;
         return each;
     }
 
