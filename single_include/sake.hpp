@@ -348,6 +348,7 @@
 //   sake/app/hub_waiters.hpp
 //   sake/app/hub_core.hpp
 //   sake/app/hub_impl.hpp
+//   sake/app/hub_pump.hpp
 //   sake/app/hub_serve.hpp
 //   sake/app/on_head.hpp
 //   sake/app/route_impl.hpp
@@ -4617,6 +4618,8 @@ class Resumable {
   protected:
     ~Resumable() = default;
     void begin_waiting() noexcept { is_waiting_ = true; }
+    /// It waits for nothing any more, and is not resumed.
+    void end_waiting() noexcept { is_waiting_ = false; }
 
   private:
     bool is_waiting_ = false;
@@ -4662,7 +4665,8 @@ class Fiber : public ListNode {
     /// Appends what it waits for, such as "an event".
     void describe_wait(std::string& out) const;
 
-    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    /// The frame at the top of the chain: of a Root, or of the task of a TaskFiber. For destroying it when
+    /// its thread ends under it.
     std::coroutine_handle<> top;
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
@@ -4763,7 +4767,7 @@ class Wait : public Resumable {
     Fiber* fiber_ = nullptr;
 };
 
-/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// A waiting operation that has not begun: what most verbs return, so that it can be handed on, to `when_any`
 /// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
 template <class Awaiter, class Subject>
 class [[nodiscard("nothing happens until it is awaited: co_await it")]] Operation {
@@ -6262,22 +6266,21 @@ class Task;
 
 namespace detail {
 
-/// A fiber whose top is a task, in an object that is told of its end. Costs no memory of its own, where a
-/// Root is a frame.
+/// A fiber whose top is a task, in an object that lives longer and is told of its end: it needs no frame, as
+/// a Root does. The owner is resumed a turn after the end; until then the task counts as running.
 class TaskFiber : public Fiber {
   public:
     TaskFiber(Reactor& reactor, Resumable& owner) noexcept : Fiber(reactor), owner_(owner) {}
-    ~TaskFiber() {
-        if (top) top.destroy();
-    }
 
-    /// Runs the task until it waits or ends; the owner is resumed when it has ended.
-    void start(Task<> task) noexcept;
-    /// Whether it was started, up to take_result.
+    /// Takes the task. Throws std::logic_error if it is empty.
+    void take(Task<> task);
+    /// Runs the task until it waits or ends. After `take`.
+    void start() const { top.resume(); }
+    /// Whether it has one, up to take_failure.
     [[nodiscard]] bool has_task() const noexcept { return top != nullptr; }
     [[nodiscard]] bool has_ended() const noexcept { return top && top.done(); }
-    /// Of the task that has ended: throws what it threw. Its frame goes.
-    void take_result();
+    /// Of the task that has ended: what it threw, or null. Frees its frame.
+    [[nodiscard]] std::exception_ptr take_failure() noexcept;
 
     void tell_owner() noexcept { owner_.wake(reactor()); }
 
@@ -6407,10 +6410,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
 
     /// Runs the task; its result or its exception comes out. The task is empty afterwards; awaiting it again
     /// throws std::logic_error.
-    detail::TaskAwaiter<T> operator co_await() && {
-        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
-        return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
-    }
+    detail::TaskAwaiter<T> operator co_await() && { return detail::TaskAwaiter<T>(release()); }
     template <class Self = Task>
     detail::TaskAwaiter<T> operator co_await() & {
         static_assert(!std::is_same_v<Self, Task>,
@@ -6422,6 +6422,10 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
     friend promise_type;
     friend detail::TaskFiber;
     explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+    std::coroutine_handle<promise_type> release() {
+        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
+        return std::exchange(coroutine_, {});
+    }
     void destroy() noexcept {
         if (coroutine_) coroutine_.destroy();
     }
@@ -6445,20 +6449,19 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
     return Task<void>(std::coroutine_handle<TaskPromise<void>>::from_promise(*this));
 }
 
-inline void TaskFiber::start(Task<> task) noexcept {
-    const auto coroutine = std::exchange(task.coroutine_, {});
-    top = coroutine;
+inline void TaskFiber::take(Task<> task) {
+    const auto coroutine = task.release();
     coroutine.promise().fiber = this;
-    coroutine.resume();
+    top = coroutine;
 }
 
-inline void TaskFiber::take_result() {
+inline std::exception_ptr TaskFiber::take_failure() noexcept {
     unlink();
     const auto task =
         std::coroutine_handle<TaskPromise<void>>::from_address(std::exchange(top, {}).address());
-    const std::exception_ptr thrown = std::move(task.promise().exception);
+    std::exception_ptr failure = std::move(task.promise().exception);
     task.destroy();
-    if (thrown) std::rethrow_exception(thrown);
+    return failure;
 }
 
 /// Awaits nothing and gives the fiber that the coroutine runs in.
@@ -6483,7 +6486,7 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<Task<T>> = true;
 
-/// The coroutine at the top of a fiber. It belongs to nobody: it starts when told, and its frame goes when it
+/// A coroutine at the top of a fiber. It belongs to nobody: it starts when told, and its frame goes when it
 /// ends. Its first parameter is the reactor; it must not let an exception out.
 class Root {
   public:
@@ -10642,28 +10645,30 @@ class WsLink;
 /// Whether both sides have said Close, or it was lost.
 [[nodiscard]] bool has_ended(const WsLink& link) noexcept;
 
-/// A coroutine that waits for a message. Its link has one: two cannot wait at a time.
+/// A coroutine that waits for a message. Its link has one, used again and again: two cannot wait at a time.
 class WsReceiveWait final : public Wait {
   public:
-    WsReceiveWait() = default;
-    ~WsReceiveWait() = default;
-    /// Whether its fiber was cancelled, even after the wait was over. Once.
-    [[nodiscard]] bool is_given_up() noexcept { return was_cancelled() || take_late_cancellation(); }
+    /// Whether a coroutine waits, or has yet to go on after it has waited.
+    [[nodiscard]] bool is_in_use() const noexcept { return is_in_use_; }
+    void begin_use() noexcept { is_in_use_ = true; }
+    /// Whether its fiber was cancelled, even after the wait was over.
+    [[nodiscard]] bool end_use() noexcept {
+        return std::exchange(is_in_use_, false) && (was_cancelled() || take_late_cancellation());
+    }
+
+    void abandon() noexcept override {
+        end_waiting();
+        is_in_use_ = false;
+    }
     void describe(std::string& out) const override { out += "a message of a WebSocket"; }
 
   private:
     bool withdraw() noexcept override { return true; }
-};
 
-/// How far a `receive` has come.
-enum class WsReceiving : std::uint8_t {
-    no,
-    begun,  // and need not wait
-    waits
+    bool is_in_use_ = false;
 };
 
 [[nodiscard]] WsReceiveWait& begin_receive(WsLink& link);
-void begin_to_wait(WsLink& link) noexcept;
 
 /// What WebSocket::receive returns. Small, because the frame of a handler has it as long as the connection
 /// lives.
@@ -10677,12 +10682,12 @@ class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsReceiv
         WsReceiveWait& wait = begin_receive(link_);
         const bool has_message = has_news(link_);
         if (has_message && Wait::may_go_on(coroutine)) return false;
-        begin_to_wait(link_);
+        wait.begin_use();
         if (!wait.suspend(coroutine)) return false;
         if (has_message) wait.finish();  // after the others
         return true;
     }
-    [[nodiscard]] std::optional<Message> await_resume() const;
+    std::optional<Message> await_resume() const;
 
   private:
     WsLink& link_;
@@ -10753,7 +10758,7 @@ class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
   public:
     WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
         : link_(&link), payload_(payload), is_text_(is_text) {}
-    /// Before it is awaited.
+    /// May only be moved before it is awaited.
     WsSend(WsSend&& other) noexcept : WsSend(*other.link_, other.is_text_, other.payload_) {}
     WsSend& operator=(WsSend&&) = delete;
     ~WsSend() {
@@ -10763,6 +10768,7 @@ class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (waits_) throw std::logic_error("ws.send: what it returned is awaited twice");
         coroutine.promise().fiber->throw_if_cancelled();
         was_sent_ = send_at_once(*link_, is_text_, payload_);
         if (has_room(*link_) && Wait::may_go_on(coroutine)) return false;
@@ -10824,6 +10830,9 @@ class [[nodiscard]] WsCloseWait {
 
 namespace sake {
 inline namespace SAKE_ABI {
+
+class Hub;
+
 namespace detail {
 
 class WsBox;
@@ -10925,30 +10934,6 @@ class WsHold {
     WsLink* link_;
 };
 
-// Subscriptions: for each a task that sends what is published.
-[[nodiscard]] bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept;
-void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task);
-void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept;
-bool send_published(WsLink& link, std::string_view text);
-void close_too_slow(WsLink& link);
-
-template <class Subscription>
-Task<> pump(WsHold hold, Subscription subscription) {
-    WsLink& link = hold.link();
-    for (;;) {
-        auto message = co_await subscription.next();
-        if (!message) break;
-        while (message) {
-            if (!message->is_stale && !send_published(link, message->data)) co_return;
-            message.reset();
-            if (has_room(link)) message = subscription.try_next();
-        }
-        WsRoomWait room(link);
-        co_await room;
-    }
-    if (subscription.was_too_slow()) close_too_slow(link);
-}
-
 }  // namespace detail
 
 /// One connection, for the thread of its reactor. `post` may be called from any thread.
@@ -10998,17 +10983,9 @@ class WebSocket {
     /// text, or as bytes if it is not UTF-8. The connection takes them as fast as its client reads. Messages
     /// that the hub has dropped meanwhile are skipped. If the hub closes the subscription as too slow, the
     /// connection closes with 1013. No effect if it is subscribed to that topic of that hub already.
-    template <class H>
-    void subscribe(H& hub, std::string_view topic, std::uint64_t after_id = 0) {
-        if (detail::has_pump(link(), &hub, topic)) return;
-        detail::add_pump(link(), &hub, topic,
-                         detail::pump(detail::WsHold(link()), hub.subscribe(topic, after_id)));
-    }
+    void subscribe(Hub& hub, std::string_view topic, std::uint64_t after_id = 0);
     /// Ends the subscription to that topic.
-    template <class H>
-    void unsubscribe(H& hub, std::string_view topic) {
-        detail::remove_pump(link(), &hub, topic);
-    }
+    void unsubscribe(Hub& hub, std::string_view topic);
 
     /// Whether messages can be sent.
     [[nodiscard]] bool is_open() const;
@@ -14952,21 +14929,16 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// A waiter in a group of hub_waiters.hpp.
-class HubWaiter : public Wait, public ListNode {
+/// A waiter in a group of hub_waiters.hpp, up to `go_on`.
+class HubWaiter : public ListNode {
   public:
     /// Whether it can stop waiting. Reads what other threads change before they wake the group.
     [[nodiscard]] virtual bool is_served() const noexcept = 0;
-    void describe(std::string& out) const override { out += "a message of a Hub"; }
+    /// It is served.
+    virtual void go_on() noexcept = 0;
 
   protected:
     ~HubWaiter() = default;
-
-  private:
-    bool withdraw() noexcept override {
-        unlink();
-        return true;
-    }
 };
 
 }  // namespace detail
@@ -14985,6 +14957,7 @@ class Context;
 
 namespace detail {
 class HubCore;
+class HubPump;
 struct HubFrom;
 struct HubItem;
 struct HubPost;
@@ -15064,6 +15037,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 
   private:
     friend class Hub;
+    friend class detail::HubPump;
     explicit Subscription(detail::OwningPtr<detail::HubReader> reader) noexcept;
     [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
 
@@ -15164,7 +15138,7 @@ struct HubFrom {
 
 }  // namespace detail
 
-class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
+class [[nodiscard]] Subscription::NextWait final : public detail::Wait, public detail::HubWaiter {
   public:
     explicit NextWait(Subscription& subscription) noexcept : reader_(subscription.reader_.get()) {}
     ~NextWait();
@@ -15179,8 +15153,14 @@ class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
     }
     [[nodiscard]] std::optional<HubMessage> await_resume();
     [[nodiscard]] bool is_served() const noexcept override { return has_next(); }
+    void go_on() noexcept override { finish(); }
+    void describe(std::string& out) const override { out += "a message of a Hub"; }
 
   private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
     [[nodiscard]] bool has_next() const noexcept;
     [[nodiscard]] bool must_wait() const noexcept;
     void find_group(Reactor& reactor);
@@ -26204,7 +26184,7 @@ SAKE_INLINE void FiberSet::destroy() noexcept {
     while (!empty()) {
         auto& fiber = static_cast<Fiber&>(*fibers_.next());
         fiber.unlink();
-        std::exchange(fiber.top, {}).destroy();  // a Root goes with it
+        std::exchange(fiber.top, {}).destroy();  // which frees a Root, and the fiber in it
     }
 }
 
@@ -30572,8 +30552,8 @@ class WsBox final : public PortItem {
 
 // ---- sake/websocket/ws_buffers.hpp ----
 
-// What all WebSockets of a reactor share: the memory into which they receive, and the one in which frames
-// gather that leave with one call.
+// What all WebSockets of a reactor share: the memory into which they receive, the one in which frames gather
+// that leave with one call, room for a message, and the port for other threads.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -30639,20 +30619,61 @@ struct WsBuffers final : Resumable {
 
 // ---- sake/websocket/ws_pump.hpp ----
 
-// The subscriptions of a WebSocket: for each topic of a hub, a task that sends its messages.
+// The subscriptions of a WebSocket: for each topic of a hub, a pump that sends what is published. What a pump
+// reads is in app/hub_pump.hpp.
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-struct WsPump {
-    const void* hub;
-    std::string topic;
-    TaskHandle<void> task;
+/// In the list of its link, which it keeps alive. An object and not a coroutine, since each subscriber has
+/// one: a message that is published to thousands passes all of them.
+class WsPump : protected Resumable {
+  public:
+    WsPump(WsLink& link, const void* hub, std::string_view topic) : hold_(link), hub_(hub), topic_(topic) {
+        begin_waiting();
+    }
+    virtual ~WsPump() = default;
+
+    [[nodiscard]] bool is_for(const void* hub, std::string_view topic) const noexcept {
+        return state_ != State::over && hub_ == hub && topic_ == topic;
+    }
+    /// There may be something to send: it is resumed.
+    void look_again() noexcept;
+    /// The other side reads on.
+    void tell_of_room() noexcept {
+        if (state_ == State::held_up) look_again();
+    }
+    /// It sends nothing more. Whether it can be deleted now; if not, it deletes itself when it is resumed.
+    [[nodiscard]] bool end() noexcept {
+        state_ = State::over;
+        return is_waiting();
+    }
+
     WsPump* next = nullptr;
+
+  protected:
+    enum class Step : std::uint8_t { sent, nothing_there, over };
+
+    [[nodiscard]] WsLink& link() const noexcept { return hold_.link(); }
+    /// Sends one message. May throw.
+    virtual Step send_next() = 0;
+    /// Has `look_again` called when there is something to send, or never will be. May throw.
+    virtual void await_next() = 0;
+
+  private:
+    enum class State : std::uint8_t { running, held_up, over };
+
+    void resume() override;
+    void send_all();
+
+    WsHold hold_;
+    const void* hub_;
+    std::string topic_;
+    State state_ = State::running;
 };
 
-/// The subscriptions of one link. Dropping one cancels its task.
+/// The pumps of one link. On its thread.
 class WsPumps {
   public:
     WsPumps() = default;
@@ -30660,31 +30681,32 @@ class WsPumps {
     WsPumps& operator=(const WsPumps&) = delete;
 
     [[nodiscard]] bool has(const void* hub, std::string_view topic) const noexcept {
-        const WsPump* const pump = find(hub, topic);
-        return pump != nullptr && !pump->task.is_done();
+        return find(hub, topic) != nullptr;
     }
-    void add(const void* hub, std::string_view topic, TaskHandle<void> task) {
-        remove(hub, topic);
-        try {
-            pumps_.push_front(new WsPump{hub, std::string(topic), std::move(task)});
-        } catch (...) {
-            task.cancel();
-            throw;
-        }
-    }
+    void add(OwningPtr<WsPump> pump) noexcept { pumps_.push_front(pump.release()).look_again(); }
     void remove(const void* hub, std::string_view topic) noexcept {
         WsPump* const pump = find(hub, topic);
-        if (pump != nullptr) pumps_.take(*pump)->task.cancel();
+        if (pump != nullptr && pump->end()) remove(*pump);
     }
-    void clear() noexcept {
-        for (WsPump* each = pumps_.first(); each != nullptr; each = each->next) each->task.cancel();
-        pumps_.clear();
+    void remove(WsPump& pump) noexcept { static_cast<void>(pumps_.take(pump)); }
+
+    void tell_of_room() const noexcept {
+        for (WsPump* each = pumps_.first(); each != nullptr; each = each->next) each->tell_of_room();
     }
+    /// Ends all.
+    void end() noexcept {
+        for (WsPump* each = pumps_.first(); each != nullptr;) {
+            WsPump& pump = *std::exchange(each, each->next);
+            if (pump.end()) remove(pump);
+        }
+    }
+    /// Deletes all; for a reactor that has ended.
+    void clear() noexcept { pumps_.clear(); }
 
   private:
     [[nodiscard]] WsPump* find(const void* hub, std::string_view topic) const noexcept {
         WsPump* each = pumps_.first();
-        while (each != nullptr && !(each->hub == hub && each->topic == topic)) each = each->next;
+        while (each != nullptr && !each->is_for(hub, topic)) each = each->next;
         return each;
     }
 
@@ -30782,13 +30804,13 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// A coroutine is in `receive`, up to end_receive. Throws std::logic_error if another is.
+    /// For a coroutine in `receive`: what it waits by. Throws std::logic_error if another waits.
     [[nodiscard]] WsReceiveWait& begin_receive();
-    /// From now on it is suspended, or was cancelled before.
-    void begin_to_wait() noexcept { receiving_ = WsReceiving::waits; }
-    /// Whether it was not cancelled.
+    /// It goes on: whether it was cancelled.
     [[nodiscard]] bool end_receive() noexcept {
-        return std::exchange(receiving_, WsReceiving::no) != WsReceiving::waits || !receive_.is_given_up();
+        const bool was_cancelled = receive_.end_use();
+        if (is_finished()) look_again();
+        return was_cancelled;
     }
     void add_waiter(WsWait& waiter) { waiter.insert_before(extras().waiters); }
 
@@ -30809,10 +30831,10 @@ class WsLink : protected Resumable, private Timer {
     void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
-    /// The subscriptions, with room for one.
+    /// The subscriptions, made at the first call.
     [[nodiscard]] WsPumps& pumps() { return extras().pumps; }
-    /// Those that there are; null for none.
-    [[nodiscard]] WsPumps* known_pumps() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
+    /// Null if they were not made.
+    [[nodiscard]] WsPumps* pumps_if_any() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
 
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
@@ -30844,9 +30866,15 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     /// The bytes that are held for it now.
     [[nodiscard]] std::size_t held_bytes() const noexcept;
-    [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    [[nodiscard]] bool is_finished() const noexcept {
+        return state_ == State::over && holders_ == 0 && !receive_.is_in_use();
+    }
     /// It has less time from now on, since the server drains.
     void hurry() noexcept;
+    /// For a reactor that resumes nothing any more.
+    void end_pumps() noexcept {
+        if (extras_) extras_->pumps.clear();
+    }
     /// The reactor ends: what has gathered leaves, and the socket closes. A holder may stay.
     void end_with_reactor() noexcept;
 
@@ -30862,7 +30890,7 @@ class WsLink : protected Resumable, private Timer {
         std::size_t sent = 0;
         TimePoint due;  // for more to be taken
     };
-    /// What only some connections have, or only at times.
+    /// What only some connections have, or only at times. Once made, it stays.
     struct Extras {
         OwningPtr<Held> held;
         OwningPtr<Unsent> unsent;
@@ -30931,6 +30959,9 @@ class WsLink : protected Resumable, private Timer {
 
     void become(State state) noexcept;
     void set_words(std::string_view words);
+    void tell_receiver() noexcept {
+        if (receive_.is_waiting()) receive_.finish();
+    }
     void tell_waiters() noexcept;
     void account_all() noexcept;
     void look_again() noexcept { wake(reactor()); }
@@ -30948,8 +30979,7 @@ class WsLink : protected Resumable, private Timer {
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
-    WsReceiving receiving_ = WsReceiving::no;
-    bool is_pinged_ = false;  // and has not been heard of since
+    bool is_pinged_ = false;                // and has not been heard of since
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };
@@ -31023,7 +31053,7 @@ inline void WsLink::take(std::string_view& input) {
         case WsEvent::message:
             if (state_ != State::open) break;
             keep_message(content);
-            tell_waiters();
+            tell_receiver();
             break;
         case WsEvent::ping:
             // One that does not read its pongs gets no more of them.
@@ -31081,14 +31111,12 @@ inline std::string_view WsLink::protocol() const noexcept {
 }
 
 inline WsReceiveWait& WsLink::begin_receive() {
-    if (receiving_ != WsReceiving::no)
+    if (receive_.is_in_use())
         throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    receiving_ = WsReceiving::begun;
     if (has_news()) return receive_;
     try {
         read_on();
     } catch (...) {
-        receiving_ = WsReceiving::no;
         lose();  // what was read is lost
         throw;
     }
@@ -31417,7 +31445,7 @@ inline void WsLink::take_turn() noexcept {
         report_failure("a WebSocket was lost: ", caught_exception());
         lose();
     }
-    if (state_ != State::open && extras_) extras_->pumps.clear();
+    if (state_ != State::open && extras_) extras_->pumps.end();
     if (state_ == State::over) has_become_over();
 }
 
@@ -31500,7 +31528,7 @@ inline void WsLink::set_words(std::string_view words) {
 }
 
 inline void WsLink::tell_waiters() noexcept {
-    if (receive_.is_waiting() && has_news()) receive_.finish();
+    if (has_news()) tell_receiver();
     if (!extras_) return;
     ListNode& waiters = extras_->waiters;
     for (ListNode* each = waiters.next(); each != &waiters;) {
@@ -31510,6 +31538,7 @@ inline void WsLink::tell_waiters() noexcept {
         waiter.unlink();
         waiter.finish();
     }
+    if (!is_held_up() || !is_open()) extras_->pumps.tell_of_room();
 }
 
 inline void WsLink::let_go(int code, std::string_view reason) noexcept {
@@ -31531,6 +31560,8 @@ inline void WsLink::drop_holder() noexcept {
 }
 
 inline void WsLink::end_with_reactor() noexcept {
+    end_pumps();
+    drop_message();
     before_waiting();
     lose();
     socket_.close();
@@ -31588,7 +31619,8 @@ inline void WsLink::hurry() noexcept {
 // --- Memory ---
 
 inline std::size_t WsLink::held_bytes() const noexcept {
-    return (held() ? held()->bytes.capacity() : 0) + (unsent() ? unsent()->bytes.capacity() : 0) +
+    return (extras_ ? sizeof(Extras) : 0) + (held() ? held()->bytes.capacity() : 0) +
+           (unsent() ? unsent()->bytes.capacity() : 0) +
            (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
            (codec() != nullptr ? codec()->memory() : 0);
 }
@@ -31619,10 +31651,9 @@ SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(
 SAKE_INLINE void WsWait::enter() { link_.add_waiter(*this); }
 
 SAKE_INLINE WsReceiveWait& begin_receive(WsLink& link) { return link.begin_receive(); }
-SAKE_INLINE void begin_to_wait(WsLink& link) noexcept { link.begin_to_wait(); }
 SAKE_INLINE std::optional<Message> WsReceive::await_resume() const {
-    if (link_.end_receive()) return link_.take_message();
-    throw Cancelled();
+    if (link_.end_receive()) throw Cancelled();
+    return link_.take_message();
 }
 SAKE_INLINE bool send_at_once(WsLink& link, bool is_text, std::string_view payload) {
     const bool was_sent = link.send_or_end(is_text, payload);
@@ -31635,24 +31666,40 @@ SAKE_INLINE void say_close_at_once(const WsToClose& what) {
     what.link->before_waiting();
 }
 
-// --- Subscriptions ---
+// --- Who has a link ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WsHold::~WsHold() {
     if (link_ != nullptr) link_->drop_holder();
 }
-SAKE_INLINE bool has_pump(const WsLink& link, const void* hub, std::string_view topic) noexcept {
-    const WsPumps* const pumps = link.known_pumps();
-    return pumps != nullptr && pumps->has(hub, topic);
+
+// --- Subscriptions ---
+
+inline void WsPump::look_again() noexcept { wake(link().reactor()); }
+
+inline void WsPump::resume() {
+    begin_waiting();
+    try {
+        if (state_ != State::over) send_all();
+    } catch (...) {
+        report_failure("a subscription of a WebSocket failed: ", caught_exception());
+        link().lose();
+        state_ = State::over;
+    }
+    if (state_ == State::over && is_waiting()) link().pumps().remove(*this);
 }
-SAKE_INLINE void add_pump(WsLink& link, const void* hub, std::string_view topic, Task<> task) {
-    if (link.is_open()) link.pumps().add(hub, topic, spawn_on(link.reactor(), std::move(task)));
+
+inline void WsPump::send_all() {
+    state_ = State::running;
+    while (has_room(link())) {
+        const Step step = send_next();
+        if (step == Step::over) state_ = State::over;
+        if (step == Step::nothing_there) await_next();
+        if (step != Step::sent) return;
+        if (turn_is_up(link().reactor())) return look_again();
+    }
+    state_ = State::held_up;
 }
-SAKE_INLINE void remove_pump(WsLink& link, const void* hub, std::string_view topic) noexcept {
-    if (WsPumps* const pumps = link.known_pumps()) pumps->remove(hub, topic);
-}
-SAKE_INLINE bool send_published(WsLink& link, std::string_view text) { return link.send_published(text); }
-SAKE_INLINE void close_too_slow(WsLink& link) { link.say_close(ws_try_again, "the client is too slow"); }
 
 // --- Checks ---
 
@@ -36907,7 +36954,7 @@ class HubGroup final : public PortItem {
         state_.compare_exchange_strong(idle, State::waiting);
         if (!waiter.is_served()) return;
         waiter.unlink();
-        waiter.finish();
+        waiter.go_on();
     }
     /// From any thread: true for the one publisher that has to pass the group to the port.
     [[nodiscard]] bool must_be_woken() noexcept {
@@ -36922,7 +36969,7 @@ class HubGroup final : public PortItem {
             each = each->next();
             if (!waiter.is_served()) continue;
             waiter.unlink();
-            waiter.finish();
+            waiter.go_on();
         }
         if (waiters_.is_linked()) return;
         State waiting = State::waiting;  // unless a publisher wakes it just now, in vain
@@ -36987,6 +37034,8 @@ struct HubReader {
 
     /// Whether `take` has something to give or never will.
     [[nodiscard]] bool is_served() const noexcept;
+    /// The group in which it waits on this reactor.
+    [[nodiscard]] HubGroup& group_on(Reactor& reactor);
 
     CountedPtr<HubCore> core;
     HubTopic* topic = nullptr;
@@ -37196,6 +37245,12 @@ inline HubReader::~HubReader() {
     if (topic != nullptr) core->unsubscribe(*topic);
 }
 
+inline HubGroup& HubReader::group_on(Reactor& reactor) {
+    const auto& port = Port::of(reactor);
+    if (group == nullptr || group->port() != port) group = core->group_of(*topic, port);
+    return *group;
+}
+
 inline bool HubReader::is_served() const noexcept {
     return next != topic->end || is_stale || is_too_slow || core->is_closed();
 }
@@ -37265,10 +37320,7 @@ SAKE_INLINE bool Subscription::NextWait::must_wait() const noexcept {
     return reader_ != nullptr && !reader_->is_awaited && !has_next();
 }
 SAKE_INLINE void Subscription::NextWait::find_group(Reactor& reactor) {
-    const auto& port = detail::Port::of(reactor);
-    if (reader_->group == nullptr || reader_->group->port() != port) {
-        reader_->group = reader_->core->group_of(*reader_->topic, port);
-    }
+    static_cast<void>(reader_->group_on(reactor));
 }
 SAKE_INLINE void Subscription::NextWait::enter_group() noexcept {
     reader_->is_awaited = is_waiting_here_ = true;
@@ -37305,6 +37357,51 @@ SAKE_INLINE bool Hub::is_closed() const noexcept { return core_->is_closed(); }
 SAKE_INLINE int Hub::topics() const noexcept { return static_cast<int>(core_->topics()); }
 SAKE_INLINE int Hub::subscribers(std::string_view topic) const noexcept {
     return static_cast<int>(core_->subscribers(topic));
+}
+
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/app/hub_pump.hpp ----
+
+// WebSocket::subscribe: a pump that sends what is published to a topic of a Hub.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class HubPump final : public WsPump, private HubWaiter {
+  public:
+    HubPump(WsLink& link, Hub& hub, std::string_view topic, std::uint64_t after_id)
+        : WsPump(link, &hub, topic), subscription_(hub.subscribe(topic, after_id)) {}
+
+  private:
+    Step send_next() override {
+        const bool is_last = reader().core->is_closed();  // before it is asked: nothing comes after that
+        const std::optional<HubMessage> message = subscription_.try_next();
+        if (message)
+            return message->is_stale || link().send_published(message->data) ? Step::sent : Step::over;
+        if (subscription_.was_too_slow()) link().say_close(ws_try_again, "the client is too slow");
+        return is_last || subscription_.was_too_slow() ? Step::over : Step::nothing_there;
+    }
+    void await_next() override { reader().group_on(link().reactor()).enter(*this); }
+
+    [[nodiscard]] bool is_served() const noexcept override { return reader().is_served(); }
+    void go_on() noexcept override { look_again(); }
+    [[nodiscard]] HubReader& reader() const noexcept { return *subscription_.reader_; }
+
+    Subscription subscription_;
+};
+
+}  // namespace detail
+
+SAKE_INLINE void WebSocket::subscribe(Hub& hub, std::string_view topic, std::uint64_t after_id) {
+    detail::WsLink& link = this->link();
+    if (!link.is_open() || link.pumps().has(&hub, topic)) return;
+    link.pumps().add(detail::OwningPtr<detail::WsPump>(new detail::HubPump(link, hub, topic, after_id)));
+}
+SAKE_INLINE void WebSocket::unsubscribe(Hub& hub, std::string_view topic) {
+    if (detail::WsPumps* const pumps = link().pumps_if_any()) pumps->remove(&hub, topic);
 }
 
 }  // namespace SAKE_ABI
@@ -48062,7 +48159,8 @@ class WsSession final : public Session, public WsLink {
         if (handler_.has_task()) handler_.cancel();
     }
     void end_if_free() noexcept override {
-        if (handler_.has_ended()) end_handler();
+        begin_turn();
+        end_pumps();
         if (!has_holder()) delete this;
     }
 
@@ -48072,8 +48170,8 @@ class WsSession final : public Session, public WsLink {
                  agreed_of(from.exchange->call).route->terms(), agreed_of(from.exchange->call).agreement),
           shard_(from.shard),
           exchange_(std::move(from.exchange)),
-          handler_(shard_.reactor, *this),
-          socket_(WsMaker::make(*this)) {
+          socket_(WsMaker::make(*this)),
+          handler_(shard_.reactor, *this) {
         handler_.work = exchange_->call.route;
         shard_.sessions.add(*this);
         ++shard_.websockets.opened;
@@ -48093,53 +48191,57 @@ class WsSession final : public Session, public WsLink {
     /// Keeps itself, whatever fails, until the handler has ended: the program may move the WebSocket
     /// elsewhere.
     void start(H1Handover& from) noexcept {
+        const WsHandler& handler = agreed_of(exchange_->call).route->handler();
         add_holder();
         try {
-            const WsHandler& handler = agreed_of(exchange_->call).route->handler();
             if (!handler.needs_call()) release_exchange();
             begin(from.early_input, from.unsent);
             if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
             if (is_draining()) begin_drain();
-            run(handler);
         } catch (...) {
             report_loss();
-            let_go_of_all();
+            return release_all();
         }
+        run(handler);
     }
-    void run(const WsHandler& handler) {
+    void run(const WsHandler& handler) noexcept {
         Call* const call = exchange_ ? &exchange_->call : nullptr;
         try {
-            Task<> task = handler.run(call, socket_);
-            shard_.reactor.adopt(handler_);
-            handler_.start(std::move(task));
+            handler_.take(handler.run(call, socket_));
         } catch (...) {
-            handler_failed(caught_exception());
-            let_go_of_all();
+            return end_by(caught_exception());
         }
+        shard_.reactor.adopt(handler_);
+        handler_.start();
     }
 
     void begin_turn() noexcept override {
-        if (handler_.has_ended()) end_handler();
+        if (handler_.has_ended()) end_by(handler_.take_failure());
     }
-    void end_handler() noexcept {
+    /// The handler has ended, by what it has thrown, if anything.
+    void end_by(const std::exception_ptr& failure) noexcept {
         try {
-            handler_.take_result();
+            if (failure) std::rethrow_exception(failure);
         } catch (const Cancelled&) {
             say_going_away();
         } catch (...) {
-            handler_failed(caught_exception());
+            report_failed_handler(failure);
+            break_off(ws_internal, {});
         }
-        let_go_of_all();
+        release_all();
     }
-    void let_go_of_all() noexcept {
+    void release_all() noexcept {
         release_exchange();
         const WebSocket socket(std::move(socket_));
         drop_holder();
     }
 
-    void handler_failed(const std::exception_ptr& why) noexcept {
-        report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
-        break_off(ws_internal, {});
+    void report_failed_handler(const std::exception_ptr& why) const noexcept {
+        try {
+            report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
+        } catch (const std::bad_alloc&) {
+            report_failure("a WebSocket failed: ", why);
+        }
     }
 
     void say_going_away() noexcept {
@@ -48181,8 +48283,8 @@ class WsSession final : public Session, public WsLink {
     Shard& shard_;
     std::size_t memory_ = 0;          // its share of the shard's
     OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
-    TaskFiber handler_;               // its work is the RouteEntry
     WebSocket socket_;
+    TaskFiber handler_;  // its work is the RouteEntry
 };
 
 /// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.

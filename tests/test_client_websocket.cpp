@@ -813,6 +813,83 @@ TEST_CASE("at the end of its reactor a connection says Close and ends at once") 
     CHECK(ends == "1000, 1000, 1000, ");
 }
 
+TEST_CASE(
+    "a coroutine that waits for a message may be destroyed where it is, with its WebSocket or without") {
+    std::optional<WebSocket> outside;
+    const std::string ends = ends_after(2, [&](const std::string& url) {
+        sake::Reactor reactor;
+        int waiting = 0;
+        const auto inside = [&]() -> Task<> {
+            WebSocket ws = co_await http::websocket(url);
+            ++waiting;
+            auto receiving = sake::timeout(ws.receive(), 1h);
+            static_cast<void>(co_await std::move(receiving));
+        };
+        const auto with_one_outside = [&]() -> Task<> {
+            outside.emplace(co_await http::websocket(url));
+            ++waiting;
+            static_cast<void>(co_await outside->receive());
+        };
+        reactor.enter([&] {
+            sake::detail::spawn_on(reactor, inside()).detach();
+            sake::detail::spawn_on(reactor, with_one_outside()).detach();
+        });
+        reactor.run_until([&] { return waiting == 2; });
+        reactor.destroy_fibers();
+        CHECK(outside->is_open());
+    });
+    CHECK((ends == "1000, 1001, " || ends == "1001, 1000, "));
+    CHECK_FALSE(outside->is_open());
+}
+
+TEST_CASE("a message that nobody took is gone with the reactor") {
+    std::optional<WebSocket> outlives;
+    const auto serve = [](std::atomic<int>& port) -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        port = static_cast<int>(listener.port());
+        TcpStream stream = co_await listener.accept();
+        const auto head = co_await stream.read_until("\r\n\r\n");
+        co_await say(stream, accepted(head.value_or("") + "\r\n"));
+        co_await say(stream, frame(WsOpcode::text, "a"));
+        static_cast<void>(co_await failure_of(stream.read_exactly(1000)));
+    };
+    std::atomic<int> port = 0;
+    std::thread server([&] { sake::run_until_complete(serve(port)); });
+    while (port == 0) std::this_thread::yield();
+    run([&]() -> Task<> {
+        outlives.emplace(co_await http::websocket("ws://127.0.0.1:" + std::to_string(port.load())));
+        const bool was_sent = co_await outlives->send("x");  // so that it has a turn
+        CHECK(was_sent);
+        co_await let_the_others_run();
+    });
+    run([&]() -> Task<> {
+        const auto message = co_await outlives->receive();
+        CHECK_FALSE(message);
+    });
+    outlives.reset();
+    server.join();
+}
+
+TEST_CASE("a WebSocket may be destroyed while another coroutine waits for its message") {
+    for (int turns = 0; turns < 4; ++turns) {
+        CAPTURE(turns);
+        const auto serve = goes_on([](TcpStream& stream) -> Task<> { co_await say(stream, "\xff"); });
+        with_raw(serve, [&](const std::string& url) -> Task<> {
+            std::optional<WebSocket> ws(co_await http::websocket(url));
+            bool has_message = true;
+            const auto receive = [&]() -> Task<> { has_message = (co_await ws->receive()).has_value(); };
+            auto receiving = sake::spawn(receive());
+            co_await sake::yield();
+            for (int i = 0; i < turns; ++i) co_await sake::yield();
+            const std::string text(100'000, 'x');
+            static_cast<void>(co_await ws->send(text));
+            ws.reset();
+            co_await receiving;
+            CHECK_FALSE(has_message);
+        });
+    }
+}
+
 TEST_CASE("a WebSocket that outlives its reactor is closed, and can still be asked") {
     std::optional<WebSocket> outlives;
     std::optional<sake::WebSocketSender> sender;

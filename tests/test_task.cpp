@@ -592,4 +592,58 @@ TEST_CASE("a task may give a reference") {
     CHECK(value == 2);
 }
 
+namespace {
+
+/// What owns a TaskFiber, and counts how often it is told of an end.
+struct FiberOwner final : sake::detail::Resumable {
+    FiberOwner() { begin_waiting(); }
+    void resume() override {
+        begin_waiting();
+        ++told;
+    }
+    int told = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the task of a TaskFiber tells its owner when it ends, with or without a wait") {
+    const auto ends_at_once = []() -> Task<> { co_return; };
+    const auto waits = [=]() -> Task<> {
+        co_await sake::yield();
+        co_await ends_at_once();  // which is not the end of the fiber
+        co_await sake::yield();
+    };
+    const auto fails = [=]() -> Task<> {
+        co_await waits();
+        throw std::runtime_error("failed");
+    };
+    const auto run = [](Task<> task) {
+        sake::Reactor reactor;
+        FiberOwner owner;
+        sake::detail::TaskFiber fiber(reactor, owner);
+        fiber.take(std::move(task));
+        reactor.adopt(fiber);
+        reactor.enter([&] { fiber.start(); });
+        reactor.run_until([&] { return fiber.has_ended() && owner.told > 0; });
+        CHECK(owner.told == 1);
+        const std::exception_ptr failure = fiber.take_failure();
+        CHECK_FALSE(fiber.has_task());
+        CHECK_FALSE(reactor.has_fibers());
+        return failure != nullptr;
+    };
+    CHECK_FALSE(run(ends_at_once()));
+    CHECK_FALSE(run(waits()));
+    CHECK(run(fails()));
+}
+
+TEST_CASE("a TaskFiber refuses an empty task") {
+    sake::Reactor reactor;
+    FiberOwner owner;
+    sake::detail::TaskFiber fiber(reactor, owner);
+    Task<> task = []() -> Task<> { co_return; }();
+    const Task<> elsewhere = std::move(task);
+    CHECK_THROWS_AS(fiber.take(std::move(task)), std::logic_error);  // NOLINT(bugprone-use-after-move)
+    CHECK_FALSE(fiber.has_task());
+}
+
 }  // namespace test_task

@@ -334,6 +334,77 @@ TEST_CASE("websocket: a handler that throws closes with 1011, and the log says w
     CHECK(log.find("GET /ws (") != std::string::npos);
 }
 
+TEST_CASE("websocket: a handler may end before it has waited, in any way") {
+    const auto code_of = [](auto handler) {
+        int code = 0;
+        with_client(route_of(handler), [&](TestClient& client) {
+            TestWebSocket ws = client.websocket("/ws");
+            CHECK_FALSE(ws.receive());
+            code = ws.close_code();
+        });
+        return code;
+    };
+    CHECK(code_of([](WebSocket&) -> Task<> { co_return; }) == 1000);
+    CHECK(code_of([](WebSocket&) -> Task<> {
+              throw sake::Cancelled();
+              co_return;
+          }) == 1001);
+    CHECK(code_of([](WebSocket&) -> Task<> {
+              throw std::runtime_error("at once");
+              co_return;
+          }) == 1011);
+    // Functions that are no coroutines.
+    CHECK(code_of([](WebSocket&) -> Task<> { throw sake::Cancelled(); }) == 1001);
+    CHECK(code_of([](WebSocket&) -> Task<> { throw std::runtime_error("at once"); }) == 1011);
+}
+
+TEST_CASE(
+    "websocket: a handler that returns a Task it has moved from closes with 1011, and the log says why") {
+    std::string log;
+    log.reserve(1000);  // before the balance is taken
+    sake::Config config = quiet_config();
+    config.log = [&](sake::LogLevel, std::string_view line) { log += line; };
+    const auto handler = [](WebSocket& ws) -> Task<> {
+        Task<> task = echo(ws);
+        const Task<> elsewhere = std::move(task);
+        return task;  // NOLINT(bugprone-use-after-move): the mistake of this test
+    };
+    with_client(
+        route_of(handler),
+        [](TestClient& client) {
+            TestWebSocket ws = client.websocket("/ws");
+            CHECK_FALSE(ws.receive());
+            CHECK(ws.close_code() == 1011);
+        },
+        config);
+    CHECK(log.find("a Task is awaited twice, or after it was moved from") != std::string::npos);
+}
+
+TEST_CASE("websocket: what send returned may be awaited again only if it has not waited") {
+    bool is_over = false;
+    const auto handler = [&](WebSocket& ws) -> Task<> {
+        auto small = ws.send("small");
+        co_await small;
+        co_await small;
+        const std::string text(200'000, 'x');
+        auto large = ws.send(text);
+        co_await large;
+        CHECK_THROWS_AS(co_await large, std::logic_error);
+        is_over = true;
+    };
+    with_client(route_of(handler), [&](TestClient& client) {
+        sake::TestConnection raw = client.connect(4096);
+        raw.send(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        client.advance(0s);
+        CHECK_FALSE(is_over);
+        const std::string all = raw.receive_all();
+        CHECK(all.size() > 200'000);
+        CHECK(is_over);
+    });
+}
+
 TEST_CASE("websocket: pings are answered while the handler does something else") {
     const auto handler = [](WebSocket& ws) -> Task<> {
         co_await sake::sleep(1h);
@@ -522,6 +593,35 @@ TEST_CASE("websocket: receive may be given up, and then has taken nothing") {
         ws.close();
         client.advance(0s);
         CHECK(notes.lines == "timed out|late|");
+        std::string().swap(notes.lines);
+    });
+}
+
+TEST_CASE("websocket: receive may be given up again and again, also in the turn in which its message comes") {
+    Notes notes;
+    sake::Event has_come;
+    const auto handler = [&](WebSocket& ws) -> Task<> {
+        for (int i = 0; i < 3; ++i) {
+            auto receiving = sake::timeout(ws.receive(), 1s);
+            CHECK_THROWS_AS(co_await std::move(receiving), sake::TimedOut);
+        }
+        const auto receive = [&]() -> Task<> { notes.add(text_of(co_await ws.receive())); };
+        auto receiving = sake::spawn(receive());
+        co_await has_come.wait();
+        receiving.cancel();
+        CHECK_THROWS_AS(co_await receiving, sake::Cancelled);
+        while (auto message = co_await ws.receive()) notes.add(message->data);
+    };
+    with_client(route_of(handler), [&](TestClient& client) {
+        TestWebSocket ws = client.websocket("/ws");
+        client.advance(4s);
+        ws.send("a");
+        has_come.set();
+        client.advance(0s);
+        ws.send("b");
+        ws.close();
+        client.advance(0s);
+        CHECK(notes.lines == "a|b|");
         std::string().swap(notes.lines);
     });
 }

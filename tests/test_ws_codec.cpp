@@ -406,7 +406,7 @@ TEST_CASE("with any byte changed, a message is malformed or another, and no more
             if (text == "malformed") ++malformed;
         }
     }
-    CHECK(malformed > payload.size() * 128);
+    CHECK(malformed > payload.size() * 64);  // a quarter of them
     // Blocks of the reserved type, lengths that do not fit, and noise.
     CHECK(inflated("\x06") == "malformed");
     CHECK(inflated("\x07") == "malformed");

@@ -46,7 +46,7 @@ SAKE_INLINE void WebSocket::subscribe(Hub& hub, std::string_view topic, std::uin
     link.pumps().add(detail::OwningPtr<detail::WsPump>(new detail::HubPump(link, hub, topic, after_id)));
 }
 SAKE_INLINE void WebSocket::unsubscribe(Hub& hub, std::string_view topic) {
-    if (detail::WsPumps* const pumps = link().known_pumps()) pumps->remove(&hub, topic);
+    if (detail::WsPumps* const pumps = link().pumps_if_any()) pumps->remove(&hub, topic);
 }
 
 }  // namespace SAKE_ABI

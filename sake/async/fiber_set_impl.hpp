@@ -28,7 +28,7 @@ SAKE_INLINE void FiberSet::destroy() noexcept {
     while (!empty()) {
         auto& fiber = static_cast<Fiber&>(*fibers_.next());
         fiber.unlink();
-        std::exchange(fiber.top, {}).destroy();  // a Root goes with it
+        std::exchange(fiber.top, {}).destroy();  // which frees a Root, and the fiber in it
     }
 }
 

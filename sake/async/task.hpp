@@ -24,22 +24,21 @@ class Task;
 
 namespace detail {
 
-/// A fiber whose top is a task, in an object that is told of its end. Costs no memory of its own, where a
-/// Root is a frame.
+/// A fiber whose top is a task, in an object that lives longer and is told of its end: it needs no frame, as
+/// a Root does. The owner is resumed a turn after the end; until then the task counts as running.
 class TaskFiber : public Fiber {
   public:
     TaskFiber(Reactor& reactor, Resumable& owner) noexcept : Fiber(reactor), owner_(owner) {}
-    ~TaskFiber() {
-        if (top) top.destroy();
-    }
 
-    /// Runs the task until it waits or ends; the owner is resumed when it has ended.
-    void start(Task<> task) noexcept;
-    /// Whether it was started, up to take_result.
+    /// Takes the task. Throws std::logic_error if it is empty.
+    void take(Task<> task);
+    /// Runs the task until it waits or ends. After `take`.
+    void start() const { top.resume(); }
+    /// Whether it has one, up to take_failure.
     [[nodiscard]] bool has_task() const noexcept { return top != nullptr; }
     [[nodiscard]] bool has_ended() const noexcept { return top && top.done(); }
-    /// Of the task that has ended: throws what it threw. Its frame goes.
-    void take_result();
+    /// Of the task that has ended: what it threw, or null. Frees its frame.
+    [[nodiscard]] std::exception_ptr take_failure() noexcept;
 
     void tell_owner() noexcept { owner_.wake(reactor()); }
 
@@ -169,10 +168,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
 
     /// Runs the task; its result or its exception comes out. The task is empty afterwards; awaiting it again
     /// throws std::logic_error.
-    detail::TaskAwaiter<T> operator co_await() && {
-        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
-        return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
-    }
+    detail::TaskAwaiter<T> operator co_await() && { return detail::TaskAwaiter<T>(release()); }
     template <class Self = Task>
     detail::TaskAwaiter<T> operator co_await() & {
         static_assert(!std::is_same_v<Self, Task>,
@@ -184,6 +180,10 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it")]] Task
     friend promise_type;
     friend detail::TaskFiber;
     explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+    std::coroutine_handle<promise_type> release() {
+        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
+        return std::exchange(coroutine_, {});
+    }
     void destroy() noexcept {
         if (coroutine_) coroutine_.destroy();
     }
@@ -207,20 +207,19 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
     return Task<void>(std::coroutine_handle<TaskPromise<void>>::from_promise(*this));
 }
 
-inline void TaskFiber::start(Task<> task) noexcept {
-    const auto coroutine = std::exchange(task.coroutine_, {});
-    top = coroutine;
+inline void TaskFiber::take(Task<> task) {
+    const auto coroutine = task.release();
     coroutine.promise().fiber = this;
-    coroutine.resume();
+    top = coroutine;
 }
 
-inline void TaskFiber::take_result() {
+inline std::exception_ptr TaskFiber::take_failure() noexcept {
     unlink();
     const auto task =
         std::coroutine_handle<TaskPromise<void>>::from_address(std::exchange(top, {}).address());
-    const std::exception_ptr thrown = std::move(task.promise().exception);
+    std::exception_ptr failure = std::move(task.promise().exception);
     task.destroy();
-    if (thrown) std::rethrow_exception(thrown);
+    return failure;
 }
 
 /// Awaits nothing and gives the fiber that the coroutine runs in.
@@ -245,7 +244,7 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<Task<T>> = true;
 
-/// The coroutine at the top of a fiber. It belongs to nobody: it starts when told, and its frame goes when it
+/// A coroutine at the top of a fiber. It belongs to nobody: it starts when told, and its frame goes when it
 /// ends. Its first parameter is the reactor; it must not let an exception out.
 class Root {
   public:

@@ -82,6 +82,8 @@ class Resumable {
   protected:
     ~Resumable() = default;
     void begin_waiting() noexcept { is_waiting_ = true; }
+    /// It waits for nothing any more, and is not resumed.
+    void end_waiting() noexcept { is_waiting_ = false; }
 
   private:
     bool is_waiting_ = false;
@@ -127,7 +129,8 @@ class Fiber : public ListNode {
     /// Appends what it waits for, such as "an event".
     void describe_wait(std::string& out) const;
 
-    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    /// The frame at the top of the chain: of a Root, or of the task of a TaskFiber. For destroying it when
+    /// its thread ends under it.
     std::coroutine_handle<> top;
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
@@ -228,7 +231,7 @@ class Wait : public Resumable {
     Fiber* fiber_ = nullptr;
 };
 
-/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// A waiting operation that has not begun: what most verbs return, so that it can be handed on, to `when_any`
 /// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
 template <class Awaiter, class Subject>
 class [[nodiscard("nothing happens until it is awaited: co_await it")]] Operation {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sake/async/port.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/reactor_locals.hpp"
 #include "sake/base/owning_ptr.hpp"

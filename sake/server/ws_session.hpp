@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +16,6 @@
 #include "sake/app/ws_route.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
-#include "sake/base/log.hpp"
 #include "sake/base/maybe.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/server/h1_upgrade.hpp"
@@ -63,7 +63,7 @@ class WsSession final : public Session, public WsLink {
         if (handler_.has_task()) handler_.cancel();
     }
     void end_if_free() noexcept override {
-        if (handler_.has_ended()) end_handler();
+        begin_turn();
         end_pumps();
         if (!has_holder()) delete this;
     }
@@ -74,8 +74,8 @@ class WsSession final : public Session, public WsLink {
                  agreed_of(from.exchange->call).route->terms(), agreed_of(from.exchange->call).agreement),
           shard_(from.shard),
           exchange_(std::move(from.exchange)),
-          handler_(shard_.reactor, *this),
-          socket_(WsMaker::make(*this)) {
+          socket_(WsMaker::make(*this)),
+          handler_(shard_.reactor, *this) {
         handler_.work = exchange_->call.route;
         shard_.sessions.add(*this);
         ++shard_.websockets.opened;
@@ -95,53 +95,57 @@ class WsSession final : public Session, public WsLink {
     /// Keeps itself, whatever fails, until the handler has ended: the program may move the WebSocket
     /// elsewhere.
     void start(H1Handover& from) noexcept {
+        const WsHandler& handler = agreed_of(exchange_->call).route->handler();
         add_holder();
         try {
-            const WsHandler& handler = agreed_of(exchange_->call).route->handler();
             if (!handler.needs_call()) release_exchange();
             begin(from.early_input, from.unsent);
             if (!account(0)) break_off(ws_try_again, "the server has no memory to spare for this connection");
             if (is_draining()) begin_drain();
-            run(handler);
         } catch (...) {
             report_loss();
-            let_go_of_all();
+            return release_all();
         }
+        run(handler);
     }
-    void run(const WsHandler& handler) {
+    void run(const WsHandler& handler) noexcept {
         Call* const call = exchange_ ? &exchange_->call : nullptr;
         try {
-            Task<> task = handler.run(call, socket_);
-            shard_.reactor.adopt(handler_);
-            handler_.start(std::move(task));
+            handler_.take(handler.run(call, socket_));
         } catch (...) {
-            handler_failed(caught_exception());
-            let_go_of_all();
+            return end_by(caught_exception());
         }
+        shard_.reactor.adopt(handler_);
+        handler_.start();
     }
 
     void begin_turn() noexcept override {
-        if (handler_.has_ended()) end_handler();
+        if (handler_.has_ended()) end_by(handler_.take_failure());
     }
-    void end_handler() noexcept {
+    /// The handler has ended, by what it has thrown, if anything.
+    void end_by(const std::exception_ptr& failure) noexcept {
         try {
-            handler_.take_result();
+            if (failure) std::rethrow_exception(failure);
         } catch (const Cancelled&) {
             say_going_away();
         } catch (...) {
-            handler_failed(caught_exception());
+            report_failed_handler(failure);
+            break_off(ws_internal, {});
         }
-        let_go_of_all();
+        release_all();
     }
-    void let_go_of_all() noexcept {
+    void release_all() noexcept {
         release_exchange();
         const WebSocket socket(std::move(socket_));
         drop_holder();
     }
 
-    void handler_failed(const std::exception_ptr& why) noexcept {
-        report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
-        break_off(ws_internal, {});
+    void report_failed_handler(const std::exception_ptr& why) const noexcept {
+        try {
+            report_failure(("a WebSocket failed in " + entry().description() + ": ").c_str(), why);
+        } catch (const std::bad_alloc&) {
+            report_failure("a WebSocket failed: ", why);
+        }
     }
 
     void say_going_away() noexcept {
@@ -183,8 +187,8 @@ class WsSession final : public Session, public WsLink {
     Shard& shard_;
     std::size_t memory_ = 0;          // its share of the shard's
     OwningPtr<H1Exchange> exchange_;  // if the handler needs its request
-    TaskFiber handler_;               // its work is the RouteEntry
     WebSocket socket_;
+    TaskFiber handler_;  // its work is the RouteEntry
 };
 
 /// The handler of a route of Engine::ws. A template, so that only programs that have such routes compile it.

@@ -29,10 +29,9 @@ SAKE_INLINE bool has_ended(const WsLink& link) noexcept { return link.has_ended(
 SAKE_INLINE void WsWait::enter() { link_.add_waiter(*this); }
 
 SAKE_INLINE WsReceiveWait& begin_receive(WsLink& link) { return link.begin_receive(); }
-SAKE_INLINE void begin_to_wait(WsLink& link) noexcept { link.begin_to_wait(); }
 SAKE_INLINE std::optional<Message> WsReceive::await_resume() const {
-    if (link_.end_receive()) return link_.take_message();
-    throw Cancelled();
+    if (link_.end_receive()) throw Cancelled();
+    return link_.take_message();
 }
 SAKE_INLINE bool send_at_once(WsLink& link, bool is_text, std::string_view payload) {
     const bool was_sent = link.send_or_end(is_text, payload);

@@ -1,5 +1,5 @@
-// What all WebSockets of a reactor share: the memory into which they receive, and the one in which frames
-// gather that leave with one call.
+// What all WebSockets of a reactor share: the memory into which they receive, the one in which frames gather
+// that leave with one call, room for a message, and the port for other threads.
 #pragma once
 
 #include <unistd.h>

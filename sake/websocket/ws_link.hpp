@@ -7,13 +7,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "sake/async/port.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/timer.hpp"
-#include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/http/ws_close.hpp"
 #include "sake/http/ws_frame.hpp"
@@ -79,13 +80,13 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] std::optional<Message> take_message();
     /// Before the program waits: what has gathered leaves.
     void before_waiting() noexcept;
-    /// A coroutine is in `receive`, up to end_receive. Throws std::logic_error if another is.
+    /// For a coroutine in `receive`: what it waits by. Throws std::logic_error if another waits.
     [[nodiscard]] WsReceiveWait& begin_receive();
-    /// From now on it is suspended, or was cancelled before.
-    void begin_to_wait() noexcept { receiving_ = WsReceiving::waits; }
-    /// Whether it was not cancelled.
+    /// It goes on: whether it was cancelled.
     [[nodiscard]] bool end_receive() noexcept {
-        return std::exchange(receiving_, WsReceiving::no) != WsReceiving::waits || !receive_.is_given_up();
+        const bool was_cancelled = receive_.end_use();
+        if (is_finished()) look_again();
+        return was_cancelled;
     }
     void add_waiter(WsWait& waiter) { waiter.insert_before(extras().waiters); }
 
@@ -106,10 +107,10 @@ class WsLink : protected Resumable, private Timer {
     void send_post(const WsPost& post) noexcept;
     /// Of this link, made at the first call. From any thread.
     [[nodiscard]] CountedPtr<WsBox> box();
-    /// The subscriptions, with room for one.
+    /// The subscriptions, made at the first call.
     [[nodiscard]] WsPumps& pumps() { return extras().pumps; }
-    /// Those that there are; null for none.
-    [[nodiscard]] WsPumps* known_pumps() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
+    /// Null if they were not made.
+    [[nodiscard]] WsPumps* pumps_if_any() const noexcept { return extras_ ? &extras_->pumps : nullptr; }
 
   protected:
     enum class State : std::uint8_t { open, closing, ending, over };
@@ -141,7 +142,9 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] bool has_holder() const noexcept { return holders_ != 0; }
     /// The bytes that are held for it now.
     [[nodiscard]] std::size_t held_bytes() const noexcept;
-    [[nodiscard]] bool is_finished() const noexcept { return state_ == State::over && holders_ == 0; }
+    [[nodiscard]] bool is_finished() const noexcept {
+        return state_ == State::over && holders_ == 0 && !receive_.is_in_use();
+    }
     /// It has less time from now on, since the server drains.
     void hurry() noexcept;
     /// For a reactor that resumes nothing any more.
@@ -163,7 +166,7 @@ class WsLink : protected Resumable, private Timer {
         std::size_t sent = 0;
         TimePoint due;  // for more to be taken
     };
-    /// What only some connections have, or only at times.
+    /// What only some connections have, or only at times. Once made, it stays.
     struct Extras {
         OwningPtr<Held> held;
         OwningPtr<Unsent> unsent;
@@ -252,8 +255,7 @@ class WsLink : protected Resumable, private Timer {
     std::uint16_t close_code_ = 0;
     State state_ = State::open;
     std::atomic<bool> has_closed_ = false;  // for boxes that are made later
-    WsReceiving receiving_ = WsReceiving::no;
-    bool is_pinged_ = false;  // and has not been heard of since
+    bool is_pinged_ = false;                // and has not been heard of since
     bool has_ended_output_ = false;
     bool has_refused_ = false;  // to send, once: see WebSocket::send
 };

@@ -187,6 +187,7 @@ inline void WsLink::drop_holder() noexcept {
 
 inline void WsLink::end_with_reactor() noexcept {
     end_pumps();
+    drop_message();
     before_waiting();
     lose();
     socket_.close();
@@ -244,7 +245,8 @@ inline void WsLink::hurry() noexcept {
 // --- Memory ---
 
 inline std::size_t WsLink::held_bytes() const noexcept {
-    return (held() ? held()->bytes.capacity() : 0) + (unsent() ? unsent()->bytes.capacity() : 0) +
+    return (extras_ ? sizeof(Extras) : 0) + (held() ? held()->bytes.capacity() : 0) +
+           (unsent() ? unsent()->bytes.capacity() : 0) +
            (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
            (codec() != nullptr ? codec()->memory() : 0);
 }

@@ -135,14 +135,12 @@ inline std::string_view WsLink::protocol() const noexcept {
 }
 
 inline WsReceiveWait& WsLink::begin_receive() {
-    if (receiving_ != WsReceiving::no)
+    if (receive_.is_in_use())
         throw std::logic_error("ws.receive: two coroutines wait for a message at a time");
-    receiving_ = WsReceiving::begun;
     if (has_news()) return receive_;
     try {
         read_on();
     } catch (...) {
-        receiving_ = WsReceiving::no;
         lose();  // what was read is lost
         throw;
     }

@@ -4,8 +4,10 @@
 #include <coroutine>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/async/wait.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -26,28 +28,30 @@ class WsLink;
 /// Whether both sides have said Close, or it was lost.
 [[nodiscard]] bool has_ended(const WsLink& link) noexcept;
 
-/// A coroutine that waits for a message. Its link has one: two cannot wait at a time.
+/// A coroutine that waits for a message. Its link has one, used again and again: two cannot wait at a time.
 class WsReceiveWait final : public Wait {
   public:
-    WsReceiveWait() = default;
-    ~WsReceiveWait() = default;
-    /// Whether its fiber was cancelled, even after the wait was over. Once.
-    [[nodiscard]] bool is_given_up() noexcept { return was_cancelled() || take_late_cancellation(); }
+    /// Whether a coroutine waits, or has yet to go on after it has waited.
+    [[nodiscard]] bool is_in_use() const noexcept { return is_in_use_; }
+    void begin_use() noexcept { is_in_use_ = true; }
+    /// Whether its fiber was cancelled, even after the wait was over.
+    [[nodiscard]] bool end_use() noexcept {
+        return std::exchange(is_in_use_, false) && (was_cancelled() || take_late_cancellation());
+    }
+
+    void abandon() noexcept override {
+        end_waiting();
+        is_in_use_ = false;
+    }
     void describe(std::string& out) const override { out += "a message of a WebSocket"; }
 
   private:
     bool withdraw() noexcept override { return true; }
-};
 
-/// How far a `receive` has come.
-enum class WsReceiving : std::uint8_t {
-    no,
-    begun,  // and need not wait
-    waits
+    bool is_in_use_ = false;
 };
 
 [[nodiscard]] WsReceiveWait& begin_receive(WsLink& link);
-void begin_to_wait(WsLink& link) noexcept;
 
 /// What WebSocket::receive returns. Small, because the frame of a handler has it as long as the connection
 /// lives.
@@ -61,12 +65,12 @@ class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsReceiv
         WsReceiveWait& wait = begin_receive(link_);
         const bool has_message = has_news(link_);
         if (has_message && Wait::may_go_on(coroutine)) return false;
-        begin_to_wait(link_);
+        wait.begin_use();
         if (!wait.suspend(coroutine)) return false;
         if (has_message) wait.finish();  // after the others
         return true;
     }
-    [[nodiscard]] std::optional<Message> await_resume() const;
+    std::optional<Message> await_resume() const;
 
   private:
     WsLink& link_;
@@ -137,7 +141,7 @@ class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
   public:
     WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
         : link_(&link), payload_(payload), is_text_(is_text) {}
-    /// Before it is awaited.
+    /// May only be moved before it is awaited.
     WsSend(WsSend&& other) noexcept : WsSend(*other.link_, other.is_text_, other.payload_) {}
     WsSend& operator=(WsSend&&) = delete;
     ~WsSend() {
@@ -147,6 +151,7 @@ class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (waits_) throw std::logic_error("ws.send: what it returned is awaited twice");
         coroutine.promise().fiber->throw_if_cancelled();
         was_sent_ = send_at_once(*link_, is_text_, payload_);
         if (has_room(*link_) && Wait::may_go_on(coroutine)) return false;
