@@ -348,7 +348,6 @@
 //   sake/app/hub_waiters.hpp
 //   sake/app/hub_core.hpp
 //   sake/app/hub_impl.hpp
-//   sake/app/hub_pump.hpp
 //   sake/app/hub_serve.hpp
 //   sake/app/on_head.hpp
 //   sake/app/route_impl.hpp
@@ -411,6 +410,7 @@
 //   sake/server/stop_request.hpp
 //   sake/server/engine_impl.hpp
 //   sake/server/h1_upgrade.hpp
+//   sake/server/hub_pump.hpp
 //   sake/server/test_answer_reader.hpp
 //   sake/server/test_client_impl.hpp
 //   sake/server/test_stream_impl.hpp
@@ -30620,7 +30620,7 @@ struct WsBuffers final : Resumable {
 // ---- sake/websocket/ws_pump.hpp ----
 
 // The subscriptions of a WebSocket: for each topic of a hub, a pump that sends what is published. What a pump
-// reads is in app/hub_pump.hpp.
+// reads is in server/hub_pump.hpp.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -37357,51 +37357,6 @@ SAKE_INLINE bool Hub::is_closed() const noexcept { return core_->is_closed(); }
 SAKE_INLINE int Hub::topics() const noexcept { return static_cast<int>(core_->topics()); }
 SAKE_INLINE int Hub::subscribers(std::string_view topic) const noexcept {
     return static_cast<int>(core_->subscribers(topic));
-}
-
-}  // namespace SAKE_ABI
-}  // namespace sake
-
-// ---- sake/app/hub_pump.hpp ----
-
-// WebSocket::subscribe: a pump that sends what is published to a topic of a Hub.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-class HubPump final : public WsPump, private HubWaiter {
-  public:
-    HubPump(WsLink& link, Hub& hub, std::string_view topic, std::uint64_t after_id)
-        : WsPump(link, &hub, topic), subscription_(hub.subscribe(topic, after_id)) {}
-
-  private:
-    Step send_next() override {
-        const bool is_last = reader().core->is_closed();  // before it is asked: nothing comes after that
-        const std::optional<HubMessage> message = subscription_.try_next();
-        if (message)
-            return message->is_stale || link().send_published(message->data) ? Step::sent : Step::over;
-        if (subscription_.was_too_slow()) link().say_close(ws_try_again, "the client is too slow");
-        return is_last || subscription_.was_too_slow() ? Step::over : Step::nothing_there;
-    }
-    void await_next() override { reader().group_on(link().reactor()).enter(*this); }
-
-    [[nodiscard]] bool is_served() const noexcept override { return reader().is_served(); }
-    void go_on() noexcept override { look_again(); }
-    [[nodiscard]] HubReader& reader() const noexcept { return *subscription_.reader_; }
-
-    Subscription subscription_;
-};
-
-}  // namespace detail
-
-SAKE_INLINE void WebSocket::subscribe(Hub& hub, std::string_view topic, std::uint64_t after_id) {
-    detail::WsLink& link = this->link();
-    if (!link.is_open() || link.pumps().has(&hub, topic)) return;
-    link.pumps().add(detail::OwningPtr<detail::WsPump>(new detail::HubPump(link, hub, topic, after_id)));
-}
-SAKE_INLINE void WebSocket::unsubscribe(Hub& hub, std::string_view topic) {
-    if (detail::WsPumps* const pumps = link().pumps_if_any()) pumps->remove(&hub, topic);
 }
 
 }  // namespace SAKE_ABI
@@ -47427,6 +47382,51 @@ inline void H1Connection::hand_over(Turn& turn) {
 }
 
 }  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/server/hub_pump.hpp ----
+
+// WebSocket::subscribe: a pump that sends what is published to a topic of a Hub.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class HubPump final : public WsPump, private HubWaiter {
+  public:
+    HubPump(WsLink& link, Hub& hub, std::string_view topic, std::uint64_t after_id)
+        : WsPump(link, &hub, topic), subscription_(hub.subscribe(topic, after_id)) {}
+
+  private:
+    Step send_next() override {
+        const bool is_last = reader().core->is_closed();  // before it is asked: nothing comes after that
+        const std::optional<HubMessage> message = subscription_.try_next();
+        if (message)
+            return message->is_stale || link().send_published(message->data) ? Step::sent : Step::over;
+        if (subscription_.was_too_slow()) link().say_close(ws_try_again, "the client is too slow");
+        return is_last || subscription_.was_too_slow() ? Step::over : Step::nothing_there;
+    }
+    void await_next() override { reader().group_on(link().reactor()).enter(*this); }
+
+    [[nodiscard]] bool is_served() const noexcept override { return reader().is_served(); }
+    void go_on() noexcept override { look_again(); }
+    [[nodiscard]] HubReader& reader() const noexcept { return *subscription_.reader_; }
+
+    Subscription subscription_;
+};
+
+}  // namespace detail
+
+SAKE_INLINE void WebSocket::subscribe(Hub& hub, std::string_view topic, std::uint64_t after_id) {
+    detail::WsLink& link = this->link();
+    if (!link.is_open() || link.pumps().has(&hub, topic)) return;
+    link.pumps().add(detail::OwningPtr<detail::WsPump>(new detail::HubPump(link, hub, topic, after_id)));
+}
+SAKE_INLINE void WebSocket::unsubscribe(Hub& hub, std::string_view topic) {
+    if (detail::WsPumps* const pumps = link().pumps_if_any()) pumps->remove(&hub, topic);
+}
+
 }  // namespace SAKE_ABI
 }  // namespace sake
 

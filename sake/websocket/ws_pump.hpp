@@ -1,5 +1,5 @@
 // The subscriptions of a WebSocket: for each topic of a hub, a pump that sends what is published. What a pump
-// reads is in app/hub_pump.hpp.
+// reads is in server/hub_pump.hpp.
 #pragma once
 
 #include <cstdint>
