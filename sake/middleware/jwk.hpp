@@ -85,8 +85,7 @@ class Jwk {
                                                  "d",   "p",   "q",   "dp",  "dq",  "qi", "x", "y"};
 
     /// The one that it names, or the first if it names none.
-    [[nodiscard]] Maybe<JwtAlgorithm> one_of(
-        std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
+    [[nodiscard]] Maybe<JwtAlgorithm> one_of(std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
         if (text("alg").empty()) return *algorithms.begin();
         for (const JwtAlgorithm each : algorithms) {
             if (to_string(each) == text("alg")) return each;
