@@ -1,4 +1,4 @@
-// OwningPtr, CountedPtr and Array: who owns, when it is destroyed, and what stays when memory or a copy
+// OwningPtr, CountedPtr, Array and Row: who owns, when it is destroyed, and what stays when memory or a copy
 // fails.
 #include <doctest/doctest.h>
 
@@ -16,6 +16,7 @@ using sake::detail::Array;
 using sake::detail::Counted;
 using sake::detail::CountedPtr;
 using sake::detail::OwningPtr;
+using sake::detail::Row;
 
 namespace {
 
@@ -117,6 +118,22 @@ TEST_CASE("threads share a CountedPtr") {
     for (std::thread& each : threads) each.join();
     threads.clear();
     CHECK(Alive::count == 0);
+}
+
+TEST_CASE("a Row shows the items of an Array, or a part of others, and owns none") {
+    Array<int> all;
+    for (int i = 0; i < 3; ++i) all.push_back(i);
+    const Row<int> row = all;
+    CHECK(row.size() == 3);
+    CHECK(row.begin() == all.begin());
+    CHECK(row.end() == all.end());
+    row[1] = 7;
+    CHECK(all[1] == 7);
+    const Row<const int> last(all.begin() + 2, 1);
+    CHECK(last.size() == 1);
+    CHECK(last[0] == 2);
+    CHECK(Row<int>().empty());
+    CHECK_FALSE(last.empty());
 }
 
 TEST_CASE("an Array grows, and items are put in and taken out anywhere") {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -53,7 +52,7 @@ class CallBuilder {
     /// Replaces begin and field for a head that was parsed in place. Nothing is copied: text and fields must
     /// stay until the call is cleared or has a `base` of its own.
     void take(const char* base, Method method, Slice method_name, Slice target,
-              std::span<FieldSlice> fields) noexcept {
+              Row<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
         request_.method_name = method_name;
@@ -65,7 +64,7 @@ class CallBuilder {
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();
-            request_.fields = {request_.own_fields.data(), request_.own_fields.size()};
+            request_.fields = request_.own_fields;
         }
         if (!request_.resolve_target()) return &bad_target;
         return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;

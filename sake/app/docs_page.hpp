@@ -104,10 +104,8 @@ Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, Doc
     };
     Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
     if (!path.empty()) table.add_yielding(scope, "GET", place(base + "/"), page_at(path + "/"));
-    std::string script;
-    for (const std::string_view part :
-         {docs_page_script, docs_page_schema, docs_page_operation, docs_page_try})
-        script += part;
+    std::string script(docs_page_script);
+    script.append(docs_page_schema).append(docs_page_operation).append(docs_page_try);
     add(base + "/page.js", DocsText<>::handler(std::move(script), "text/javascript; charset=utf-8"));
     add(base + "/page.css", DocsText<>::handler(std::string(docs_page_style), "text/css; charset=utf-8"));
     return page;

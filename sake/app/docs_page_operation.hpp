@@ -1,15 +1,13 @@
 // The script of an API's page, third part: what an opened operation shows.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_operation = R"js(
+inline constexpr char docs_page_operation[] = R"js(
 // ---- an opened operation
 
 // The schema of a parameter or a header, which may be that of its content.

@@ -1,15 +1,13 @@
 // The script of an API's page, second part: how schemas are shown, and examples made from them.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_schema = R"js(
+inline constexpr char docs_page_schema[] = R"js(
 // ---- schemas
 
 // The name of a schema that stands in the section "Schemas"; "" for another one.

@@ -1,15 +1,13 @@
 // The script of an API's page, first part: elements, values of the document, and its list of operations.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_script = R"js("use strict";
+inline constexpr char docs_page_script[] = R"js("use strict";
 
 // ---- elements: what a document says becomes text, never markup
 

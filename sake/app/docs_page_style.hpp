@@ -1,15 +1,13 @@
 // The style of an API's page: system fonts, one accent colour, light and dark, from 360 pixels on.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_style = R"css(:root {
+inline constexpr char docs_page_style[] = R"css(:root {
   color-scheme: light dark;
   --back: #fff; --raised: #f5f6f8; --line: #dfe3e8; --edge: #7d8793;
   --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --bad: #b3261e;

@@ -2,15 +2,13 @@
 // answers.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_try = R"js(
+inline constexpr char docs_page_try[] = R"js(
 // ---- fields
 
 function labelled(label, control, about) {

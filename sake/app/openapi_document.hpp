@@ -50,7 +50,7 @@ inline std::string lower_case(std::string_view text) {
 }
 
 // What Sake answers errors with: see problem.hpp. Indented as it stands in the document.
-inline constexpr std::string_view problem_schema_text = R"({
+inline constexpr char problem_schema_text[] = R"({
         "description": "RFC 9457",
         "type": "object",
         "properties": {
@@ -74,7 +74,7 @@ inline constexpr std::string_view problem_schema_text = R"({
           "detail"
         ]
       })";
-inline constexpr std::string_view faults_schema_text = R"({
+inline constexpr char faults_schema_text[] = R"({
         "description": "Says of each fault where it is, by a JSON pointer, and what it is",
         "allOf": [
           {

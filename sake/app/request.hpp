@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -39,9 +38,9 @@ class Request {
     Method known_method = Method::other;
     Slice method_name;
     Slice target_text;
-    std::span<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;    // where the text of the slices is
-    std::string storage;           // the text, if it must outlive the turn of the loop
+    Row<FieldSlice> fields;      // in the order received
+    const char* base = nullptr;  // where the text of the slices is
+    std::string storage;         // the text, if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body, unless it arrived whole and right behind the head
     PathParams params;

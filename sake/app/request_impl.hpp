@@ -119,10 +119,10 @@ SAKE_INLINE Slice Request::slice(std::string_view part) const noexcept {
 }  // namespace detail
 
 SAKE_INLINE RequestHeaders::iterator RequestHeaders::begin() const noexcept {
-    return {request_->fields.data(), request_->base};
+    return {request_->fields.begin(), request_->base};
 }
 SAKE_INLINE RequestHeaders::iterator RequestHeaders::end() const noexcept {
-    return {request_->fields.data() + request_->fields.size(), request_->base};
+    return {request_->fields.end(), request_->base};
 }
 SAKE_INLINE std::size_t RequestHeaders::size() const noexcept { return request_->fields.size(); }
 

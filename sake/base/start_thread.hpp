@@ -1,5 +1,5 @@
 // Starting a thread with a plain function: std::thread makes a dozen types for each callable that it is
-// given.
+// given, and more for a callable with arguments.
 #pragma once
 
 #include <thread>
@@ -12,7 +12,7 @@ namespace detail {
 
 /// A thread that calls `run(with)`. Throws std::system_error.
 [[nodiscard]] inline std::thread start_thread(void (*run)(void*), void* with) {
-    return std::thread(run, with);
+    return std::thread([run, with] { run(with); });
 }
 
 }  // namespace detail

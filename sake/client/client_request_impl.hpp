@@ -94,7 +94,7 @@ inline bool is_about_body(std::string_view name) noexcept {
 
 SAKE_INLINE JsonMembers::JsonMembers(Member a, Member b, Member c, Member d, Member e, Member f, Member g,
                                      Member h)
-    : value_(Json::object()) {
+    : value_(Json::value_t::object) {
     for (Member* const each : {&a, &b, &c, &d, &e, &f, &g, &h}) {
         if (each->name_) value_[*std::move(each->name_)] = std::move(each->value_);
     }

@@ -9,7 +9,6 @@
 #include <limits>
 #include <mutex>
 #include <stdexcept>
-#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -82,9 +81,8 @@ class PoolState : public Counted {
     /// Waits until all is done. False if the pool was stopped: then nothing is left to wait for.
     bool drain() {
         std::unique_lock lock(mutex_);
-        changed_.wait(
-            lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
-        return !stopping_.stop_requested();
+        changed_.wait(lock, [this] { return is_stopping_ || (queue_.empty() && stats_.running == 0); });
+        return !is_stopping_;
     }
 
     /// Whether the caller is a job of the pool.
@@ -98,7 +96,7 @@ class PoolState : public Counted {
     /// Takes nothing more. The threads end by themselves when they have done what is queued.
     void let_go() noexcept {
         const std::lock_guard lock(mutex_);
-        stopping_.request_stop();
+        begin_stop();
         detach_threads();
     }
 
@@ -107,7 +105,7 @@ class PoolState : public Counted {
         PoolQueue dropped;  // these two are destroyed without the lock
         OwningList<Thread> ended;
         std::unique_lock lock(mutex_);
-        stopping_.request_stop();
+        begin_stop();
         dropped.swap(queue_);
         changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
@@ -161,11 +159,16 @@ class PoolState : public Counted {
 
     // Counts a refusal. Makes up for threads that could not be replaced when they ended.
     bool has_room_locked() noexcept {
-        if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
+        if (alive_ < size_ && !is_stopping_) replace_thread();
         const auto taken = static_cast<std::int64_t>(queue_.size()) + stats_.running;
-        if (!stopping_.stop_requested() && taken < std::int64_t{size_} + queue_limit_) return true;
+        if (!is_stopping_ && taken < std::int64_t{size_} + queue_limit_) return true;
         ++stats_.rejected;
         return false;
+    }
+
+    void begin_stop() noexcept {
+        is_stopping_ = true;
+        wake_.notify_all();
     }
 
     void add_thread() {
@@ -210,7 +213,7 @@ class PoolState : public Counted {
     PoolJob* next(CountedPtr<PoolJob>& own) {
         own.reset();
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
+        wake_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
         PoolJob* const job = queue_.pop();
         if (job == nullptr) return nullptr;
         own = std::move(job->own_);
@@ -233,7 +236,7 @@ class PoolState : public Counted {
     void leave(Thread& thread) noexcept {
         const std::lock_guard lock(mutex_);
         --alive_;
-        if (stopping_.stop_requested()) {
+        if (is_stopping_) {
             thread.has_ended = true;
         } else {
             thread.handle.detach();
@@ -265,9 +268,9 @@ class PoolState : public Counted {
     const int size_;
     const int queue_limit_;
     mutable std::mutex mutex_;
-    std::condition_variable_any wake_;     // there is a job
-    std::condition_variable_any changed_;  // a job or a thread has ended
-    std::stop_source stopping_;
+    std::condition_variable wake_;     // there is a job, or the pool stops
+    std::condition_variable changed_;  // a job or a thread has ended
+    bool is_stopping_ = false;
     PoolQueue queue_;
     OwningList<Thread> threads_;
     int alive_ = 0;

@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <string>
 #include <string_view>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 
@@ -57,7 +57,7 @@ class RangeRequest {
     }
 
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    [[nodiscard]] std::span<const ByteRange> ranges() const noexcept { return {ranges_.data(), count_}; }
+    [[nodiscard]] Row<const ByteRange> ranges() const noexcept { return {ranges_.data(), count_}; }
 
   private:
     /// A number that is too large for its type is larger than every body. False unless it is digits.

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
+#include "sake/base/maybe.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 
@@ -32,16 +32,16 @@ struct TraceParent {
     std::uint8_t flags = 0;
 
     /// Versions after 00 may have more behind a further '-'; ff is none.
-    [[nodiscard]] static std::optional<TraceParent> parse(std::string_view text) noexcept {
+    [[nodiscard]] static Maybe<TraceParent> parse(std::string_view text) noexcept {
         constexpr std::size_t size = 2 + 1 + 32 + 1 + 16 + 1 + 2;
-        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
+        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
         const std::string_view version = text.substr(0, 2);
         const std::string_view flags = text.substr(53, 2);
-        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return std::nullopt;
-        if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
+        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return {};
+        if (text.size() > size && (version == "00" || text[size] != '-')) return {};
         const TraceParent parent{text.substr(3, 32), text.substr(36, 16),
                                  static_cast<std::uint8_t>(ascii::hex_value(flags[1]))};
-        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return std::nullopt;
+        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return {};
         return parent;
     }
 };

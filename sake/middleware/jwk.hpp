@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <initializer_list>
 #include <iterator>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "sake/base/array.hpp"
 #include "sake/base/base64url.hpp"
 #include "sake/base/json_reader.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/middleware/jwt_json.hpp"
 #include "sake/middleware/jwt_key.hpp"
 
@@ -60,9 +60,9 @@ class Jwk {
         return std::move(*found);
     }
     /// Nothing if it is not a key for signatures that jwt() knows.
-    [[nodiscard]] std::optional<JwtAlgorithm> algorithm() const noexcept {
+    [[nodiscard]] Maybe<JwtAlgorithm> algorithm() const noexcept {
         const bool is_for_others = !text("use").empty() && text("use") != "sig";
-        if (is_for_others || !is_for_signatures_) return std::nullopt;
+        if (is_for_others || !is_for_signatures_) return {};
         const std::string_view kind = text("kty");
         const std::string_view curve = text("crv");
         using enum JwtAlgorithm;
@@ -71,7 +71,7 @@ class Jwk {
         if (kind == "EC" && curve == "P-256") return one_of({ES256});
         if (kind == "EC" && curve == "P-384") return one_of({ES384});
         if (kind == "OKP" && curve == "Ed25519") return one_of({EdDSA});
-        return std::nullopt;
+        return {};
     }
 
     static constexpr JsonLimits limits{8, 10'000};
@@ -85,13 +85,12 @@ class Jwk {
                                                  "d",   "p",   "q",   "dp",  "dq",  "qi", "x", "y"};
 
     /// The one that it names, or the first if it names none.
-    [[nodiscard]] std::optional<JwtAlgorithm> one_of(
-        std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
+    [[nodiscard]] Maybe<JwtAlgorithm> one_of(std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
         if (text("alg").empty()) return *algorithms.begin();
         for (const JwtAlgorithm each : algorithms) {
             if (to_string(each) == text("alg")) return each;
         }
-        return std::nullopt;
+        return {};
     }
 
     Array<Member> members_;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "sake/async/sleep.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/maybe.hpp"
 #include "sake/observe/dashboard_frame.hpp"
 #include "sake/observe/observatory.hpp"
 #include "sake/observe/snapshot.hpp"
@@ -85,7 +85,7 @@ class DashboardFeed {
         frame_ = frames_.text(before, taken, taken.at - figures_.begun());
         // By the second, however long it takes to make a frame; but no frame is made up for.
         due_ = due_ + period > taken.at ? due_ + period : taken.at + period;
-        last_ = std::move(taken);
+        last_.emplace(std::move(taken));
     }
     void forget() noexcept {
         last_.reset();
@@ -99,7 +99,7 @@ class DashboardFeed {
     Mutex making_;
     int viewers_ = 0;
     std::string frame_;
-    std::optional<Snapshot> last_;
+    Maybe<Snapshot> last_;
     TimePoint due_{};  // of the next frame
 };
 

@@ -1,15 +1,13 @@
 // The script of the dashboard, first part: elements, figures in words, small charts and tiles.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_script = R"js("use strict";
+inline constexpr char dashboard_script[] = R"js("use strict";
 
 // ---- elements: what the server says becomes text, never markup
 

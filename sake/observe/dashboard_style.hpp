@@ -1,15 +1,13 @@
 // The style of the dashboard: system fonts, one accent colour, light and dark, from 360 pixels on.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_style = R"css(:root {
+inline constexpr char dashboard_style[] = R"css(:root {
   color-scheme: light dark;
   --back: #f6f7f9; --raised: #fff; --line: #e0e4e9; --edge: #7d8793;
   --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --good: #1a7f45; --bad: #b3261e;

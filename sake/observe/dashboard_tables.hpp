@@ -1,15 +1,13 @@
 // The script of the dashboard, second part: tables that are sorted, and lines with bars.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_tables = R"js(
+inline constexpr char dashboard_tables[] = R"js(
 // ---- tables
 
 // Columns are {name, sort, fill}: `fill(cell, row)` writes a cell, `sort(row)` is what rows are ordered by.

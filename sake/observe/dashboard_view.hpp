@@ -1,15 +1,13 @@
 // The script of the dashboard, third part: what a frame shows, and the connection that frames come by.
 #pragma once
 
-#include <string_view>
-
 #include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_view = R"js(
+inline constexpr char dashboard_view[] = R"js(
 // ---- what a frame shows
 
 let errorsBefore = null;

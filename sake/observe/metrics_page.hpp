@@ -125,11 +125,10 @@ class MetricsPage {
         constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx",
                                                 "5xx", "6xx", "7xx", "8xx", "9xx"};
         for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
-            const std::array<MetricLabel, 3> labels{
-                {{"http_request_method", method_label(each->method)},
-                 {"http_route", route_label(row.route)},
-                 {"http_response_status_code", classes[each->first_status / 100]}}};
-            text.histogram(each->durations, request_ends, labels);
+            text.histogram(each->durations, request_ends,
+                           {{"http_request_method", method_label(each->method)},
+                            {"http_route", route_label(row.route)},
+                            {"http_response_status_code", classes[each->first_status / 100]}});
         }
     }
 
@@ -241,10 +240,8 @@ class MetricsPage {
         }
         text.begin_gauge("process_max_fds", "", "Maximum number of open file descriptors.");
         text.value(facts.most_files);
-        text.info(
-            "sake_build", "Version of Sake, and the poller of its event loop.",
-            std::array<MetricLabel, 2>{
-                {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
+        text.info("sake_build", "Version of Sake, and the poller of its event loop.",
+                  {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}});
     }
 
     Engine& engine_;

@@ -6,7 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -26,45 +26,30 @@ struct BucketEnd {
 };
 
 /// Those that OpenTelemetry names for requests.
-inline constexpr std::array<BucketEnd, 14> request_ends{{
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {25'000'000, "0.025", "0.025"},
-    {50'000'000, "0.05", "0.05"},
-    {75'000'000, "0.075", "0.075"},
-    {100'000'000, "0.1", "0.1"},
-    {250'000'000, "0.25", "0.25"},
-    {500'000'000, "0.5", "0.5"},
-    {750'000'000, "0.75", "0.75"},
-    {1'000'000'000, "1", "1.0"},
-    {2'500'000'000, "2.5", "2.5"},
-    {5'000'000'000, "5", "5.0"},
-    {7'500'000'000, "7.5", "7.5"},
-    {10'000'000'000, "10", "10.0"},
-}};
+inline constexpr BucketEnd request_ends[] = {
+    {5'000'000, "0.005", "0.005"}, {10'000'000, "0.01", "0.01"},   {25'000'000, "0.025", "0.025"},
+    {50'000'000, "0.05", "0.05"},  {75'000'000, "0.075", "0.075"}, {100'000'000, "0.1", "0.1"},
+    {250'000'000, "0.25", "0.25"}, {500'000'000, "0.5", "0.5"},    {750'000'000, "0.75", "0.75"},
+    {1'000'000'000, "1", "1.0"},   {2'500'000'000, "2.5", "2.5"},  {5'000'000'000, "5", "5.0"},
+    {7'500'000'000, "7.5", "7.5"}, {10'000'000'000, "10", "10.0"},
+};
 
 /// Those of what is short: turns of a loop, waits and runs of workers.
-inline constexpr std::array<BucketEnd, 11> short_ends{{
-    {100'000, "0.0001", "0.0001"},
-    {500'000, "0.0005", "0.0005"},
-    {1'000'000, "0.001", "0.001"},
-    {2'500'000, "0.0025", "0.0025"},
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {50'000'000, "0.05", "0.05"},
-    {100'000'000, "0.1", "0.1"},
-    {500'000'000, "0.5", "0.5"},
-    {1'000'000'000, "1", "1.0"},
-    {10'000'000'000, "10", "10.0"},
-}};
+inline constexpr BucketEnd short_ends[] = {
+    {100'000, "0.0001", "0.0001"},   {500'000, "0.0005", "0.0005"},  {1'000'000, "0.001", "0.001"},
+    {2'500'000, "0.0025", "0.0025"}, {5'000'000, "0.005", "0.005"},  {10'000'000, "0.01", "0.01"},
+    {50'000'000, "0.05", "0.05"},    {100'000'000, "0.1", "0.1"},    {500'000'000, "0.5", "0.5"},
+    {1'000'000'000, "1", "1.0"},     {10'000'000'000, "10", "10.0"},
+};
 
 /// Whether each is the end of a bucket that is counted, and they rise.
-consteval bool are_counted(std::span<const BucketEnd> ends) {
+template <std::size_t Count>
+consteval bool are_counted(const BucketEnd (&ends)[Count]) {
     std::size_t found = 0;
     for (const std::int64_t counted : DurationCounts::ends) {
-        if (found < ends.size() && ends[found].nanoseconds == counted) ++found;
+        if (found < Count && ends[found].nanoseconds == counted) ++found;
     }
-    return found == ends.size();
+    return found == Count;
 }
 static_assert(are_counted(request_ends) && are_counted(short_ends));
 
@@ -76,7 +61,7 @@ struct MetricLabel {
 
 class MetricsText {
   public:
-    using Labels = std::span<const MetricLabel>;
+    using Labels = std::initializer_list<MetricLabel>;
 
     MetricsText(std::string& out, MetricsFormat format) noexcept : out_(out), format_(format) {}
 
@@ -109,14 +94,15 @@ class MetricsText {
     }
     template <std::integral Number>
     void value(Number number, MetricLabel label) {
-        value(number, Labels(&label, 1));
+        value(number, Labels{label});
     }
     void seconds(std::int64_t nanoseconds) {
         set_labels({});
         begin_sample(suffix_);
         end_with_seconds(nanoseconds);
     }
-    void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
+    template <std::size_t Count>
+    void histogram(const DurationCounts& counts, const BucketEnd (&ends)[Count], Labels labels = {}) {
         set_labels(labels);
         bucket_.assign(name_).append("_bucket").append(labels_).append(labels_.empty() ? "{le=\"" : ",le=\"");
         const std::uint64_t total = counts.total();

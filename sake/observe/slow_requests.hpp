@@ -6,12 +6,11 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <utility>
-#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/app/route.hpp"
 #include "sake/async/clock.hpp"
+#include "sake/base/array.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {
@@ -48,15 +47,16 @@ class SlowRequests {
     }
 
     /// The slowest first.
-    [[nodiscard]] std::vector<SlowRequest> list(TimePoint now) {
+    [[nodiscard]] Array<SlowRequest> list(TimePoint now) {
         renew(now);
-        std::vector<SlowRequest> all;
+        Array<SlowRequest> all;
         all.reserve(2 * most);
         for (const Half* half : {&present_, &past_}) {
-            all.insert(all.end(), half->requests.begin(),
-                       half->requests.begin() + static_cast<std::ptrdiff_t>(half->size));
+            for (std::size_t i = 0; i < half->size; ++i) {
+                const SlowRequest& each = half->requests[i];
+                all.insert(std::upper_bound(all.begin(), all.end(), each, is_slower), each);
+            }
         }
-        std::sort(all.begin(), all.end(), is_slower);
         if (all.size() > most) all.resize(most);
         return all;
     }

@@ -20,12 +20,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "sake/app/config.hpp"
 #include "sake/async/clock.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/duration_counts.hpp"
 #include "sake/observe/observatory.hpp"
 #include "sake/server/run.hpp"
@@ -63,7 +63,7 @@ struct WorkerFigures {
     std::uint64_t rejected = 0;
     DurationCounts waits;  // in the queue
     DurationCounts runs;
-    std::vector<RunningCall> running;  // the longest first
+    Array<RunningCall> running;  // the longest first
 };
 
 struct LoopFigures {
@@ -95,12 +95,12 @@ struct MemoryFigures {
 
 struct Snapshot {
     TimePoint at;
-    std::vector<RouteFigures> routes;
+    Array<RouteFigures> routes;
     WorkerFigures workers;
     LoopFigures loop;
     ConnectionFigures connections;
     MemoryFigures memory;
-    std::vector<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
+    Array<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
 };
 
 inline void count_connection(ConnectionFigures& figures, const Session& session) noexcept {

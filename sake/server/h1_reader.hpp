@@ -200,8 +200,7 @@ class H1Reader {
         std::string_view rest = input.bytes();
         framing_ = http1::decide_framing(head_, rest.data(), hosts_);
         CallBuilder builder(call_);
-        builder.take(rest.data(), head_.method, head_.method_name, head_.target,
-                     {head_.fields.data(), head_.fields.size()});
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
         if (is_http_1_0()) [[unlikely]]
             request.is_http_1_0 = true;
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);

@@ -23,7 +23,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-SAKE_INLINE Json empty_object() { return Json::object(); }
+SAKE_INLINE Json empty_object() { return Json(Json::value_t::object); }
 
 // --- Writing ---
 
