@@ -962,8 +962,8 @@ constexpr std::size_t member_index(Member T::* member) {
 
 // ---- sake/base/array.hpp ----
 
-// Array: a sequence that grows at its end. Inside Sake it replaces std::vector at a tenth of the compile time
-// per type.
+// Array: a sequence that grows at its end, and Row: one that another owns. Inside Sake they replace
+// std::vector and std::span at a tenth of the compile time per type.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -1073,6 +1073,26 @@ class Array {
     T* first_ = nullptr;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
+};
+
+/// Items in a row that another owns.
+template <class T>
+class Row {
+  public:
+    Row() = default;
+    Row(T* first, std::size_t size) noexcept : first_(first), size_(size) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): as std::span
+    Row(Array<T>& items) noexcept : Row(items.data(), items.size()) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] T* begin() const noexcept { return first_; }
+    [[nodiscard]] T* end() const noexcept { return first_ + size_; }
+    [[nodiscard]] T& operator[](std::size_t index) const noexcept { return first_[index]; }
+
+  private:
+    T* first_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 }  // namespace detail
@@ -21351,7 +21371,7 @@ SAKE_INLINE void append_shape(std::string& out, const Shape& shape, const void* 
 // ---- sake/base/start_thread.hpp ----
 
 // Starting a thread with a plain function: std::thread makes a dozen types for each callable that it is
-// given.
+// given, and more for a callable with arguments.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -21359,7 +21379,7 @@ namespace detail {
 
 /// A thread that calls `run(with)`. Throws std::system_error.
 [[nodiscard]] inline std::thread start_thread(void (*run)(void*), void* with) {
-    return std::thread(run, with);
+    return std::thread([run, with] { run(with); });
 }
 
 }  // namespace detail
@@ -23240,7 +23260,7 @@ class RangeRequest {
     }
 
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    [[nodiscard]] std::span<const ByteRange> ranges() const noexcept { return {ranges_.data(), count_}; }
+    [[nodiscard]] Row<const ByteRange> ranges() const noexcept { return {ranges_.data(), count_}; }
 
   private:
     /// A number that is too large for its type is larger than every body. False unless it is digits.
@@ -23354,16 +23374,16 @@ struct TraceParent {
     std::uint8_t flags = 0;
 
     /// Versions after 00 may have more behind a further '-'; ff is none.
-    [[nodiscard]] static std::optional<TraceParent> parse(std::string_view text) noexcept {
+    [[nodiscard]] static Maybe<TraceParent> parse(std::string_view text) noexcept {
         constexpr std::size_t size = 2 + 1 + 32 + 1 + 16 + 1 + 2;
-        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
+        if (text.size() < size || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
         const std::string_view version = text.substr(0, 2);
         const std::string_view flags = text.substr(53, 2);
-        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return std::nullopt;
-        if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
+        if (!is_lower_hex(version) || version == "ff" || !is_lower_hex(flags)) return {};
+        if (text.size() > size && (version == "00" || text[size] != '-')) return {};
         const TraceParent parent{text.substr(3, 32), text.substr(36, 16),
                                  static_cast<std::uint8_t>(ascii::hex_value(flags[1]))};
-        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return std::nullopt;
+        if (!is_trace_part(parent.trace_id) || !is_trace_part(parent.span_id)) return {};
         return parent;
     }
 };
@@ -27803,9 +27823,8 @@ class PoolState : public Counted {
     /// Waits until all is done. False if the pool was stopped: then nothing is left to wait for.
     bool drain() {
         std::unique_lock lock(mutex_);
-        changed_.wait(
-            lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
-        return !stopping_.stop_requested();
+        changed_.wait(lock, [this] { return is_stopping_ || (queue_.empty() && stats_.running == 0); });
+        return !is_stopping_;
     }
 
     /// Whether the caller is a job of the pool.
@@ -27819,7 +27838,7 @@ class PoolState : public Counted {
     /// Takes nothing more. The threads end by themselves when they have done what is queued.
     void let_go() noexcept {
         const std::lock_guard lock(mutex_);
-        stopping_.request_stop();
+        begin_stop();
         detach_threads();
     }
 
@@ -27828,7 +27847,7 @@ class PoolState : public Counted {
         PoolQueue dropped;  // these two are destroyed without the lock
         OwningList<Thread> ended;
         std::unique_lock lock(mutex_);
-        stopping_.request_stop();
+        begin_stop();
         dropped.swap(queue_);
         changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
@@ -27882,11 +27901,16 @@ class PoolState : public Counted {
 
     // Counts a refusal. Makes up for threads that could not be replaced when they ended.
     bool has_room_locked() noexcept {
-        if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
+        if (alive_ < size_ && !is_stopping_) replace_thread();
         const auto taken = static_cast<std::int64_t>(queue_.size()) + stats_.running;
-        if (!stopping_.stop_requested() && taken < std::int64_t{size_} + queue_limit_) return true;
+        if (!is_stopping_ && taken < std::int64_t{size_} + queue_limit_) return true;
         ++stats_.rejected;
         return false;
+    }
+
+    void begin_stop() noexcept {
+        is_stopping_ = true;
+        wake_.notify_all();
     }
 
     void add_thread() {
@@ -27931,7 +27955,7 @@ class PoolState : public Counted {
     PoolJob* next(CountedPtr<PoolJob>& own) {
         own.reset();
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
+        wake_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
         PoolJob* const job = queue_.pop();
         if (job == nullptr) return nullptr;
         own = std::move(job->own_);
@@ -27954,7 +27978,7 @@ class PoolState : public Counted {
     void leave(Thread& thread) noexcept {
         const std::lock_guard lock(mutex_);
         --alive_;
-        if (stopping_.stop_requested()) {
+        if (is_stopping_) {
             thread.has_ended = true;
         } else {
             thread.handle.detach();
@@ -27986,9 +28010,9 @@ class PoolState : public Counted {
     const int size_;
     const int queue_limit_;
     mutable std::mutex mutex_;
-    std::condition_variable_any wake_;     // there is a job
-    std::condition_variable_any changed_;  // a job or a thread has ended
-    std::stop_source stopping_;
+    std::condition_variable wake_;     // there is a job, or the pool stops
+    std::condition_variable changed_;  // a job or a thread has ended
+    bool is_stopping_ = false;
     PoolQueue queue_;
     OwningList<Thread> threads_;
     int alive_ = 0;
@@ -31989,9 +32013,9 @@ class Request {
     Method known_method = Method::other;
     Slice method_name;
     Slice target_text;
-    std::span<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;    // where the text of the slices is
-    std::string storage;           // the text, if it must outlive the turn of the loop
+    Row<FieldSlice> fields;      // in the order received
+    const char* base = nullptr;  // where the text of the slices is
+    std::string storage;         // the text, if it must outlive the turn of the loop
     std::string_view body;
     BodyBytes body_storage;  // the body, unless it arrived whole and right behind the head
     PathParams params;
@@ -32922,10 +32946,10 @@ SAKE_INLINE Slice Request::slice(std::string_view part) const noexcept {
 }  // namespace detail
 
 SAKE_INLINE RequestHeaders::iterator RequestHeaders::begin() const noexcept {
-    return {request_->fields.data(), request_->base};
+    return {request_->fields.begin(), request_->base};
 }
 SAKE_INLINE RequestHeaders::iterator RequestHeaders::end() const noexcept {
-    return {request_->fields.data() + request_->fields.size(), request_->base};
+    return {request_->fields.end(), request_->base};
 }
 SAKE_INLINE std::size_t RequestHeaders::size() const noexcept { return request_->fields.size(); }
 
@@ -33206,7 +33230,7 @@ class CallBuilder {
     /// Replaces begin and field for a head that was parsed in place. Nothing is copied: text and fields must
     /// stay until the call is cleared or has a `base` of its own.
     void take(const char* base, Method method, Slice method_name, Slice target,
-              std::span<FieldSlice> fields) noexcept {
+              Row<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
         request_.method_name = method_name;
@@ -33218,7 +33242,7 @@ class CallBuilder {
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();
-            request_.fields = {request_.own_fields.data(), request_.own_fields.size()};
+            request_.fields = request_.own_fields;
         }
         if (!request_.resolve_target()) return &bad_target;
         return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;
@@ -34964,7 +34988,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_operation = R"js(
+inline constexpr char docs_page_operation[] = R"js(
 // ---- an opened operation
 
 // The schema of a parameter or a header, which may be that of its content.
@@ -35039,7 +35063,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_schema = R"js(
+inline constexpr char docs_page_schema[] = R"js(
 // ---- schemas
 
 // The name of a schema that stands in the section "Schemas"; "" for another one.
@@ -35230,7 +35254,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_script = R"js("use strict";
+inline constexpr char docs_page_script[] = R"js("use strict";
 
 // ---- elements: what a document says becomes text, never markup
 
@@ -35453,7 +35477,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_style = R"css(:root {
+inline constexpr char docs_page_style[] = R"css(:root {
   color-scheme: light dark;
   --back: #fff; --raised: #f5f6f8; --line: #dfe3e8; --edge: #7d8793;
   --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --bad: #b3261e;
@@ -35545,7 +35569,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view docs_page_try = R"js(
+inline constexpr char docs_page_try[] = R"js(
 // ---- fields
 
 function labelled(label, control, about) {
@@ -36352,10 +36376,8 @@ Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, Doc
     };
     Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
     if (!path.empty()) table.add_yielding(scope, "GET", place(base + "/"), page_at(path + "/"));
-    std::string script;
-    for (const std::string_view part :
-         {docs_page_script, docs_page_schema, docs_page_operation, docs_page_try})
-        script += part;
+    std::string script(docs_page_script);
+    script.append(docs_page_schema).append(docs_page_operation).append(docs_page_try);
     add(base + "/page.js", DocsText<>::handler(std::move(script), "text/javascript; charset=utf-8"));
     add(base + "/page.css", DocsText<>::handler(std::string(docs_page_style), "text/css; charset=utf-8"));
     return page;
@@ -38510,7 +38532,7 @@ inline std::string lower_case(std::string_view text) {
 }
 
 // What Sake answers errors with: see problem.hpp. Indented as it stands in the document.
-inline constexpr std::string_view problem_schema_text = R"({
+inline constexpr char problem_schema_text[] = R"({
         "description": "RFC 9457",
         "type": "object",
         "properties": {
@@ -38534,7 +38556,7 @@ inline constexpr std::string_view problem_schema_text = R"({
           "detail"
         ]
       })";
-inline constexpr std::string_view faults_schema_text = R"({
+inline constexpr char faults_schema_text[] = R"({
         "description": "Says of each fault where it is, by a JSON pointer, and what it is",
         "allOf": [
           {
@@ -39905,7 +39927,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-SAKE_INLINE Json empty_object() { return Json::object(); }
+SAKE_INLINE Json empty_object() { return Json(Json::value_t::object); }
 
 // --- Writing ---
 
@@ -41806,7 +41828,7 @@ inline bool is_about_body(std::string_view name) noexcept {
 
 SAKE_INLINE JsonMembers::JsonMembers(Member a, Member b, Member c, Member d, Member e, Member f, Member g,
                                      Member h)
-    : value_(Json::object()) {
+    : value_(Json::value_t::object) {
     for (Member* const each : {&a, &b, &c, &d, &e, &f, &g, &h}) {
         if (each->name_) value_[*std::move(each->name_)] = std::move(each->value_);
     }
@@ -43408,8 +43430,7 @@ class H1Reader {
         std::string_view rest = input.bytes();
         framing_ = http1::decide_framing(head_, rest.data(), hosts_);
         CallBuilder builder(call_);
-        builder.take(rest.data(), head_.method, head_.method_name, head_.target,
-                     {head_.fields.data(), head_.fields.size()});
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
         if (is_http_1_0()) [[unlikely]]
             request.is_http_1_0 = true;
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
@@ -50561,9 +50582,9 @@ class Jwk {
         return std::move(*found);
     }
     /// Nothing if it is not a key for signatures that jwt() knows.
-    [[nodiscard]] std::optional<JwtAlgorithm> algorithm() const noexcept {
+    [[nodiscard]] Maybe<JwtAlgorithm> algorithm() const noexcept {
         const bool is_for_others = !text("use").empty() && text("use") != "sig";
-        if (is_for_others || !is_for_signatures_) return std::nullopt;
+        if (is_for_others || !is_for_signatures_) return {};
         const std::string_view kind = text("kty");
         const std::string_view curve = text("crv");
         using enum JwtAlgorithm;
@@ -50572,7 +50593,7 @@ class Jwk {
         if (kind == "EC" && curve == "P-256") return one_of({ES256});
         if (kind == "EC" && curve == "P-384") return one_of({ES384});
         if (kind == "OKP" && curve == "Ed25519") return one_of({EdDSA});
-        return std::nullopt;
+        return {};
     }
 
     static constexpr JsonLimits limits{8, 10'000};
@@ -50586,13 +50607,12 @@ class Jwk {
                                                  "d",   "p",   "q",   "dp",  "dq",  "qi", "x", "y"};
 
     /// The one that it names, or the first if it names none.
-    [[nodiscard]] std::optional<JwtAlgorithm> one_of(
-        std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
+    [[nodiscard]] Maybe<JwtAlgorithm> one_of(std::initializer_list<JwtAlgorithm> algorithms) const noexcept {
         if (text("alg").empty()) return *algorithms.begin();
         for (const JwtAlgorithm each : algorithms) {
             if (to_string(each) == text("alg")) return each;
         }
-        return std::nullopt;
+        return {};
     }
 
     Array<Member> members_;
@@ -53062,15 +53082,16 @@ class SlowRequests {
     }
 
     /// The slowest first.
-    [[nodiscard]] std::vector<SlowRequest> list(TimePoint now) {
+    [[nodiscard]] Array<SlowRequest> list(TimePoint now) {
         renew(now);
-        std::vector<SlowRequest> all;
+        Array<SlowRequest> all;
         all.reserve(2 * most);
         for (const Half* half : {&present_, &past_}) {
-            all.insert(all.end(), half->requests.begin(),
-                       half->requests.begin() + static_cast<std::ptrdiff_t>(half->size));
+            for (std::size_t i = 0; i < half->size; ++i) {
+                const SlowRequest& each = half->requests[i];
+                all.insert(std::upper_bound(all.begin(), all.end(), each, is_slower), each);
+            }
         }
-        std::sort(all.begin(), all.end(), is_slower);
         if (all.size() > most) all.resize(most);
         return all;
     }
@@ -53325,7 +53346,7 @@ struct WorkerFigures {
     std::uint64_t rejected = 0;
     DurationCounts waits;  // in the queue
     DurationCounts runs;
-    std::vector<RunningCall> running;  // the longest first
+    Array<RunningCall> running;  // the longest first
 };
 
 struct LoopFigures {
@@ -53357,12 +53378,12 @@ struct MemoryFigures {
 
 struct Snapshot {
     TimePoint at;
-    std::vector<RouteFigures> routes;
+    Array<RouteFigures> routes;
     WorkerFigures workers;
     LoopFigures loop;
     ConnectionFigures connections;
     MemoryFigures memory;
-    std::vector<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
+    Array<SlowRequest> slow;  // the slowest of the last minutes, the slowest first
 };
 
 inline void count_connection(ConnectionFigures& figures, const Session& session) noexcept {
@@ -53723,7 +53744,7 @@ class DashboardFeed {
         frame_ = frames_.text(before, taken, taken.at - figures_.begun());
         // By the second, however long it takes to make a frame; but no frame is made up for.
         due_ = due_ + period > taken.at ? due_ + period : taken.at + period;
-        last_ = std::move(taken);
+        last_.emplace(std::move(taken));
     }
     void forget() noexcept {
         last_.reset();
@@ -53737,7 +53758,7 @@ class DashboardFeed {
     Mutex making_;
     int viewers_ = 0;
     std::string frame_;
-    std::optional<Snapshot> last_;
+    Maybe<Snapshot> last_;
     TimePoint due_{};  // of the next frame
 };
 
@@ -53833,7 +53854,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_script = R"js("use strict";
+inline constexpr char dashboard_script[] = R"js("use strict";
 
 // ---- elements: what the server says becomes text, never markup
 
@@ -53985,7 +54006,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_style = R"css(:root {
+inline constexpr char dashboard_style[] = R"css(:root {
   color-scheme: light dark;
   --back: #f6f7f9; --raised: #fff; --line: #e0e4e9; --edge: #7d8793;
   --text: #1b2027; --quiet: #56606c; --accent: #0b57c5; --good: #1a7f45; --bad: #b3261e;
@@ -54103,7 +54124,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_tables = R"js(
+inline constexpr char dashboard_tables[] = R"js(
 // ---- tables
 
 // Columns are {name, sort, fill}: `fill(cell, row)` writes a cell, `sort(row)` is what rows are ordered by.
@@ -54242,7 +54263,7 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-inline constexpr std::string_view dashboard_view = R"js(
+inline constexpr char dashboard_view[] = R"js(
 // ---- what a frame shows
 
 let errorsBefore = null;
@@ -54632,45 +54653,30 @@ struct BucketEnd {
 };
 
 /// Those that OpenTelemetry names for requests.
-inline constexpr std::array<BucketEnd, 14> request_ends{{
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {25'000'000, "0.025", "0.025"},
-    {50'000'000, "0.05", "0.05"},
-    {75'000'000, "0.075", "0.075"},
-    {100'000'000, "0.1", "0.1"},
-    {250'000'000, "0.25", "0.25"},
-    {500'000'000, "0.5", "0.5"},
-    {750'000'000, "0.75", "0.75"},
-    {1'000'000'000, "1", "1.0"},
-    {2'500'000'000, "2.5", "2.5"},
-    {5'000'000'000, "5", "5.0"},
-    {7'500'000'000, "7.5", "7.5"},
-    {10'000'000'000, "10", "10.0"},
-}};
+inline constexpr BucketEnd request_ends[] = {
+    {5'000'000, "0.005", "0.005"}, {10'000'000, "0.01", "0.01"},   {25'000'000, "0.025", "0.025"},
+    {50'000'000, "0.05", "0.05"},  {75'000'000, "0.075", "0.075"}, {100'000'000, "0.1", "0.1"},
+    {250'000'000, "0.25", "0.25"}, {500'000'000, "0.5", "0.5"},    {750'000'000, "0.75", "0.75"},
+    {1'000'000'000, "1", "1.0"},   {2'500'000'000, "2.5", "2.5"},  {5'000'000'000, "5", "5.0"},
+    {7'500'000'000, "7.5", "7.5"}, {10'000'000'000, "10", "10.0"},
+};
 
 /// Those of what is short: turns of a loop, waits and runs of workers.
-inline constexpr std::array<BucketEnd, 11> short_ends{{
-    {100'000, "0.0001", "0.0001"},
-    {500'000, "0.0005", "0.0005"},
-    {1'000'000, "0.001", "0.001"},
-    {2'500'000, "0.0025", "0.0025"},
-    {5'000'000, "0.005", "0.005"},
-    {10'000'000, "0.01", "0.01"},
-    {50'000'000, "0.05", "0.05"},
-    {100'000'000, "0.1", "0.1"},
-    {500'000'000, "0.5", "0.5"},
-    {1'000'000'000, "1", "1.0"},
-    {10'000'000'000, "10", "10.0"},
-}};
+inline constexpr BucketEnd short_ends[] = {
+    {100'000, "0.0001", "0.0001"},   {500'000, "0.0005", "0.0005"},  {1'000'000, "0.001", "0.001"},
+    {2'500'000, "0.0025", "0.0025"}, {5'000'000, "0.005", "0.005"},  {10'000'000, "0.01", "0.01"},
+    {50'000'000, "0.05", "0.05"},    {100'000'000, "0.1", "0.1"},    {500'000'000, "0.5", "0.5"},
+    {1'000'000'000, "1", "1.0"},     {10'000'000'000, "10", "10.0"},
+};
 
 /// Whether each is the end of a bucket that is counted, and they rise.
-consteval bool are_counted(std::span<const BucketEnd> ends) {
+template <std::size_t Count>
+consteval bool are_counted(const BucketEnd (&ends)[Count]) {
     std::size_t found = 0;
     for (const std::int64_t counted : DurationCounts::ends) {
-        if (found < ends.size() && ends[found].nanoseconds == counted) ++found;
+        if (found < Count && ends[found].nanoseconds == counted) ++found;
     }
-    return found == ends.size();
+    return found == Count;
 }
 static_assert(are_counted(request_ends) && are_counted(short_ends));
 
@@ -54682,7 +54688,7 @@ struct MetricLabel {
 
 class MetricsText {
   public:
-    using Labels = std::span<const MetricLabel>;
+    using Labels = std::initializer_list<MetricLabel>;
 
     MetricsText(std::string& out, MetricsFormat format) noexcept : out_(out), format_(format) {}
 
@@ -54715,14 +54721,15 @@ class MetricsText {
     }
     template <std::integral Number>
     void value(Number number, MetricLabel label) {
-        value(number, Labels(&label, 1));
+        value(number, Labels{label});
     }
     void seconds(std::int64_t nanoseconds) {
         set_labels({});
         begin_sample(suffix_);
         end_with_seconds(nanoseconds);
     }
-    void histogram(const DurationCounts& counts, std::span<const BucketEnd> ends, Labels labels = {}) {
+    template <std::size_t Count>
+    void histogram(const DurationCounts& counts, const BucketEnd (&ends)[Count], Labels labels = {}) {
         set_labels(labels);
         bucket_.assign(name_).append("_bucket").append(labels_).append(labels_.empty() ? "{le=\"" : ",le=\"");
         const std::uint64_t total = counts.total();
@@ -55073,11 +55080,10 @@ class MetricsPage {
         constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx",
                                                 "5xx", "6xx", "7xx", "8xx", "9xx"};
         for (const AnswerSeries* each = row.series.first(); each != nullptr; each = each->next) {
-            const std::array<MetricLabel, 3> labels{
-                {{"http_request_method", method_label(each->method)},
-                 {"http_route", route_label(row.route)},
-                 {"http_response_status_code", classes[each->first_status / 100]}}};
-            text.histogram(each->durations, request_ends, labels);
+            text.histogram(each->durations, request_ends,
+                           {{"http_request_method", method_label(each->method)},
+                            {"http_route", route_label(row.route)},
+                            {"http_response_status_code", classes[each->first_status / 100]}});
         }
     }
 
@@ -55189,10 +55195,8 @@ class MetricsPage {
         }
         text.begin_gauge("process_max_fds", "", "Maximum number of open file descriptors.");
         text.value(facts.most_files);
-        text.info(
-            "sake_build", "Version of Sake, and the poller of its event loop.",
-            std::array<MetricLabel, 2>{
-                {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}}});
+        text.info("sake_build", "Version of Sake, and the poller of its event loop.",
+                  {{"version", version}, {"poller", EngineInside::run(engine_).reactor().poller_name()}});
     }
 
     Engine& engine_;
