@@ -30622,7 +30622,12 @@ struct WsBuffers final : Resumable {
         begin_waiting();
     }
 
-    void resume() override;
+    // Inside the class, as of all classes that only some programs use: GCC compiles the virtual functions of
+    // a class, and all that they call, where the first of them is defined outside of it.
+    void resume() override {
+        begin_waiting();
+        let_gathered_leave();
+    }
     void let_gathered_leave() noexcept;
 
     const CountedPtr<Port> port;  // for other threads
@@ -30688,7 +30693,8 @@ class WsPump : protected Resumable {
   private:
     enum class State : std::uint8_t { running, held_up, over };
 
-    void resume() override;
+    void resume() override { take_turn(); }
+    void take_turn() noexcept;
     void send_all();
 
     WsHold hold_;
@@ -30936,9 +30942,10 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] Unsent* unsent() const noexcept { return extras_ ? extras_->unsent.get() : nullptr; }
     [[nodiscard]] WsCodec* codec() const noexcept { return extras_ ? extras_->codec.get() : nullptr; }
 
-    void resume() override;
+    void resume() override { take_turn(); }
     void leave() noexcept;
     void take_turn() noexcept;
+    void work() noexcept;
     void go_on();
 
     // Reading.
@@ -31288,11 +31295,6 @@ inline void WsBuffers::let_gathered_leave() noexcept {
     while (gatherer != nullptr) gatherer->before_waiting();
 }
 
-inline void WsBuffers::resume() {
-    begin_waiting();
-    let_gathered_leave();
-}
-
 inline void WsLink::keep_unsent(std::string_view bytes) {
     if (!has_unsent()) {
         extras().unsent.reset(new Unsent);
@@ -31455,14 +31457,14 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::resume() {
+inline void WsLink::take_turn() noexcept {
     begin_waiting();
     begin_turn();
-    if (!is_finished()) take_turn();
+    if (!is_finished()) work();
     if (is_finished() && is_waiting()) delete this;
 }
 
-inline void WsLink::take_turn() noexcept {
+inline void WsLink::work() noexcept {
     try {
         go_on();
     } catch (...) {
@@ -31701,7 +31703,7 @@ SAKE_INLINE WsHold::~WsHold() {
 
 inline void WsPump::look_again() noexcept { wake(link().reactor()); }
 
-inline void WsPump::resume() {
+inline void WsPump::take_turn() noexcept {
     begin_waiting();
     try {
         if (state_ != State::over) send_all();

@@ -55,7 +55,7 @@ SAKE_INLINE WsHold::~WsHold() {
 
 inline void WsPump::look_again() noexcept { wake(link().reactor()); }
 
-inline void WsPump::resume() {
+inline void WsPump::take_turn() noexcept {
     begin_waiting();
     try {
         if (state_ != State::over) send_all();

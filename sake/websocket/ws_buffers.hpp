@@ -61,7 +61,12 @@ struct WsBuffers final : Resumable {
         begin_waiting();
     }
 
-    void resume() override;
+    // Inside the class, as of all classes that only some programs use: GCC compiles the virtual functions of
+    // a class, and all that they call, where the first of them is defined outside of it.
+    void resume() override {
+        begin_waiting();
+        let_gathered_leave();
+    }
     void let_gathered_leave() noexcept;
 
     const CountedPtr<Port> port;  // for other threads

@@ -188,9 +188,10 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] Unsent* unsent() const noexcept { return extras_ ? extras_->unsent.get() : nullptr; }
     [[nodiscard]] WsCodec* codec() const noexcept { return extras_ ? extras_->codec.get() : nullptr; }
 
-    void resume() override;
+    void resume() override { take_turn(); }
     void leave() noexcept;
     void take_turn() noexcept;
+    void work() noexcept;
     void go_on();
 
     // Reading.

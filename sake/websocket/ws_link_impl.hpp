@@ -57,14 +57,14 @@ inline void WsLink::begin(std::string_view early_input, std::string_view unsent)
 
 // --- Turns ---
 
-inline void WsLink::resume() {
+inline void WsLink::take_turn() noexcept {
     begin_waiting();
     begin_turn();
-    if (!is_finished()) take_turn();
+    if (!is_finished()) work();
     if (is_finished() && is_waiting()) delete this;
 }
 
-inline void WsLink::take_turn() noexcept {
+inline void WsLink::work() noexcept {
     try {
         go_on();
     } catch (...) {

@@ -138,11 +138,6 @@ inline void WsBuffers::let_gathered_leave() noexcept {
     while (gatherer != nullptr) gatherer->before_waiting();
 }
 
-inline void WsBuffers::resume() {
-    begin_waiting();
-    let_gathered_leave();
-}
-
 inline void WsLink::keep_unsent(std::string_view bytes) {
     if (!has_unsent()) {
         extras().unsent.reset(new Unsent);

@@ -55,7 +55,8 @@ class WsPump : protected Resumable {
   private:
     enum class State : std::uint8_t { running, held_up, over };
 
-    void resume() override;
+    void resume() override { take_turn(); }
+    void take_turn() noexcept;
     void send_all();
 
     WsHold hold_;
