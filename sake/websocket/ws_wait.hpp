@@ -137,7 +137,7 @@ class [[nodiscard]] WsEndWait final : public WsWait {
 
 /// What WebSocket::send returns: sends, and waits if it must. That wait is made when it is needed: it is
 /// seldom, and the frame of a handler has room for each of its sends as long as the connection lives.
-class [[nodiscard("nothing is sent until it is awaited: co_await it")]] WsSend {
+class [[nodiscard("nothing happens until it is awaited: co_await it")]] WsSend {
   public:
     WsSend(WsLink& link, bool is_text, std::string_view payload) noexcept
         : link_(&link), payload_(payload), is_text_(is_text) {}
