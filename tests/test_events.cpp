@@ -155,7 +155,7 @@ TEST_CASE("TestEvents that were moved from have no id, no retry, and throw for t
         CHECK(target.retry() == 2s);
         CHECK(events.last_event_id().empty());
         CHECK_FALSE(events.retry());
-        CHECK_THROWS(events.next());
+        CHECK_THROWS(static_cast<void>(events.next()));
         CHECK_THROWS(static_cast<void>(events.has_ended()));
         CHECK_THROWS(static_cast<void>(events.comments()));
     });

@@ -166,7 +166,10 @@ TEST_CASE("compress: a slow client gets all of a stream, and a large write lets 
             co_await sake::TaskGroup::run([&](sake::TaskGroup& group) -> Task<> {
                 bool is_written = false;
                 group.spawn([&]() -> Task<> {
-                    for (; !is_written; ++turns) co_await sake::yield();
+                    while (!is_written) {
+                        ++turns;
+                        co_await sake::yield();
+                    }
                 });
                 co_await out.write(text);
                 is_written = true;
