@@ -33,7 +33,7 @@ inline WsLink::WsLink(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wir
     if (agreed.deflate.is_on) {
         const WsWindow window = window_of(agreed.deflate, role());
         extras().codec = WsCodec::make(reactor, role(), agreed.deflate);
-        extras().shares_published = has_ws_codec && !window.is_kept && window.bits == most_ws_window;
+        extras().shares_published = codec() != nullptr && !window.is_kept && window.bits == most_ws_window;
     }
     set_words(agreed.protocol);
     begin_waiting();
