@@ -24309,6 +24309,12 @@ class WsReader {
         return event;
     }
 
+    /// Drops what has begun, and all that comes.
+    void end() noexcept {
+        rules_ = nullptr;
+        held_.reset();
+    }
+
     /// The memory that is kept besides the reader itself.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         if (!held_) return 0;
@@ -30989,6 +30995,7 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
+    void end_reading() noexcept;
     void set_words(std::string_view words);
     void tell_receiver() noexcept {
         if (receive_.is_waiting()) receive_.finish();
@@ -31535,6 +31542,7 @@ inline void WsLink::lose() noexcept {
 
 inline void WsLink::become(State state) noexcept {
     state_ = state;
+    if (has_ended()) end_reading();
     since_ = now();
     has_closed_ = true;
     if (WsBox* const box = box_) box->close();
@@ -31547,6 +31555,12 @@ inline void WsLink::become(State state) noexcept {
     } catch (const std::bad_alloc&) {
         lose();
     }
+}
+
+/// Nothing is read or compressed any more, so that memory goes at once: the other side may take its time.
+inline void WsLink::end_reading() noexcept {
+    reader_.end();
+    if (extras_) extras_->codec.reset();
 }
 
 inline void WsLink::set_words(std::string_view words) {
@@ -31654,6 +31668,7 @@ inline std::size_t WsLink::held_bytes() const noexcept {
 inline void WsLink::account_all() noexcept {
     if (state_ == State::over || account(held_bytes())) return;
     break_off(ws_try_again, "the server has no memory to spare for this connection");
+    static_cast<void>(account(held_bytes()));
 }
 
 }  // namespace detail

@@ -95,6 +95,12 @@ class WsReader {
         return event;
     }
 
+    /// Drops what has begun, and all that comes.
+    void end() noexcept {
+        rules_ = nullptr;
+        held_.reset();
+    }
+
     /// The memory that is kept besides the reader itself.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         if (!held_) return 0;

@@ -235,6 +235,7 @@ class WsLink : protected Resumable, private Timer {
     [[nodiscard]] TimePoint now() noexcept { return reactor().now(); }
 
     void become(State state) noexcept;
+    void end_reading() noexcept;
     void set_words(std::string_view words);
     void tell_receiver() noexcept {
         if (receive_.is_waiting()) receive_.finish();

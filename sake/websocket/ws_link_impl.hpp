@@ -135,6 +135,7 @@ inline void WsLink::lose() noexcept {
 
 inline void WsLink::become(State state) noexcept {
     state_ = state;
+    if (has_ended()) end_reading();
     since_ = now();
     has_closed_ = true;
     if (WsBox* const box = box_) box->close();
@@ -147,6 +148,12 @@ inline void WsLink::become(State state) noexcept {
     } catch (const std::bad_alloc&) {
         lose();
     }
+}
+
+/// Nothing is read or compressed any more, so that memory goes at once: the other side may take its time.
+inline void WsLink::end_reading() noexcept {
+    reader_.end();
+    if (extras_) extras_->codec.reset();
 }
 
 inline void WsLink::set_words(std::string_view words) {
@@ -254,6 +261,7 @@ inline std::size_t WsLink::held_bytes() const noexcept {
 inline void WsLink::account_all() noexcept {
     if (state_ == State::over || account(held_bytes())) return;
     break_off(ws_try_again, "the server has no memory to spare for this connection");
+    static_cast<void>(account(held_bytes()));
 }
 
 }  // namespace detail
