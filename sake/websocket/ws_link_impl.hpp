@@ -252,8 +252,7 @@ inline void WsLink::hurry() noexcept {
 // --- Memory ---
 
 inline std::size_t WsLink::held_bytes() const noexcept {
-    return (extras_ ? sizeof(Extras) : 0) + (held() ? held()->bytes.capacity() : 0) +
-           (unsent() ? unsent()->bytes.capacity() : 0) +
+    return (held() ? held()->bytes.capacity() : 0) + (unsent() ? unsent()->bytes.capacity() : 0) +
            (message_ ? sizeof(Message) + message_->data.capacity() : 0) + reader_.held_bytes() +
            (codec() != nullptr ? codec()->memory() : 0);
 }
