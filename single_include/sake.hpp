@@ -6324,7 +6324,7 @@ struct FinalAwaiter {
 
 /// The part of a promise that does not depend on how the result is kept.
 struct TaskPromiseBase : PromiseBase {
-    // Who awaits it, from when the task has waited. One that ends before that returns to its parent, which is
+    // The parent, set when the task has waited. A task that ends before that returns to its parent, which is
     // still inside the await that starts it: symmetric transfer would not be a tail call on GCC 12 at -O0 or
     // under sanitizers, and a loop of awaits would overflow the stack.
     std::coroutine_handle<> awaiting;
@@ -31706,7 +31706,7 @@ SAKE_INLINE void say_close_at_once(const WsToClose& what) {
     what.link->before_waiting();
 }
 
-// --- Who has a link ---
+// --- Holders of a link ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WsHold::~WsHold() {

@@ -575,29 +575,8 @@ TEST_CASE("websocket: a client that takes nothing is left after write_timeout") 
         config);
 }
 
-TEST_CASE("websocket: receive may be given up, and then has taken nothing") {
-    Notes notes;
-    const auto handler = [&](WebSocket& ws) -> Task<> {
-        try {
-            auto first = sake::timeout(ws.receive(), 1s);
-            static_cast<void>(co_await std::move(first));
-        } catch (const sake::TimedOut&) {
-            notes.add("timed out");
-        }
-        while (auto message = co_await ws.receive()) notes.add(message->data);
-    };
-    with_client(route_of(handler), [&](TestClient& client) {
-        TestWebSocket ws = client.websocket("/ws");
-        client.advance(2s);
-        ws.send("late");
-        ws.close();
-        client.advance(0s);
-        CHECK(notes.lines == "timed out|late|");
-        std::string().swap(notes.lines);
-    });
-}
-
-TEST_CASE("websocket: receive may be given up again and again, also in the turn in which its message comes") {
+TEST_CASE(
+    "websocket: receive may be given up again and again, even as its message comes, and has taken nothing") {
     Notes notes;
     sake::Event has_come;
     const auto handler = [&](WebSocket& ws) -> Task<> {

@@ -62,7 +62,7 @@ struct FinalAwaiter {
 
 /// The part of a promise that does not depend on how the result is kept.
 struct TaskPromiseBase : PromiseBase {
-    // Who awaits it, from when the task has waited. One that ends before that returns to its parent, which is
+    // The parent, set when the task has waited. A task that ends before that returns to its parent, which is
     // still inside the await that starts it: symmetric transfer would not be a tail call on GCC 12 at -O0 or
     // under sanitizers, and a loop of awaits would overflow the stack.
     std::coroutine_handle<> awaiting;

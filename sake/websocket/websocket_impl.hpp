@@ -44,7 +44,7 @@ SAKE_INLINE void say_close_at_once(const WsToClose& what) {
     what.link->before_waiting();
 }
 
-// --- Who has a link ---
+// --- Holders of a link ---
 
 SAKE_INLINE WsHold::WsHold(WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WsHold::~WsHold() {
