@@ -461,10 +461,10 @@ TEST_CASE("a hub that goes ends the waits of its subscribers, which may outlive 
 TEST_CASE("a reactor that goes while its coroutines wait takes them off, and publishing goes on") {
     Hub hub;
     for (int round = 0; round < 3; ++round) {
-        sake::Reactor reactor;
         Texts texts;
-        reactor.enter([&] { sake::spawn(collect(hub.subscribe("t"), texts)).detach(); });
         bool is_done = false;
+        sake::Reactor reactor;
+        reactor.enter([&] { sake::spawn(collect(hub.subscribe("t"), texts)).detach(); });
         reactor.enter([&] {
             sake::spawn([](Hub& to, bool& done) -> Task<> {
                 co_await let_the_others_run();
@@ -551,8 +551,8 @@ TEST_CASE("hubs, subscriptions and reactors end in any order while others publis
         std::atomic<bool> stops = false;
         std::latch reading(2);
         const auto loop = [&] {
+            std::size_t read = 0;  // outlives the reactor, at whose end a reader may still take a message
             auto reactor = std::make_unique<sake::Reactor>();
-            std::size_t read = 0;
             reactor->enter([&] {
                 for (int i = 0; i < 3; ++i) {
                     sake::spawn([](Subscription own, std::size_t& count) -> Task<> {
