@@ -1843,6 +1843,9 @@ class Faults {
     Array<Fault> list_;
 };
 
+/// What the first of them says, and of which member: "/stars must be a number, but is text".
+std::string text_of_first(const Faults& faults);
+
 }  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
@@ -10964,7 +10967,8 @@ class WsHold {
 ///
 /// When the handler ends (or, in a client, this object is destroyed), the connection closes in order with the
 /// code 1000; if the handler throws, with 1011. Movable, not copyable: after a move, the source throws
-/// std::logic_error. A server's WebSocket must not outlive its server.
+/// std::logic_error. What is assigned to closes the connection that it had. A server's WebSocket must not
+/// outlive its server.
 class WebSocket {
   public:
     WebSocket(WebSocket&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
@@ -10976,8 +10980,9 @@ class WebSocket {
     /// consumed no message; std::logic_error if two coroutines wait at a time.
     detail::WsReceive receive() { return detail::WsReceive(link()); }
 
-    /// Sends a text message, and waits while the other side does not read. Returns false once the connection
-    /// is closed or closing. Throws std::invalid_argument if the text is not UTF-8.
+    /// Sends a text message, and waits while the other side does not read. Returns false if the connection is
+    /// closed or closing, and throws Cancelled from the second such call on: a loop that does not look ends.
+    /// Throws std::invalid_argument if the text is not UTF-8.
     detail::WsSend send(std::string_view text);
     /// The same for a binary message.
     detail::WsSend send_binary(std::string_view bytes);
@@ -12175,11 +12180,12 @@ class Context {
     [[nodiscard]] RequestHeaders headers() const noexcept;
 
     // Headers, cookies, query parameters and path parameters share one set of functions. For each x:
-    //   x(name)               its text, decoded; "" if it is absent
+    //   x(name)               its text; "" if it is absent
     //   x(name, fallback)     its text, or the fallback
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
     //   x<T>(name, fallback)  the same, or the fallback if it is absent
     //   find_x(name)          its text, or std::nullopt
+    // Query and path parameters are percent-decoded; headers and cookies are as the client sent them.
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
@@ -12307,8 +12313,8 @@ class Context {
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
     /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
     /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
-    /// the file does not exist, 412 or 416 as the request demands. Never pass a path that a client has named:
-    /// see Engine::static_files.
+    /// the file does not exist, 412 or 416 as the request demands; in a worker, the reactor answers so when
+    /// the handler has returned. Never pass a path that a client has named: see Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));
@@ -12464,10 +12470,10 @@ class Upload {
     /// uploads may have the same one.
     [[nodiscard]] std::string safe_name() const;
 
-    /// Saves the content as a file. The file appears only when it is complete, and it never replaces an
-    /// existing one. Throws std::system_error that names the path if something exists there, or if saving
-    /// fails. Blocks the thread: a large file may have to be copied to another file system. In a coroutine
-    /// use save_async.
+    /// Saves the content as a file. The file appears only when it is complete (on a file system without hard
+    /// links, while it is written), and it never replaces an existing one. Throws std::system_error that
+    /// names the path if something exists there, or if saving fails. Blocks the thread: a large file may have
+    /// to be copied to another file system. In a coroutine use save_async.
     void save(const std::string& path) const;
     /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>
@@ -12832,12 +12838,16 @@ Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
 
 template <class T>
 void Context::set(std::string_view key, T&& value) {
+    constexpr bool is_json = std::is_constructible_v<Json, T&&>;
+    constexpr bool is_shaped = detail::HasShape<std::remove_cvref_t<T>>;
     static_assert(
-        std::is_constructible_v<Json, T&&>,
-        "ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep "
-        "it in ctx.state<T>()");
-    if constexpr (std::is_constructible_v<Json, T&&>) {
+        is_json || is_shaped,
+        "ctx.set: this type has no JSON form, by which it would cross to a worker: make it a plain struct, "
+        "write a to_json, or keep it in ctx.state<T>()");
+    if constexpr (is_json) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
+    } else if constexpr (is_shaped) {
+        detail::kept_value<Json>(*call_, key) = parse_json<Json>(dump_json(value));
     }
 }
 template <class T>
@@ -12848,10 +12858,18 @@ T Context::get(std::string_view key) const {
         return std::out_of_range("ctx.get: '" + std::string(key) + "': " + why);
     };
     try {
-        if constexpr (detail::is_read_exactly<T>) {
+        constexpr bool is_shaped = detail::HasShape<T> && !std::is_constructible_v<Json, const T&>;
+        if constexpr (is_shaped || detail::is_read_exactly<T>) {
             detail::JsonOwner<> document;
             document.value = value;
-            return detail::json_as<T>(document.value);
+            if constexpr (is_shaped) {
+                detail::Faults faults;
+                T shaped = detail::read_as<T>(document.value, faults);
+                if (!faults.empty()) throw complaint(detail::text_of_first(faults));
+                return shaped;
+            } else {
+                return detail::json_as<T>(document.value);
+            }
         } else {
             return value.get<T>();
         }
@@ -16424,7 +16442,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] int port() const;
 
     /// Serves until stopped. Returns 0 if every request under way was answered, else 1. Throws
-    /// std::logic_error if `listen` was not called or the engine runs already, and what on_start throws.
+    /// std::logic_error if `listen` was not called, the engine runs already, or a dashboard without a guard
+    /// is open to other machines; std::invalid_argument for middleware in an order that cannot work;
+    /// std::length_error if 64 engines handle signals already; and what on_start throws.
     int run();
     /// Calls listen(":port") and run(). If listening fails, logs why and returns 1.
     int run(int port);
@@ -18124,9 +18144,14 @@ SAKE_INLINE std::string Place::pointer() const {
     return way;
 }
 
-SAKE_INLINE void throw_misfit(const Faults& faults) {
+SAKE_INLINE std::string text_of_first(const Faults& faults) {
     const Fault& first = *faults.begin();
-    throw JsonError(first.pointer.empty() ? "JSON that " + first.detail : first.pointer + ' ' + first.detail);
+    return first.pointer.empty() ? first.detail : first.pointer + ' ' + first.detail;
+}
+
+SAKE_INLINE void throw_misfit(const Faults& faults) {
+    const bool is_whole = faults.begin()->pointer.empty();
+    throw JsonError((is_whole ? "JSON that " : "") + text_of_first(faults));
 }
 
 }  // namespace detail
@@ -31787,7 +31812,8 @@ SAKE_INLINE WebSocket detail::WsMaker::make(WsLink& link) noexcept { return WebS
 
 SAKE_INLINE WebSocket::WebSocket(detail::WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
-    std::swap(link_, other.link_);
+    WebSocket old(std::move(other));
+    std::swap(link_, old.link_);
     return *this;
 }
 SAKE_INLINE void WebSocket::throw_moved_from() {
@@ -53559,6 +53585,7 @@ struct DashboardConnections {
     std::size_t handling = 0;
     std::size_t writing = 0;
     std::size_t streaming = 0;
+    std::size_t websocket = 0;
     std::size_t closing = 0;
 };
 
@@ -53612,8 +53639,8 @@ class DashboardFrames {
         frame.loop.stalls = now.loop.stalls;
         if (before != nullptr) set_percentiles(frame.loop, now.loop.turns.since(before->loop.turns));
         const ConnectionFigures& open = now.connections;
-        frame.connections = {open.open(),  open.idle,      open.reading, open.handling,
-                             open.writing, open.streaming, open.closing};
+        frame.connections = {open.open(),  open.idle,      open.reading,   open.handling,
+                             open.writing, open.streaming, open.websocket, open.closing};
         frame.memory = {now.memory.held, limit_or_none(now.memory.limit)};
         for (const SlowRequest& each : now.slow) {
             if (is_shown(each.route)) frame.slow.push_back(slow_request(each));

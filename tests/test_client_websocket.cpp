@@ -813,6 +813,19 @@ TEST_CASE("at the end of its reactor a connection says Close and ends at once") 
     CHECK(ends == "1000, 1000, 1000, ");
 }
 
+TEST_CASE("a WebSocket that another one is moved into closes its own connection at once") {
+    const std::string ends = ends_after(2, [](const std::string& url) {
+        run([&]() -> Task<> {
+            WebSocket kept = co_await http::websocket(url);
+            WebSocket moved = co_await http::websocket(url);
+            kept = std::move(moved);
+            CHECK(kept.is_open());
+            CHECK_THROWS_AS(static_cast<void>(moved.is_open()), std::logic_error);
+        });
+    });
+    CHECK(ends == "1000, 1000, ");
+}
+
 TEST_CASE(
     "a coroutine that waits for a message may be destroyed where it is, with its WebSocket or without") {
     std::optional<WebSocket> outside;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -973,6 +974,12 @@ struct ReadOnly {
     int n = 0;
 };
 void from_json(const Json& json, ReadOnly& value) { value.n = json.at("n").get<int>(); }
+struct Note {
+    std::string text;
+    std::optional<int> stars;
+    std::vector<std::string> tags;
+    bool operator==(const Note&) const = default;
+};
 
 /// What ctx.get says of each value that is not a T, in one text.
 void get_wrong_values(Context& ctx) {
@@ -998,6 +1005,8 @@ void get_wrong_values(Context& ctx) {
     note([&] { return ctx.get<Person>("o"); });
     note([&] { return ctx.get<ReadOnly>("o"); });
     note([&] { return ctx.get<ReadOnly>("f"); });
+    note([&] { return ctx.get<Note>("f"); });
+    note([&] { return ctx.get<Note>("o"); });
     ctx.text(all);
 }
 
@@ -1020,12 +1029,47 @@ TEST_CASE("a value of a wrong type is named by ctx.get, in a worker as well") {
                 "ctx.get: 'n': 3000000000 is out of range\n"
                 "ctx.get: 'o': key 'age' not found\n"
                 "ctx.get: 'o': key 'n' not found\n"
-                "ctx.get: 'f': must be an object, but is string\n";
+                "ctx.get: 'f': must be an object, but is string\n"
+                "ctx.get: 'f': must be an object, but is text\n"
+                "ctx.get: 'o': /text is missing\n";
             RawClient client = server.connect();
             CHECK(ask(client, "/").body == all);
             CHECK(ask(client, "/worker").body == all);
         },
         silent());
+}
+
+TEST_CASE("a struct is set as its JSON, and is a struct again on either side of a worker") {
+    static const Note note{"rice", 5, {"warm", "cold"}};
+    const auto compare = [](Context& ctx) {
+        const bool is_same = ctx.get<Note>("note") == note &&
+                             ctx.get<std::vector<Note>>("notes") == std::vector{note, Note{}} &&
+                             ctx.get<std::optional<Note>>("note") == note &&
+                             ctx.get<Note>("none", note) == note;
+        ctx.set("is_same", is_same);
+        ctx.json(ctx.get<Note>("note"));
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                Note copy = note;
+                ctx.set("note", copy);
+                ctx.set("notes", std::vector{std::move(copy), Note{}});
+                ctx.after([](Context& after) {
+                    after.set_header("X-Same", after.get<bool>("is_same", false) ? "yes" : "no");
+                });
+            });
+            app.get("/", compare);
+            app.get("/worker", compare).worker();
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (const char* const path : {"/", "/worker"}) {
+                const auto answer = ask(client, path);
+                CHECK(answer.body == R"({"text":"rice","stars":5,"tags":["warm","cold"]})");
+                CHECK(answer.header("X-Same") == "yes");
+            }
+        });
 }
 
 }  // namespace test_context

@@ -317,22 +317,28 @@ TEST_CASE("the slowest requests are there, the slowest first, without path, quer
 }
 
 TEST_CASE("connections are there by what they are at, and the memory that they hold") {
-    with_client([](Engine& app) { app.dashboard("/_sake"); },
-                [](TestClient& client) {
-                    const auto idle = harness::connections_of(client, 2, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-                    const auto reading = harness::connections_of(client, 3, "GET / HT");
-                    TestEvents events = client.events(feed, local());
-                    const Json frame = next_frame(events);
-                    CHECK(frame["connections"] == Json{{"open", 6},
-                                                       {"idle", 2},
-                                                       {"reading", 3},
-                                                       {"handling", 0},
-                                                       {"writing", 0},
-                                                       {"streaming", 1},
-                                                       {"closing", 0}});
-                    CHECK(frame["memory"]["held"].get<int>() > 0);
-                    CHECK(frame["memory"]["limit"] == sake::Config().max_buffered);
-                });
+    with_client(
+        [](Engine& app) {
+            app.ws("/ws", [](sake::WebSocket& ws) -> Task<> { co_await ws.receive(); });
+            app.dashboard("/_sake");
+        },
+        [](TestClient& client) {
+            const sake::TestWebSocket socket = client.websocket("/ws");
+            const auto idle = harness::connections_of(client, 2, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            const auto reading = harness::connections_of(client, 3, "GET / HT");
+            TestEvents events = client.events(feed, local());
+            const Json frame = next_frame(events);
+            CHECK(frame["connections"] == Json{{"open", 7},
+                                               {"idle", 2},
+                                               {"reading", 3},
+                                               {"handling", 0},
+                                               {"writing", 0},
+                                               {"streaming", 1},
+                                               {"websocket", 1},
+                                               {"closing", 0}});
+            CHECK(frame["memory"]["held"].get<int>() > 0);
+            CHECK(frame["memory"]["limit"] == sake::Config().max_buffered);
+        });
 }
 
 TEST_CASE("a limit that is none is 0") {

@@ -89,7 +89,7 @@ TEST_CASE("a field that is not valid, or of another unit, asks for nothing") {
     }
 }
 
-TEST_CASE("sixteen ranges are heeded, seventeen are not") {
+TEST_CASE("L1 fifteen and sixteen ranges are heeded, seventeen are not") {
     CHECK(ranges_of(many(15), 1000).size() == 15);
     CHECK(ranges_of(many(16), 1000).size() == 16);
     CHECK(kind_of(many(17)) == Kind::whole);

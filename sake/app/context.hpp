@@ -80,11 +80,12 @@ class Context {
     [[nodiscard]] RequestHeaders headers() const noexcept;
 
     // Headers, cookies, query parameters and path parameters share one set of functions. For each x:
-    //   x(name)               its text, decoded; "" if it is absent
+    //   x(name)               its text; "" if it is absent
     //   x(name, fallback)     its text, or the fallback
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
     //   x<T>(name, fallback)  the same, or the fallback if it is absent
     //   find_x(name)          its text, or std::nullopt
+    // Query and path parameters are percent-decoded; headers and cookies are as the client sent them.
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
@@ -212,8 +213,8 @@ class Context {
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
     /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
     /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
-    /// the file does not exist, 412 or 416 as the request demands. Never pass a path that a client has named:
-    /// see Engine::static_files.
+    /// the file does not exist, 412 or 416 as the request demands; in a worker, the reactor answers so when
+    /// the handler has returned. Never pass a path that a client has named: see Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));

@@ -11,8 +11,10 @@
 #include "sake/app/bind.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/typed_slots.hpp"
+#include "sake/base/faults.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_fit.hpp"
+#include "sake/base/json_types.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -83,12 +85,16 @@ Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
 
 template <class T>
 void Context::set(std::string_view key, T&& value) {
+    constexpr bool is_json = std::is_constructible_v<Json, T&&>;
+    constexpr bool is_shaped = detail::HasShape<std::remove_cvref_t<T>>;
     static_assert(
-        std::is_constructible_v<Json, T&&>,
-        "ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep "
-        "it in ctx.state<T>()");
-    if constexpr (std::is_constructible_v<Json, T&&>) {
+        is_json || is_shaped,
+        "ctx.set: this type has no JSON form, by which it would cross to a worker: make it a plain struct, "
+        "write a to_json, or keep it in ctx.state<T>()");
+    if constexpr (is_json) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
+    } else if constexpr (is_shaped) {
+        detail::kept_value<Json>(*call_, key) = parse_json<Json>(dump_json(value));
     }
 }
 template <class T>
@@ -99,10 +105,18 @@ T Context::get(std::string_view key) const {
         return std::out_of_range("ctx.get: '" + std::string(key) + "': " + why);
     };
     try {
-        if constexpr (detail::is_read_exactly<T>) {
+        constexpr bool is_shaped = detail::HasShape<T> && !std::is_constructible_v<Json, const T&>;
+        if constexpr (is_shaped || detail::is_read_exactly<T>) {
             detail::JsonOwner<> document;
             document.value = value;
-            return detail::json_as<T>(document.value);
+            if constexpr (is_shaped) {
+                detail::Faults faults;
+                T shaped = detail::read_as<T>(document.value, faults);
+                if (!faults.empty()) throw complaint(detail::text_of_first(faults));
+                return shaped;
+            } else {
+                return detail::json_as<T>(document.value);
+            }
         } else {
             return value.get<T>();
         }

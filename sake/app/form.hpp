@@ -56,10 +56,10 @@ class Upload {
     /// uploads may have the same one.
     [[nodiscard]] std::string safe_name() const;
 
-    /// Saves the content as a file. The file appears only when it is complete, and it never replaces an
-    /// existing one. Throws std::system_error that names the path if something exists there, or if saving
-    /// fails. Blocks the thread: a large file may have to be copied to another file system. In a coroutine
-    /// use save_async.
+    /// Saves the content as a file. The file appears only when it is complete (on a file system without hard
+    /// links, while it is written), and it never replaces an existing one. Throws std::system_error that
+    /// names the path if something exists there, or if saving fails. Blocks the thread: a large file may have
+    /// to be copied to another file system. In a coroutine use save_async.
     void save(const std::string& path) const;
     /// Saves it on another thread, so that the loop goes on. Once begun, it is not cancelled but waited for.
     template <detail::Path P>

@@ -51,6 +51,9 @@ class Faults {
     Array<Fault> list_;
 };
 
+/// What the first of them says, and of which member: "/stars must be a number, but is text".
+std::string text_of_first(const Faults& faults);
+
 }  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -44,9 +44,14 @@ SAKE_INLINE std::string Place::pointer() const {
     return way;
 }
 
-SAKE_INLINE void throw_misfit(const Faults& faults) {
+SAKE_INLINE std::string text_of_first(const Faults& faults) {
     const Fault& first = *faults.begin();
-    throw JsonError(first.pointer.empty() ? "JSON that " + first.detail : first.pointer + ' ' + first.detail);
+    return first.pointer.empty() ? first.detail : first.pointer + ' ' + first.detail;
+}
+
+SAKE_INLINE void throw_misfit(const Faults& faults) {
+    const bool is_whole = faults.begin()->pointer.empty();
+    throw JsonError((is_whole ? "JSON that " : "") + text_of_first(faults));
 }
 
 }  // namespace detail

@@ -69,6 +69,7 @@ struct DashboardConnections {
     std::size_t handling = 0;
     std::size_t writing = 0;
     std::size_t streaming = 0;
+    std::size_t websocket = 0;
     std::size_t closing = 0;
 };
 
@@ -122,8 +123,8 @@ class DashboardFrames {
         frame.loop.stalls = now.loop.stalls;
         if (before != nullptr) set_percentiles(frame.loop, now.loop.turns.since(before->loop.turns));
         const ConnectionFigures& open = now.connections;
-        frame.connections = {open.open(),  open.idle,      open.reading, open.handling,
-                             open.writing, open.streaming, open.closing};
+        frame.connections = {open.open(),  open.idle,      open.reading,   open.handling,
+                             open.writing, open.streaming, open.websocket, open.closing};
         frame.memory = {now.memory.held, limit_or_none(now.memory.limit)};
         for (const SlowRequest& each : now.slow) {
             if (is_shown(each.route)) frame.slow.push_back(slow_request(each));

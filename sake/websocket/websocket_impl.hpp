@@ -125,7 +125,8 @@ SAKE_INLINE WebSocket detail::WsMaker::make(WsLink& link) noexcept { return WebS
 
 SAKE_INLINE WebSocket::WebSocket(detail::WsLink& link) noexcept : link_(&link) { link.add_holder(); }
 SAKE_INLINE WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
-    std::swap(link_, other.link_);
+    WebSocket old(std::move(other));
+    std::swap(link_, old.link_);
     return *this;
 }
 SAKE_INLINE void WebSocket::throw_moved_from() {

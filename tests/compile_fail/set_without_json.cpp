@@ -1,5 +1,5 @@
-// expect: ctx.set: this type has no to_json, by which it would cross to a worker: write one, or keep it in
-// ctx.state<T>()
+// expect: ctx.set: this type has no JSON form, by which it would cross to a worker: make it a plain struct,
+// write a to_json, or keep it in ctx.state<T>()
 #include "sake.hpp"
 
 struct NoJson {
