@@ -63,8 +63,9 @@
 //   sake/http/uri.hpp
 //   sake/async/current_reactor.hpp
 //   sake/async/wait.hpp
-//   sake/async/fiber_set.hpp
 //   sake/async/clock.hpp
+//   sake/async/work_meter.hpp
+//   sake/async/fiber_set.hpp
 //   sake/async/timer.hpp
 //   sake/async/loop_timers.hpp
 //   sake/async/poller.hpp
@@ -72,7 +73,6 @@
 //   sake/async/posted_work.hpp
 //   sake/async/reactor_locals.hpp
 //   sake/async/watch.hpp
-//   sake/async/work_meter.hpp
 //   sake/async/reactor.hpp
 //   sake/async/channel_gate.hpp
 //   sake/async/channel.hpp
@@ -4822,40 +4822,6 @@ inline void Fiber::cancel() noexcept {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/async/fiber_set.hpp ----
-
-// FiberSet: the fibers of a reactor, which ends only when they have.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-class FiberSet {
-  public:
-    /// Takes a fiber in. It leaves when it ends.
-    void adopt(Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
-    [[nodiscard]] bool empty() const noexcept { return !fibers_.is_linked(); }
-
-    /// Cancels each, once.
-    void cancel() noexcept;
-    /// None goes on any more, and none waits for anything.
-    void abandon() noexcept;
-    /// Destroys them as they are, with all their frames.
-    void destroy() noexcept;
-
-    /// Which fibers to describe: all, or those whose work has a name.
-    enum class Whose : std::uint8_t { all, work };
-    /// "2 tasks wait: GET / (main.cpp:12) for an event, ...". `name` makes the name of a fiber's work.
-    [[nodiscard]] std::string describe_waits(Whose whose, std::string (*name)(const void* work)) const;
-
-  private:
-    ListNode fibers_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/async/clock.hpp ----
 
 // Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
@@ -4903,6 +4869,92 @@ concept Unitless = std::is_arithmetic_v<T>;
 inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexcept {
     return duration > TimePoint::max() - moment ? TimePoint::max() : moment + duration;
 }
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/async/work_meter.hpp ----
+
+// WorkMeter: what is at work on a loop, and whether it holds the loop for too long.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class WorkMeter {
+  public:
+    using Report = UniqueFunction<void(const void* work, Clock::duration held)>;
+
+    /// Calls `report` where work takes `longest` or more. Measured with a grain of some milliseconds.
+    void watch(Clock::duration longest, Report report) {
+        longest_ = longest;
+        report_ = std::move(report);
+    }
+    void set_work(const void* work) noexcept { work_.store(work, std::memory_order_relaxed); }
+    /// From any thread.
+    [[nodiscard]] const void* work() const noexcept { return work_.load(std::memory_order_relaxed); }
+
+    /// Work begins at this moment, which saves asking the clock.
+    void begin(TimePoint moment) noexcept { begun_ = moment; }
+    /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
+    bool note_end() {
+        if (!report_) return false;
+        const TimePoint present = coarse_now();
+        const auto held = present - std::exchange(begun_, present);
+        if (held <= Clock::duration::zero()) return false;  // the coarse clock may lag behind
+        if (held >= longest_) report_(work(), held);
+        return true;
+    }
+
+    /// The name of some work, for messages. It lasts as long as the work does.
+    using Name = std::string_view (*)(const void* work) noexcept;
+    Name name = nullptr;
+    [[nodiscard]] std::string_view present_name() const noexcept {
+        const void* const present = work();
+        return present != nullptr && name != nullptr ? name(present) : std::string_view();
+    }
+
+  private:
+    std::atomic<const void*> work_ = nullptr;
+    TimePoint begun_;
+    Clock::duration longest_{};
+    Report report_;
+};
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/async/fiber_set.hpp ----
+
+// FiberSet: the fibers of a reactor, which ends only when they have.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+class FiberSet {
+  public:
+    /// Takes a fiber in. It leaves when it ends.
+    void adopt(Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
+    [[nodiscard]] bool empty() const noexcept { return !fibers_.is_linked(); }
+
+    /// Cancels each, once.
+    void cancel() noexcept;
+    /// None goes on any more, and none waits for anything.
+    void abandon() noexcept;
+    /// Destroys them as they are, with all their frames.
+    void destroy() noexcept;
+
+    /// Which fibers to describe: all, or those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    /// "2 tasks wait: GET / (main.cpp:12) for an event, ...". `name` makes the name of a fiber's work.
+    [[nodiscard]] std::string describe_waits(Whose whose, WorkMeter::Name name) const;
+
+  private:
+    ListNode fibers_;
+};
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -5397,52 +5449,6 @@ class Watch {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/async/work_meter.hpp ----
-
-// WorkMeter: what is at work on a loop, and whether it holds the loop for too long.
-
-namespace sake {
-inline namespace SAKE_ABI {
-namespace detail {
-
-class WorkMeter {
-  public:
-    using Report = UniqueFunction<void(const void* work, Clock::duration held)>;
-
-    /// Calls `report` where work takes `longest` or more. Measured with a grain of some milliseconds.
-    void watch(Clock::duration longest, Report report) {
-        longest_ = longest;
-        report_ = std::move(report);
-    }
-    void set_work(const void* work) noexcept { work_ = work; }
-    [[nodiscard]] const void* work() const noexcept { return work_; }
-
-    /// Work begins at this moment, which saves asking the clock.
-    void begin(TimePoint moment) noexcept { begun_ = moment; }
-    /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
-    bool note_end() {
-        if (!report_) return false;
-        const TimePoint present = coarse_now();
-        const auto held = present - std::exchange(begun_, present);
-        if (held <= Clock::duration::zero()) return false;  // the coarse clock may lag behind
-        if (held >= longest_) report_(work_, held);
-        return true;
-    }
-
-    /// Makes the name of some work, for messages.
-    std::string (*name)(const void* work) = nullptr;
-
-  private:
-    const void* work_ = nullptr;
-    TimePoint begun_;
-    Clock::duration longest_{};
-    Report report_;
-};
-
-}  // namespace detail
-}  // namespace SAKE_ABI
-}  // namespace sake
-
 // ---- sake/async/reactor.hpp ----
 
 // The reactor: the loop of one thread. It waits for descriptors, timers and posted work, and resumes what
@@ -5546,7 +5552,9 @@ class Reactor {
     /// What was named last; null for what has no name.
     [[nodiscard]] const void* work() const noexcept { return meter_.work(); }
     /// Sets how messages name the work of a fiber, Fiber::work.
-    void name_work(std::string (*name)(const void* work)) noexcept { meter_.name = name; }
+    void name_work(std::string_view (*name)(const void* work) noexcept) noexcept { meter_.name = name; }
+    /// The name of what is at work now; "" if it has none. From any thread, and in a signal handler.
+    [[nodiscard]] std::string_view present_work() const noexcept { return meter_.present_name(); }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     /// With `work`, only those whose work has a name.
     using Whose = detail::FiberSet::Whose;
@@ -26239,7 +26247,7 @@ SAKE_INLINE void FiberSet::destroy() noexcept {
     }
 }
 
-SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name)(const void* work)) const {
+SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, WorkMeter::Name name) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
@@ -26248,7 +26256,7 @@ SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name
         if (whose == Whose::work && fiber.work == nullptr) continue;
         if (++count > most) continue;
         if (count > 1) all += ", ";
-        all += fiber.work != nullptr && name != nullptr ? name(fiber.work) : "a task";
+        all += fiber.work != nullptr && name != nullptr ? name(fiber.work) : std::string_view("a task");
         all += " for ";
         fiber.describe_wait(all);
     }
@@ -46481,6 +46489,21 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
+/// A text of bounded length, to be made where nothing may be allocated. What does not fit is left out.
+class BoundedText {
+  public:
+    void append(std::string_view text) noexcept {
+        const std::size_t piece = std::min(text.size(), bytes_.size() - size_);
+        std::copy_n(text.data(), piece, bytes_.data() + size_);
+        size_ += piece;
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+
+  private:
+    std::array<char, 1024> bytes_;
+    std::size_t size_ = 0;
+};
+
 /// While it lives, each request to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, together
 /// with those that follow within half a second, because supervisors and `timeout` signal both the process and
 /// its group. The last relay restores the program's own handling. A signal that the program ignores stays
@@ -46494,6 +46517,7 @@ class SignalRelay {
         slot_ = free_slot(state);
         state.places[slot_].last_wish = no_wish;
         state.places[slot_].is_unheard = false;
+        state.places[slot_].loop = nullptr;
         state.places[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
@@ -46505,7 +46529,7 @@ class SignalRelay {
         const std::lock_guard lock(state.mutex);
         state.places[slot_].write_end = unused;
         // A signal handler on another thread may still use the number of our pipe.
-        while (state.handlers_at_work != 0) std::this_thread::yield();
+        while (state.readers != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
     }
 
@@ -46515,6 +46539,22 @@ class SignalRelay {
     void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
     [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
+
+    /// From now on the last words of the process name what holds this loop; null: no longer.
+    void watch(const Reactor* loop) noexcept {
+        if (process_ != ::getpid()) return;  // a child's copy
+        State& state = shared();
+        state.places[slot_].loop = loop;
+        while (state.readers != 0) std::this_thread::yield();  // the one before may be gone now
+    }
+    /// "GET /slow (main.cpp:12) holds the event loop", from any thread, with the route if it is known.
+    [[nodiscard]] BoundedText what_holds_the_loop() const noexcept {
+        State& state = shared();
+        ++state.readers;
+        const BoundedText text = text_of(state.places[slot_]);
+        --state.readers;
+        return text;
+    }
 
   private:
     static constexpr int unused = -1;
@@ -46526,6 +46566,7 @@ class SignalRelay {
         std::atomic<int> write_end = unused;
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
         std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
+        std::atomic<const Reactor*> loop = nullptr;      // whose work is to be named
     };
     struct Handled {
         int signal;
@@ -46537,7 +46578,7 @@ class SignalRelay {
     struct State {
         std::mutex mutex;
         std::array<Slot, most_engines> places;
-        std::atomic<int> handlers_at_work = 0;
+        std::atomic<int> readers = 0;    // of what the places point to, most of them signal handlers
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
         std::array<Handled, 2> handled{{{SIGINT, {}}, {SIGTERM, {}}}};
@@ -46561,14 +46602,14 @@ class SignalRelay {
         const int saved_errno = errno;
         State& state = shared();
         if (state.process == ::getpid()) {
-            ++state.handlers_at_work;
+            ++state.readers;
             for (Slot& slot : state.places) {
                 const int fd = slot.write_end;
                 if (fd == unused || !is_new_wish(slot)) continue;
-                if (slot.is_unheard.exchange(true)) end_process();
+                if (slot.is_unheard.exchange(true)) end_process(slot);
                 static_cast<void>(sys::write(fd, "", 1));
             }
-            --state.handlers_at_work;
+            --state.readers;
         } else {
             // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
             // It gets the signal as if no engine ran, when this handler returns.
@@ -46581,10 +46622,21 @@ class SignalRelay {
     }
 
     // A second wish, and the loop has not come by since the first.
-    [[noreturn]] static void end_process() noexcept {
-        standard_error.write_line(
-            "sake: error: the process exits now, by a second signal: a handler holds the event loop\n");
+    [[noreturn]] static void end_process(const Slot& slot) noexcept {
+        BoundedText line;
+        line.append("sake: error: the process exits now, by a second signal: ");
+        line.append(text_of(slot).view());
+        line.append("\n");
+        standard_error.write_line(line.view());
         ::_exit(1);
+    }
+    static BoundedText text_of(const Slot& slot) noexcept {
+        BoundedText text;
+        const Reactor* const loop = slot.loop;
+        const std::string_view name = loop != nullptr ? loop->present_work() : std::string_view();
+        text.append(name.empty() ? std::string_view("a handler") : name);
+        text.append(" holds the event loop");
+        return text;
     }
 
     static bool is_new_wish(Slot& slot) noexcept {
@@ -46604,7 +46656,7 @@ class SignalRelay {
     // For a child that runs an engine of its own.
     static void forget_parent(State& state) noexcept {
         for (Slot& slot : state.places) slot.write_end = unused;
-        state.handlers_at_work = 0;
+        state.readers = 0;
         state.users = 0;
         restore(state);
     }
@@ -46652,8 +46704,9 @@ class StallWatch {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
-        reactor.name_work(
-            [](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
+        reactor.name_work([](const void* work) noexcept -> std::string_view {
+            return static_cast<const RouteEntry*>(work)->description();
+        });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;
@@ -46775,7 +46828,7 @@ class Watchdog {
         constexpr std::chrono::milliseconds moment(200);
         constexpr std::string_view what = "the stop does not end, so the process exits now: ";
         const std::string why = !waits_.empty() ? std::move(waits_)
-                                : is_held       ? "a handler holds the event loop"
+                                : is_held       ? std::string(signals_.what_holds_the_loop().view())
                                                 : "work that Sake cannot name still runs";
         bool is_logged = false;
         auto log = [&] {  // lives as long as the process, like all that its thread uses
@@ -46848,6 +46901,7 @@ class Run {
         if (observer != nullptr) observer->begin(reactor_, *routes, carrier_.get());
         if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
+        if (signals_) signals_->relay.watch(&reactor_);
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -46861,6 +46915,7 @@ class Run {
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
+        if (signals_) signals_->relay.watch(nullptr);
     }
 
     /// From any thread.

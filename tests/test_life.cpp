@@ -726,7 +726,7 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
     const Case cases[] = {{"/background", "GET /background"},
                           {"/detached", "GET /detached"},
                           {"/worker", "worker jobs"},
-                          {"/holds", "event loop"},
+                          {"/holds", "GET /holds ("},
                           {"/life", "background"},
                           {"/sink-of-errors", "the process exits now"},  // which the sink cannot say
                           {"/sink-of-all", "the process exits now"}};

@@ -374,7 +374,8 @@ TEST_CASE("a deadlock names what a fiber works for, if the owner of the loop can
     SimulationOptions options;
     options.grace = 1ms;
     Simulation simulation(options);
-    simulation.reactor.name_work([](const void* work) { return *static_cast<const std::string*>(work); });
+    simulation.reactor.name_work(
+        [](const void* work) noexcept -> std::string_view { return *static_cast<const std::string*>(work); });
     const std::string work = "GET /x (main.cpp:12)";
     Watch wire(simulation.reactor);
     wire.drained();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sake/async/wait.hpp"
+#include "sake/async/work_meter.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -27,7 +28,7 @@ class FiberSet {
     /// Which fibers to describe: all, or those whose work has a name.
     enum class Whose : std::uint8_t { all, work };
     /// "2 tasks wait: GET / (main.cpp:12) for an event, ...". `name` makes the name of a fiber's work.
-    [[nodiscard]] std::string describe_waits(Whose whose, std::string (*name)(const void* work)) const;
+    [[nodiscard]] std::string describe_waits(Whose whose, WorkMeter::Name name) const;
 
   private:
     ListNode fibers_;

@@ -32,7 +32,7 @@ SAKE_INLINE void FiberSet::destroy() noexcept {
     }
 }
 
-SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name)(const void* work)) const {
+SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, WorkMeter::Name name) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
@@ -41,7 +41,7 @@ SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name
         if (whose == Whose::work && fiber.work == nullptr) continue;
         if (++count > most) continue;
         if (count > 1) all += ", ";
-        all += fiber.work != nullptr && name != nullptr ? name(fiber.work) : "a task";
+        all += fiber.work != nullptr && name != nullptr ? name(fiber.work) : std::string_view("a task");
         all += " for ";
         fiber.describe_wait(all);
     }

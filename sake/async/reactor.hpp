@@ -125,7 +125,9 @@ class Reactor {
     /// What was named last; null for what has no name.
     [[nodiscard]] const void* work() const noexcept { return meter_.work(); }
     /// Sets how messages name the work of a fiber, Fiber::work.
-    void name_work(std::string (*name)(const void* work)) noexcept { meter_.name = name; }
+    void name_work(std::string_view (*name)(const void* work) noexcept) noexcept { meter_.name = name; }
+    /// The name of what is at work now; "" if it has none. From any thread, and in a signal handler.
+    [[nodiscard]] std::string_view present_work() const noexcept { return meter_.present_name(); }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     /// With `work`, only those whose work has a name.
     using Whose = detail::FiberSet::Whose;

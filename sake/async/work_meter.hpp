@@ -1,7 +1,8 @@
 // WorkMeter: what is at work on a loop, and whether it holds the loop for too long.
 #pragma once
 
-#include <string>
+#include <atomic>
+#include <string_view>
 #include <utility>
 
 #include "sake/async/clock.hpp"
@@ -20,8 +21,9 @@ class WorkMeter {
         longest_ = longest;
         report_ = std::move(report);
     }
-    void set_work(const void* work) noexcept { work_ = work; }
-    [[nodiscard]] const void* work() const noexcept { return work_; }
+    void set_work(const void* work) noexcept { work_.store(work, std::memory_order_relaxed); }
+    /// From any thread.
+    [[nodiscard]] const void* work() const noexcept { return work_.load(std::memory_order_relaxed); }
 
     /// Work begins at this moment, which saves asking the clock.
     void begin(TimePoint moment) noexcept { begun_ = moment; }
@@ -31,15 +33,20 @@ class WorkMeter {
         const TimePoint present = coarse_now();
         const auto held = present - std::exchange(begun_, present);
         if (held <= Clock::duration::zero()) return false;  // the coarse clock may lag behind
-        if (held >= longest_) report_(work_, held);
+        if (held >= longest_) report_(work(), held);
         return true;
     }
 
-    /// Makes the name of some work, for messages.
-    std::string (*name)(const void* work) = nullptr;
+    /// The name of some work, for messages. It lasts as long as the work does.
+    using Name = std::string_view (*)(const void* work) noexcept;
+    Name name = nullptr;
+    [[nodiscard]] std::string_view present_name() const noexcept {
+        const void* const present = work();
+        return present != nullptr && name != nullptr ? name(present) : std::string_view();
+    }
 
   private:
-    const void* work_ = nullptr;
+    std::atomic<const void*> work_ = nullptr;
     TimePoint begun_;
     Clock::duration longest_{};
     Report report_;

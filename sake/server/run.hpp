@@ -70,6 +70,7 @@ class Run {
         if (observer != nullptr) observer->begin(reactor_, *routes, carrier_.get());
         if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
+        if (signals_) signals_->relay.watch(&reactor_);
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -83,6 +84,7 @@ class Run {
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
+        if (signals_) signals_->relay.watch(nullptr);
     }
 
     /// From any thread.

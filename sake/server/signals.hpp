@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -14,14 +15,31 @@
 #include <cstdint>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
+#include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/base/standard_error.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
+
+/// A text of bounded length, to be made where nothing may be allocated. What does not fit is left out.
+class BoundedText {
+  public:
+    void append(std::string_view text) noexcept {
+        const std::size_t piece = std::min(text.size(), bytes_.size() - size_);
+        std::copy_n(text.data(), piece, bytes_.data() + size_);
+        size_ += piece;
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+
+  private:
+    std::array<char, 1024> bytes_;
+    std::size_t size_ = 0;
+};
 
 /// While it lives, each request to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, together
 /// with those that follow within half a second, because supervisors and `timeout` signal both the process and
@@ -36,6 +54,7 @@ class SignalRelay {
         slot_ = free_slot(state);
         state.places[slot_].last_wish = no_wish;
         state.places[slot_].is_unheard = false;
+        state.places[slot_].loop = nullptr;
         state.places[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
@@ -47,7 +66,7 @@ class SignalRelay {
         const std::lock_guard lock(state.mutex);
         state.places[slot_].write_end = unused;
         // A signal handler on another thread may still use the number of our pipe.
-        while (state.handlers_at_work != 0) std::this_thread::yield();
+        while (state.readers != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
     }
 
@@ -57,6 +76,22 @@ class SignalRelay {
     void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
     [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
+
+    /// From now on the last words of the process name what holds this loop; null: no longer.
+    void watch(const Reactor* loop) noexcept {
+        if (process_ != ::getpid()) return;  // a child's copy
+        State& state = shared();
+        state.places[slot_].loop = loop;
+        while (state.readers != 0) std::this_thread::yield();  // the one before may be gone now
+    }
+    /// "GET /slow (main.cpp:12) holds the event loop", from any thread, with the route if it is known.
+    [[nodiscard]] BoundedText what_holds_the_loop() const noexcept {
+        State& state = shared();
+        ++state.readers;
+        const BoundedText text = text_of(state.places[slot_]);
+        --state.readers;
+        return text;
+    }
 
   private:
     static constexpr int unused = -1;
@@ -68,6 +103,7 @@ class SignalRelay {
         std::atomic<int> write_end = unused;
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
         std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
+        std::atomic<const Reactor*> loop = nullptr;      // whose work is to be named
     };
     struct Handled {
         int signal;
@@ -79,7 +115,7 @@ class SignalRelay {
     struct State {
         std::mutex mutex;
         std::array<Slot, most_engines> places;
-        std::atomic<int> handlers_at_work = 0;
+        std::atomic<int> readers = 0;    // of what the places point to, most of them signal handlers
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
         std::array<Handled, 2> handled{{{SIGINT, {}}, {SIGTERM, {}}}};
@@ -103,14 +139,14 @@ class SignalRelay {
         const int saved_errno = errno;
         State& state = shared();
         if (state.process == ::getpid()) {
-            ++state.handlers_at_work;
+            ++state.readers;
             for (Slot& slot : state.places) {
                 const int fd = slot.write_end;
                 if (fd == unused || !is_new_wish(slot)) continue;
-                if (slot.is_unheard.exchange(true)) end_process();
+                if (slot.is_unheard.exchange(true)) end_process(slot);
                 static_cast<void>(sys::write(fd, "", 1));
             }
-            --state.handlers_at_work;
+            --state.readers;
         } else {
             // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
             // It gets the signal as if no engine ran, when this handler returns.
@@ -123,10 +159,21 @@ class SignalRelay {
     }
 
     // A second wish, and the loop has not come by since the first.
-    [[noreturn]] static void end_process() noexcept {
-        standard_error.write_line(
-            "sake: error: the process exits now, by a second signal: a handler holds the event loop\n");
+    [[noreturn]] static void end_process(const Slot& slot) noexcept {
+        BoundedText line;
+        line.append("sake: error: the process exits now, by a second signal: ");
+        line.append(text_of(slot).view());
+        line.append("\n");
+        standard_error.write_line(line.view());
         ::_exit(1);
+    }
+    static BoundedText text_of(const Slot& slot) noexcept {
+        BoundedText text;
+        const Reactor* const loop = slot.loop;
+        const std::string_view name = loop != nullptr ? loop->present_work() : std::string_view();
+        text.append(name.empty() ? std::string_view("a handler") : name);
+        text.append(" holds the event loop");
+        return text;
     }
 
     static bool is_new_wish(Slot& slot) noexcept {
@@ -146,7 +193,7 @@ class SignalRelay {
     // For a child that runs an engine of its own.
     static void forget_parent(State& state) noexcept {
         for (Slot& slot : state.places) slot.write_end = unused;
-        state.handlers_at_work = 0;
+        state.readers = 0;
         state.users = 0;
         restore(state);
     }

@@ -25,8 +25,9 @@ class StallWatch {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
-        reactor.name_work(
-            [](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
+        reactor.name_work([](const void* work) noexcept -> std::string_view {
+            return static_cast<const RouteEntry*>(work)->description();
+        });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;

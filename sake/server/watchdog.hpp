@@ -79,7 +79,7 @@ class Watchdog {
         constexpr std::chrono::milliseconds moment(200);
         constexpr std::string_view what = "the stop does not end, so the process exits now: ";
         const std::string why = !waits_.empty() ? std::move(waits_)
-                                : is_held       ? "a handler holds the event loop"
+                                : is_held       ? std::string(signals_.what_holds_the_loop().view())
                                                 : "work that Sake cannot name still runs";
         bool is_logged = false;
         auto log = [&] {  // lives as long as the process, like all that its thread uses
