@@ -725,7 +725,7 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
     };
     const Case cases[] = {{"/background", "GET /background"},
                           {"/detached", "GET /detached"},
-                          {"/worker", "worker jobs"},
+                          {"/worker", "worker"},  // "worker jobs", or if that is late "1 in the worker pool"
                           {"/holds", "GET /holds ("},
                           {"/life", "background"},
                           {"/sink-of-errors", "the process exits now"},  // which the sink cannot say

@@ -246,9 +246,12 @@ def try_restarts(ann, ben, program):
         window.join(program.url, "kitchen", name)
         window.await_text("while Ann is away 1")
     before = ann.lines()
+    # It lasts a quarter of a second: the page soon tries to connect again.
+    ann.run("states = []; new MutationObserver(() => states.push(document.getElementById('state').textContent))"
+            ".observe(document.getElementById('state'), {childList: true, characterData: true, subtree: true})")
     status = program.end()
     check("a stop does not wait for those who are there", status == 0, status)
-    ann.await_state("the server is stopping")
+    ann.await_("states.some((state) => state.includes('the server is stopping'))", "the state 'the server is stopping'")
     check("and the page says so", ann.run("document.getElementById('send').disabled"), ann.state())
     text = "document.getElementById('text')"
     ann.run(f"{text}.value = 'kept'; {text}.form.requestSubmit()")

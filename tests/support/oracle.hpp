@@ -40,7 +40,7 @@ class Oracle {
     /// moment to drop a joined thread. Prints the difference and returns false if that does not happen in
     /// time.
     [[nodiscard]] bool check_returned_to_baseline(
-        std::chrono::milliseconds timeout = std::chrono::seconds(3));
+        std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
     /// The baseline against now in words, with the targets of new descriptors.
     [[nodiscard]] std::string difference() const;

@@ -109,7 +109,7 @@ class RawClient {
     [[nodiscard]] Clock::time_point deadline() const { return Clock::now() + deadline_; }
 
     int fd_ = -1;
-    milliseconds deadline_{5000};
+    milliseconds deadline_{30'000};  // a busy machine is slow, and a test that fails may take its time
     bool at_end_ = false;
     bool was_reset_ = false;
     std::string buffer_;   // received, not yet taken
