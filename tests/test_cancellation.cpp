@@ -217,7 +217,7 @@ TEST_CASE("C1 a client that goes away between pipelined requests takes the ones 
             for (int i = 0; i < 16; ++i) batch += get_request("/");
             client.send(batch);
             REQUIRE(eventually([&] { return started == 1; }));
-            const int open = Snapshot::take().fds;
+            const int open = Snapshot::take_in_calm().fds;  // UBSan opens pipes while the handler still runs
             client.reset();
             CHECK(eventually([&] { return Snapshot::take().fds == open - 2; }));
             CHECK(started == 1);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -23,6 +24,7 @@
 #include "support/faults.hpp"
 #include "support/listeners.hpp"
 #include "support/machinery.hpp"
+#include "support/reliability.hpp"
 
 namespace test_listener {
 
@@ -114,8 +116,12 @@ bool has_ipv6() {
     return has;
 }
 
+/// Whether a connection waits there. One may do so a moment later than `connect` returns.
+bool has_client(const Listener& listener) { return sys::is_ready(listener.socket.get(), POLLIN); }
+
 /// The peer that the next accepted connection names.
 std::string accept_name(const Listener& listener) {
+    REQUIRE(harness::eventually([&] { return has_client(listener); }));
     sockaddr_storage peer{};
     socklen_t size = 0;
     const auto accepted = sys::accept(listener.socket.get(), peer, size);
@@ -128,9 +134,10 @@ std::string accept_name(const Listener& listener) {
 
 /// The peers of the connections that wait at any of them, each with a space behind it.
 std::string accept_names(const Listeners& listeners) {
+    REQUIRE(harness::eventually([&] { return std::any_of(listeners.begin(), listeners.end(), has_client); }));
     std::string names;
     for (const Listener& each : listeners) {
-        if (sys::is_ready(each.socket.get(), POLLIN)) names += accept_name(each) + " ";
+        if (has_client(each)) names += accept_name(each) + " ";
     }
     return names;
 }

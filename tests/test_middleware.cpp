@@ -537,14 +537,15 @@ TEST_CASE("after does not break the batching of pipelined answers") {
             std::string batch;
             for (int i = 0; i < 16; ++i) batch += get_request("/");
             RawClient client = server.connect();
-            for (int round = 0; round < 10; ++round) {
+            for (int round = 0; round < 11; ++round) {
                 faults::reset_calls();
                 client.send(batch);
                 for (int i = 0; i < 16; ++i) REQUIRE(client.read_response().body == "plain");
+                if (round == 0) continue;  // a new connection is read from before anything has come
                 CHECK(faults::calls("recv") == 1);
                 CHECK(faults::calls("send") == 1);
             }
-            CHECK(called == 160);
+            CHECK(called == 176);
         });
 }
 

@@ -132,9 +132,11 @@ TEST_CASE("what was sent over TCP and what the peer's system has no room for is 
     const auto listeners = harness::listen_at("127.0.0.1:0", 16);
     Reactor reactor;
     harness::RawClient client = harness::RawClient::with_receive_buffer(listeners.front().port, 4096);
+    const int listening = listeners.front().socket.get();
+    REQUIRE(harness::eventually([&] { return sake::detail::sys::is_ready(listening, POLLIN); }));
     sockaddr_storage peer{};
     socklen_t size = 0;
-    const SysResult accepted = sake::detail::sys::accept(listeners.front().socket.get(), peer, size);
+    const SysResult accepted = sake::detail::sys::accept(listening, peer, size);
     REQUIRE(accepted.ok());
     Socket socket(reactor, FileDescriptor(static_cast<int>(accepted.value)));
     const std::string bytes(1'000'000, 'x');
@@ -216,6 +218,7 @@ TEST_CASE("a connection is accepted with its peer's address, and otherwise the r
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const FileDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(harness::eventually([&] { return sake::detail::sys::is_ready(watch.fd(), POLLIN); }));
     watch.became_ready(sake::detail::readable);
     const auto with_error = [&](int error) {
         const Faulty faulty(FaultPlan().fail_nth("accept4", 1, error));

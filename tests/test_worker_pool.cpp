@@ -284,7 +284,8 @@ TEST_CASE("a pool that its own job destroys does not wait for itself, and does a
         may_begin.count_down();
         CHECK(harness::eventually([&] { return is_destroyed && done == 21; }));
     }
-    CHECK(harness::eventually([&] { return harness::Snapshot::take_in_calm().threads == before.threads; }));
+    // A thread of an earlier test may have ended since.
+    CHECK(harness::eventually([&] { return harness::Snapshot::take().threads <= before.threads; }));
 }
 
 TEST_CASE("stop, called by a job of its pool, says so instead of waiting for itself") {

@@ -25,6 +25,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/attempts.hpp"
 #include "support/client_fixture.hpp"
 #include "support/programs.hpp"
 #include "support/raw_client.hpp"
@@ -285,13 +286,22 @@ TEST_CASE("W1 when the pool is full the rest get 503 with Retry-After at once, a
         },
         [&](TestServer& server) {
             std::vector<RawClient> clients;
-            for (int i = 0; i < 500; ++i) {
-                clients.push_back(server.connect());
-                clients.back().send(get_request("/heavy"));
-            }
+            const auto send_up_to = [&](std::size_t count) {
+                while (clients.size() < count) {
+                    clients.push_back(server.connect());
+                    clients.back().send(get_request("/heavy"));
+                }
+            };
+            const auto is_full = [&] {
+                const auto workers = server.app().stats().workers;
+                return workers.running == 2 && workers.queued == 8;
+            };
+            send_up_to(10);
+            REQUIRE(eventually(is_full));  // of these, and of no later ones
+            send_up_to(500);
             CHECK(server.get("/light").body == "light");
             CHECK(eventually([&] { return server.app().stats().workers.rejected == 490; }));
-            CHECK(server.app().stats().workers.queued == 8);
+            CHECK(is_full());
             int rejected = 0;
             for (std::size_t i = 10; i < clients.size(); ++i) {
                 const Response answer = clients[i].read_response();
@@ -323,37 +333,49 @@ TEST_CASE("W2 a thousand idle connections hold no worker") {
 }
 
 TEST_CASE("W3 a job whose client has gone, or that has waited too long, is dropped before it runs") {
-    Gate gate;
-    std::atomic<int> ran{0};
-    with_server(
-        [&](sake::Engine& app) {
-            app.get("/block", [&](sake::Context&) { gate.wait(); }).worker();
-            app.get("/heavy", [&](sake::Context&) { ++ran; }).worker();
-        },
-        [&](TestServer& server) {
-            std::vector<RawClient> blocking;
-            for (int i = 0; i < 2; ++i) {
-                blocking.push_back(server.connect());
-                blocking.back().send(get_request("/block"));
-            }
-            REQUIRE(eventually([&] { return server.app().stats().workers.running == 2; }));
-            RawClient gone = server.connect();
-            gone.send(get_request("/heavy"));
-            REQUIRE(eventually([&] { return server.app().stats().workers.queued == 1; }));
-            gone.reset();
-            CHECK(eventually([&] { return server.app().stats().workers.queued == 0; }));
-            RawClient patient = server.connect();
-            const Response late = patient.send(get_request("/heavy")).read_response();
-            CHECK(late.status == 503);
-            CHECK(late.header("Retry-After") == "1");
-            CHECK(server.app().stats().workers.queued == 0);
-            gate.open();
-            for (RawClient& each : blocking) CHECK(each.read_response().status == 200);
-            CHECK(ran == 0);
-            CHECK(patient.send(get_request("/heavy")).read_response().status == 200);
-            CHECK(ran == 1);
-        },
-        two_workers().with_worker_queue_timeout(100ms));
+    until_in_time(200ms, [](Attempt& attempt) {
+        Gate gate;
+        std::atomic<int> ran{0};
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/block", [&](sake::Context&) { gate.wait(); }).worker();
+                app.get("/heavy", [&](sake::Context&) { ++ran; }).worker();
+            },
+            [&](TestServer& server) {
+                // Or too late, which the attempt notes.
+                const auto wait_until = [&](auto is_so) {
+                    static_cast<void>(
+                        eventually([&] { return is_so(server.app().stats().workers); }, attempt.limit()));
+                };
+                attempt.begin();
+                std::vector<RawClient> blocking;
+                for (int i = 0; i < 2; ++i) {
+                    blocking.push_back(server.connect());
+                    blocking.back().send(get_request("/block"));
+                }
+                wait_until([](const auto& workers) { return workers.running == 2; });
+                RawClient gone = server.connect();
+                gone.send(get_request("/heavy"));
+                wait_until([](const auto& workers) { return workers.queued == 1; });
+                gone.reset();
+                wait_until([](const auto& workers) { return workers.queued == 0; });
+                if (!attempt.note_step()) return gate.open();
+                RawClient patient = server.connect();
+                const Response late = patient.send(get_request("/heavy")).read_response();
+                CHECK(late.status == 503);
+                CHECK(late.header("Retry-After") == "1");
+                CHECK(server.app().stats().workers.queued == 0);
+                gate.open();
+                for (RawClient& each : blocking) CHECK(each.read_response().status == 200);
+                CHECK(ran == 0);
+                attempt.begin();
+                const Response next = patient.send(get_request("/heavy")).read_response();
+                if (!attempt.note_step()) return;
+                CHECK(next.status == 200);
+                CHECK(ran == 1);
+            },
+            two_workers().with_worker_queue_timeout(attempt.limit()));
+    });
 }
 
 TEST_CASE("W4 what a worker throws is answered on the reactor, with its own type, and logged once") {
@@ -483,9 +505,11 @@ TEST_CASE("W6 a handler that never returns gets its client a 504, and the server
         CHECK(server.stop() == 0);
         CHECK(std::chrono::steady_clock::now() - begin < 5s);
     }
-    CHECK(Snapshot::take_in_calm().threads == threads_before + 1);
+    // The kernel lists a thread for a moment after its end: those of this test, and before it, earlier ones.
+    CHECK(eventually([&] { return Snapshot::take().threads <= threads_before + 1; }));
+    CHECK(gate.use_count() > 1);
     gate->open();
-    CHECK(eventually([&] { return Snapshot::take().threads == threads_before && gate.use_count() == 1; }));
+    CHECK(eventually([&] { return Snapshot::take().threads <= threads_before && gate.use_count() == 1; }));
 }
 
 TEST_CASE("W7 a result that comes after a 504 or a hang-up is dropped") {
