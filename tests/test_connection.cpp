@@ -168,7 +168,7 @@ TEST_CASE("a body that is larger than the socket buffers arrives whole at a clie
             },
             [&](TestServer& server) {
                 RawClient client = RawClient::with_receive_buffer(server.port(), 64 * 1024);
-                client.send(get_request("/big") + get_request("/_ping"));
+                client.send(get_request("/big") + get_request("/_ping")).set_deadline(60s);
                 CHECK(server.ping());  // the other one fills its socket meanwhile, and waits
                 CHECK((client.read_response().body == body));
                 CHECK(client.read_response().body == "pong");

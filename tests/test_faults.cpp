@@ -244,6 +244,7 @@ TEST_CASE("F2 where no pages are to be had, a large body gets 503 or a close, an
             const std::string request = post_request("/echo", body, "Connection: close\r\n");
             const auto fate = [&] {
                 RawClient client = server.connect();
+                client.set_deadline(60s);
                 try {
                     return client.send(request).read_until_close();
                 } catch (const std::exception&) {

@@ -93,6 +93,7 @@ TEST_CASE("a body of any size arrives whole, and the request behind it is the ne
 TEST_CASE("a body of any size arrives whole over a socket, and the request behind it is the next") {
     with_server(add_echoes, [](TestServer& server) {
         RawClient client = server.connect();
+        client.set_deadline(60s);
         for (const std::string_view path : echoes) {
             for (const std::size_t size : sizes) {
                 CAPTURE(path);
@@ -135,6 +136,7 @@ TEST_CASE("a large body arrives whole where calls are interrupted and cut short"
                                       .fail_randomly("recv", 0.2, EAGAIN)
                                       .fail_randomly("recv", 0.1, EINTR));
         RawClient client = server.connect();
+        client.set_deadline(60s);
         const std::string body = pattern_bytes(mib + 1);
         for (const std::string_view path : echoes) {
             client.send(head_of(path, body.size()) + body + get_request("/next"));

@@ -497,7 +497,7 @@ TEST_CASE("G1 an upload and a download that are under way at the stop are finish
             },
             [&](TestServer& server) {
                 RawClient down = RawClient::with_receive_buffer(server.port(), 64 * 1024);
-                down.send(get_request("/big"));
+                down.send(get_request("/big")).set_deadline(60s);
                 const std::string first = down.read_exactly(10);
                 RawClient up = server.connect();
                 const std::string request = post_request("/post", body.substr(0, 500'000));

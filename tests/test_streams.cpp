@@ -1093,7 +1093,7 @@ TEST_CASE("a large write over a socket is sent as fast as it is read, and arrive
         },
         [&](TestServer& server) {
             RawClient client = RawClient::with_receive_buffer(server.port(), 8 * 1024);
-            client.send(get_request("/"));
+            client.send(get_request("/")).set_deadline(60s);
             CHECK(client.read_response().body == bytes);
         },
         quiet_config());
@@ -1142,7 +1142,7 @@ TEST_CASE("streams over every poller: a slow reader, an echo, and a stop in the 
             },
             [&](TestServer& server) {
                 RawClient slow = RawClient::with_receive_buffer(server.port(), 8 * 1024);
-                slow.send(get_request("/large"));
+                slow.send(get_request("/large")).set_deadline(60s);
                 CHECK(slow.read_response().body == bytes);
                 RawClient echo = server.connect();
                 for (int i = 0; i < 3; ++i) {

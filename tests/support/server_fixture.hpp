@@ -62,7 +62,7 @@ class TestServer {
     /// Whether a fresh connection gets its answer in time. That is generous on purpose: sanitizers and a
     /// shared machine are slow, and latency is for the benchmarks. Asks again if its request may have come
     /// too late for the header timeout.
-    [[nodiscard]] bool ping(std::chrono::milliseconds timeout = std::chrono::seconds(30)) const {
+    [[nodiscard]] bool ping(std::chrono::milliseconds timeout = std::chrono::seconds(9)) const {
         for (int tries = 0; tries < 10; ++tries) {
             Attempt attempt(header_timeout_);
             if (gets_pong(attempt, timeout)) return true;
