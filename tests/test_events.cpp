@@ -829,7 +829,7 @@ TEST_CASE(
         with_client(others, measure, config);
     }
     const auto body = [&](TestClient& client, Hub& hub) {
-        const auto threads = harness::Snapshot::take().threads;
+        const auto threads = harness::Snapshot::take_in_calm().threads;
         std::vector<TestConnection> connections;
         events = open(client, "/events", connections);
         CHECK(hub.subscribers("t") == streams);
@@ -849,7 +849,7 @@ TEST_CASE(
         for (TestConnection& each : connections)
             right += each.receive_now().ends_with("data: x\n\n\r\n") ? 1 : 0;
         CHECK(right == streams);
-        CHECK(harness::Snapshot::take().threads == threads);
+        CHECK(harness::Snapshot::take_in_calm().threads == threads);
     };
     with_hub(body, {}, config);
     MESSAGE("a silent stream costs ", events - bare, " bytes more than a stream without events, and ",
