@@ -2,8 +2,8 @@
 // write a to_json, or keep it in ctx.state<T>()
 #include "sake.hpp"
 
-struct NoJson {
-    void* pointer = nullptr;
+class NoJson {
+    void* pointer_ = nullptr;
 };
 
 int main() {
