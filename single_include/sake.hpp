@@ -10975,7 +10975,7 @@ class WsHold {
 ///
 /// When the handler ends (or, in a client, this object is destroyed), the connection closes in order with the
 /// code 1000; if the handler throws, with 1011. Movable, not copyable: after a move, the source throws
-/// std::logic_error. What is assigned to closes the connection that it had. A server's WebSocket must not
+/// std::logic_error. Assigning to one closes the connection that it had. A server's WebSocket must not
 /// outlive its server.
 class WebSocket {
   public:
@@ -10989,8 +10989,8 @@ class WebSocket {
     detail::WsReceive receive() { return detail::WsReceive(link()); }
 
     /// Sends a text message, and waits while the other side does not read. Returns false if the connection is
-    /// closed or closing, and throws Cancelled from the second such call on: a loop that does not look ends.
-    /// Throws std::invalid_argument if the text is not UTF-8.
+    /// closed or closing, and throws Cancelled from the second such call on, so a loop that ignores the
+    /// result ends. Throws std::invalid_argument if the text is not UTF-8.
     detail::WsSend send(std::string_view text);
     /// The same for a binary message.
     detail::WsSend send_binary(std::string_view bytes);
@@ -12193,7 +12193,8 @@ class Context {
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
     //   x<T>(name, fallback)  the same, or the fallback if it is absent
     //   find_x(name)          its text, or std::nullopt
-    // Query and path parameters are percent-decoded; headers and cookies are as the client sent them.
+    // Query and path parameters are percent-decoded, headers and cookies are not. A cookie loses the quotes
+    // around it.
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
@@ -12321,8 +12322,9 @@ class Context {
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
     /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
     /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
-    /// the file does not exist, 412 or 416 as the request demands; in a worker, the reactor answers so when
-    /// the handler has returned. Never pass a path that a client has named: see Engine::static_files.
+    /// the file does not exist, 412 or 416 as the request demands. In a worker nothing of this is thrown: the
+    /// reactor opens the file after the handler has returned. Never pass a path that a client has named: see
+    /// Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));
@@ -12353,7 +12355,9 @@ class Context {
 
     // --- Values for this request ---
 
-    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form.
+    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form; a
+    /// struct is stored as `json(value)` writes it. Throws std::invalid_argument for an enum value without a
+    /// name in it.
     template <class T>
     void set(std::string_view key, T&& value);
     /// A stored value as JSON; null if the key is not set.
@@ -12855,7 +12859,10 @@ void Context::set(std::string_view key, T&& value) {
     if constexpr (is_json) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
     } else if constexpr (is_shaped) {
-        detail::kept_value<Json>(*call_, key) = parse_json<Json>(dump_json(value));
+        constexpr auto no_limit = static_cast<std::size_t>(-1);  // those are for what clients send
+        std::string text;
+        detail::append_shape(text, detail::ShapeOf<std::remove_cvref_t<T>>::value, std::addressof(value));
+        detail::kept_value<Json>(*call_, key) = parse_json<Json>(text, no_limit, no_limit);
     }
 }
 template <class T>
@@ -16452,7 +16459,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Serves until stopped. Returns 0 if every request under way was answered, else 1. Throws
     /// std::logic_error if `listen` was not called, the engine runs already, or a dashboard without a guard
     /// is open to other machines; std::invalid_argument for middleware in an order that cannot work;
-    /// std::length_error if 64 engines handle signals already; and what on_start throws.
+    /// std::length_error if 64 engines handle signals already; std::system_error if the system has no
+    /// descriptors left; and what on_start throws.
     int run();
     /// Calls listen(":port") and run(). If listening fails, logs why and returns 1.
     int run(int port);
@@ -46545,7 +46553,7 @@ class SignalRelay {
         if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         state.places[slot_].loop = loop;
-        while (state.readers != 0) std::this_thread::yield();  // the one before may be gone now
+        while (state.readers != 0) std::this_thread::yield();  // the loop before may be destroyed after this
     }
     /// "GET /slow (main.cpp:12) holds the event loop", from any thread, with the route if it is known.
     [[nodiscard]] BoundedText what_holds_the_loop() const noexcept {
@@ -46634,7 +46642,8 @@ class SignalRelay {
         BoundedText text;
         const Reactor* const loop = slot.loop;
         const std::string_view name = loop != nullptr ? loop->present_work() : std::string_view();
-        text.append(name.empty() ? std::string_view("a handler") : name);
+        constexpr std::size_t most = 800;  // so that what follows has room
+        text.append(name.empty() ? std::string_view("a handler") : name.substr(0, most));
         text.append(" holds the event loop");
         return text;
     }

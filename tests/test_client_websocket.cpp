@@ -818,7 +818,11 @@ TEST_CASE("a WebSocket that another one is moved into closes its own connection 
         run([&]() -> Task<> {
             WebSocket kept = co_await http::websocket(url);
             WebSocket moved = co_await http::websocket(url);
+            const sake::WebSocketSender old = kept.sender();
             kept = std::move(moved);
+            CHECK_FALSE(old.is_open());
+            WebSocket& same = kept;
+            kept = std::move(same);
             CHECK(kept.is_open());
             CHECK_THROWS_AS(static_cast<void>(moved.is_open()), std::logic_error);
         });

@@ -313,7 +313,7 @@ TEST_CASE("W1 when the pool is full the rest get 503 with Retry-After at once, a
             for (std::size_t i = 0; i < 10; ++i) CHECK(clients[i].read_response().body == "done");
             CHECK(clients[10].send(get_request("/heavy")).read_response().body == "done");
         },
-        two_workers());
+        two_workers().with_worker_queue_timeout(60s));
 }
 
 TEST_CASE("W2 a thousand idle connections hold no worker") {
@@ -361,6 +361,7 @@ TEST_CASE("W3 a job whose client has gone, or that has waited too long, is dropp
                 wait_until([](const auto& workers) { return workers.queued == 0; });
                 if (!attempt.note_step()) return gate.open();
                 RawClient patient = server.connect();
+                patient.set_deadline(attempt.limit() + 9s);
                 const Response late = patient.send(get_request("/heavy")).read_response();
                 CHECK(late.status == 503);
                 CHECK(late.header("Retry-After") == "1");

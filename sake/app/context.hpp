@@ -85,7 +85,8 @@ class Context {
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
     //   x<T>(name, fallback)  the same, or the fallback if it is absent
     //   find_x(name)          its text, or std::nullopt
-    // Query and path parameters are percent-decoded; headers and cookies are as the client sent them.
+    // Query and path parameters are percent-decoded, headers and cookies are not. A cookie loses the quotes
+    // around it.
     // A path parameter that the pattern does not have is a mistake of the program: param(name) and
     // param<T>(name) throw std::out_of_range.
 
@@ -213,8 +214,9 @@ class Context {
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
     /// Answers with a regular file. The path is relative to the working directory. Sets the type, ETag and
     /// Last-Modified, and evaluates Range and the conditional fields of the request. Throws HttpError 404 if
-    /// the file does not exist, 412 or 416 as the request demands; in a worker, the reactor answers so when
-    /// the handler has returned. Never pass a path that a client has named: see Engine::static_files.
+    /// the file does not exist, 412 or 416 as the request demands. In a worker nothing of this is thrown: the
+    /// reactor opens the file after the handler has returned. Never pass a path that a client has named: see
+    /// Engine::static_files.
     template <std::convertible_to<std::string> Path>
     Context& file(const Path& path) {
         return send_file(std::string(path));
@@ -245,7 +247,9 @@ class Context {
 
     // --- Values for this request ---
 
-    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form.
+    /// Stores a value for the handlers that follow, on this thread or in a worker. T needs a JSON form; a
+    /// struct is stored as `json(value)` writes it. Throws std::invalid_argument for an enum value without a
+    /// name in it.
     template <class T>
     void set(std::string_view key, T&& value);
     /// A stored value as JSON; null if the key is not set.

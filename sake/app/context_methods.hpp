@@ -2,6 +2,8 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -94,7 +96,10 @@ void Context::set(std::string_view key, T&& value) {
     if constexpr (is_json) {
         detail::kept_value<Json>(*call_, key) = std::forward<T>(value);
     } else if constexpr (is_shaped) {
-        detail::kept_value<Json>(*call_, key) = parse_json<Json>(dump_json(value));
+        constexpr auto no_limit = static_cast<std::size_t>(-1);  // those are for what clients send
+        std::string text;
+        detail::append_shape(text, detail::ShapeOf<std::remove_cvref_t<T>>::value, std::addressof(value));
+        detail::kept_value<Json>(*call_, key) = parse_json<Json>(text, no_limit, no_limit);
     }
 }
 template <class T>

@@ -201,7 +201,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Serves until stopped. Returns 0 if every request under way was answered, else 1. Throws
     /// std::logic_error if `listen` was not called, the engine runs already, or a dashboard without a guard
     /// is open to other machines; std::invalid_argument for middleware in an order that cannot work;
-    /// std::length_error if 64 engines handle signals already; and what on_start throws.
+    /// std::length_error if 64 engines handle signals already; std::system_error if the system has no
+    /// descriptors left; and what on_start throws.
     int run();
     /// Calls listen(":port") and run(). If listening fails, logs why and returns 1.
     int run(int port);

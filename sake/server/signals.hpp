@@ -82,7 +82,7 @@ class SignalRelay {
         if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         state.places[slot_].loop = loop;
-        while (state.readers != 0) std::this_thread::yield();  // the one before may be gone now
+        while (state.readers != 0) std::this_thread::yield();  // the loop before may be destroyed after this
     }
     /// "GET /slow (main.cpp:12) holds the event loop", from any thread, with the route if it is known.
     [[nodiscard]] BoundedText what_holds_the_loop() const noexcept {
@@ -171,7 +171,8 @@ class SignalRelay {
         BoundedText text;
         const Reactor* const loop = slot.loop;
         const std::string_view name = loop != nullptr ? loop->present_work() : std::string_view();
-        text.append(name.empty() ? std::string_view("a handler") : name);
+        constexpr std::size_t most = 800;  // so that what follows has room
+        text.append(name.empty() ? std::string_view("a handler") : name.substr(0, most));
         text.append(" holds the event loop");
         return text;
     }

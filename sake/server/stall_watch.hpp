@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "sake/app/config.hpp"
 #include "sake/app/route.hpp"

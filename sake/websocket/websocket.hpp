@@ -133,7 +133,7 @@ class WsHold {
 ///
 /// When the handler ends (or, in a client, this object is destroyed), the connection closes in order with the
 /// code 1000; if the handler throws, with 1011. Movable, not copyable: after a move, the source throws
-/// std::logic_error. What is assigned to closes the connection that it had. A server's WebSocket must not
+/// std::logic_error. Assigning to one closes the connection that it had. A server's WebSocket must not
 /// outlive its server.
 class WebSocket {
   public:
@@ -147,8 +147,8 @@ class WebSocket {
     detail::WsReceive receive() { return detail::WsReceive(link()); }
 
     /// Sends a text message, and waits while the other side does not read. Returns false if the connection is
-    /// closed or closing, and throws Cancelled from the second such call on: a loop that does not look ends.
-    /// Throws std::invalid_argument if the text is not UTF-8.
+    /// closed or closing, and throws Cancelled from the second such call on, so a loop that ignores the
+    /// result ends. Throws std::invalid_argument if the text is not UTF-8.
     detail::WsSend send(std::string_view text);
     /// The same for a binary message.
     detail::WsSend send_binary(std::string_view bytes);

@@ -31,7 +31,7 @@ FRAME = {
     "workers": {"threads": 8, "busy": 2, "queued": 5, "limit": 0,
                 "running": [{"route": "GET /r" + HOSTILE, "seconds": 75.2}, {"route": "GET /s", "seconds": 0.25}]},
     "loop": {"p50": 0.00001, "p99": 0.0015, "stalls": 1},
-    "connections": {"open": 40, "idle": 30, "reading": 4, "handling": 3, "writing": 2, "streaming": 1, "closing": 0},
+    "connections": {"open": 40, "idle": 30, "reading": 4, "handling": 3, "writing": 2, "streaming": 1, "websocket": 0, "closing": 0},
     "memory": {"held": 5 * 1024 * 1024, "limit": 0},
     "slow": [{"at": 1767225600.25 + i, "method": "GET", "route": "/slow" + HOSTILE, "status": 504 - i, "cause": "client_closed",
               "seconds": 20.0 - i} for i in range(12)],

@@ -46,7 +46,7 @@ class RawClient {
     RawClient& operator=(RawClient&& other) noexcept;
     ~RawClient() { close(); }
 
-    /// How long each operation may take; 9 s unless told.
+    /// How long each operation may take; 9 s by default.
     RawClient& set_deadline(milliseconds deadline);
 
     /// Sends all of it.
@@ -109,7 +109,7 @@ class RawClient {
     [[nodiscard]] Clock::time_point deadline() const { return Clock::now() + deadline_; }
 
     int fd_ = -1;
-    milliseconds deadline_{9'000};  // less than the 10 s after which a server closes by itself
+    milliseconds deadline_{9'000};  // less than Config::header_timeout, after which a server closes by itself
     bool at_end_ = false;
     bool was_reset_ = false;
     std::string buffer_;   // received, not yet taken

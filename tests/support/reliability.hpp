@@ -72,7 +72,7 @@ void on_every_poller(Test test) {
 
 /// Asks every millisecond until it is so; false if it still is not after `longest`.
 template <class Fact>
-[[nodiscard]] bool eventually(Fact is_so, std::chrono::milliseconds longest = 60s) {
+[[nodiscard]] bool eventually(Fact is_so, std::chrono::milliseconds longest = 20s) {
     const auto until = std::chrono::steady_clock::now() + longest;
     while (!is_so()) {
         if (std::chrono::steady_clock::now() > until) return false;
