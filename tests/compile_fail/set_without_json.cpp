@@ -3,6 +3,10 @@
 #include "sake.hpp"
 
 class NoJson {
+  public:
+    [[nodiscard]] void* pointer() const { return pointer_; }
+
+  private:
     void* pointer_ = nullptr;
 };
 
