@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -980,6 +981,12 @@ struct Note {
     std::vector<std::string> tags;
     bool operator==(const Note&) const = default;
 };
+enum class Colour { red, green };
+struct Paint {
+    Colour colour = Colour::red;
+    double share = 0;
+    Json more = {};
+};
 
 /// What ctx.get says of each value that is not a T, in one text.
 void get_wrong_values(Context& ctx) {
@@ -1070,6 +1077,28 @@ TEST_CASE("a struct is set as its JSON, and is a struct again on either side of 
                 CHECK(answer.header("X-Same") == "yes");
             }
         });
+}
+
+TEST_CASE("a struct that is set may be deep, has no value that is no number, and only names of enums") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [](Context& ctx) {
+                Json deep = 1;
+                for (int i = 0; i < 100; ++i) deep = Json::array({std::move(deep)});
+                ctx.set("deep", Paint{Colour::green, 0.5, deep});
+                const auto paint = ctx.get<Paint>("deep");
+                CHECK(paint.colour == Colour::green);
+                CHECK(paint.share == 0.5);
+                CHECK(paint.more == deep);
+                ctx.set("share", Paint{.share = std::numeric_limits<double>::quiet_NaN()});
+                CHECK(ctx.get("share")["share"].is_null());
+                CHECK_THROWS_AS(static_cast<void>(ctx.get<Paint>("share")), std::out_of_range);
+                CHECK_THROWS_AS(ctx.set("colour", Paint{.colour = static_cast<Colour>(7)}),
+                                std::invalid_argument);
+                CHECK(ctx.get("colour").is_null());
+            });
+        },
+        [](TestServer& server) { CHECK(server.get("/").status == 200); });
 }
 
 }  // namespace test_context
